@@ -1,0 +1,135 @@
+"""Connections to the warehouse, one way for every room: who connects, and pinned to which release.
+
+Roles: `owner` runs the pipeline and owns every schema; `service` may read `raw`, `marts` and parts of `yici`
+and append to the record. A connection that reads `raw` is pinned by `SET yici.release`; unset, the views fail.
+"""
+
+import secrets
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import URL, Engine, create_engine, make_url
+
+from catalogs.settings import ConfigurationError, Settings, settings
+from connectors.duck import PgParams
+
+Role = Literal["owner", "service"]
+DATABASE = "yici"
+ROLE_NAMES: Mapping[Role, str] = {"owner": "yici_owner", "service": "yici_service"}
+
+
+def pg_params(role: Role = "owner") -> PgParams:
+    """Return where the warehouse is and how `role` signs in; starts and prepares the embedded server if needed.
+
+    Raises:
+        ConfigurationError: YICI_DATABASE_URL or YICI_SERVICE_DATABASE_URL is unusable.
+        EmbeddedServerError: the embedded server does not start.
+    """
+    found = settings()
+    return _external(found, role) if found.database_url else _embedded(found.home, role)
+
+
+def url(role: Role = "owner", release: int | None = None, driver: str = "postgresql+psycopg") -> URL:
+    """Return the SQLAlchemy address of the warehouse, pinned to `release` if one is given."""
+    params = pg_params(role)
+    query = {"host": params.host, "port": str(params.port), "application_name": f"yici-{role}"}
+    if release is not None:
+        query["options"] = f"-c yici.release={release:d}"
+    return URL.create(driver, params.user, params.password, database=params.dbname, query=query)
+
+
+def engine(role: Role = "owner", release: int | None = None) -> Engine:
+    """Return a SQLAlchemy engine; the caller disposes of it."""
+    return create_engine(url(role, release), pool_pre_ping=True)
+
+
+def connect(role: Role = "owner", release: int | None = None, autocommit: bool = False) -> psycopg.Connection:
+    """Return one psycopg connection, pinned to `release` if one is given."""
+    params = pg_params(role)
+    options = {} if release is None else {"options": f"-c yici.release={release:d}"}
+    return psycopg.connect(
+        host=params.host,
+        port=params.port,
+        dbname=params.dbname,
+        user=params.user,
+        password=params.password,
+        autocommit=autocommit,
+        application_name=f"yici-{role}",
+        **options,
+    )
+
+
+@cache
+def _embedded(home: Path, role: Role) -> PgParams:
+    from warehouse.embedded import EmbeddedServer
+
+    address = EmbeddedServer(home).ensure()
+    host = str(address.socket_dir)
+    passwords = {name: _password(home, name) for name in ROLE_NAMES}
+    with psycopg.connect(
+        host=host,
+        port=address.port,
+        dbname="postgres",
+        user=address.user,
+        password=address.password,
+        autocommit=True,
+    ) as con:
+        _prepare(con, passwords)
+    return PgParams(host, address.port, DATABASE, ROLE_NAMES[role], passwords[role])
+
+
+def _prepare(con: psycopg.Connection, passwords: Mapping[Role, str]) -> None:
+    """Create roles and database if absent; safe when several commands do it at once."""
+    con.execute("SELECT pg_advisory_lock(hashtext('yici prepare'))")
+    for role, name in ROLE_NAMES.items():
+        if not con.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone():
+            con.execute(
+                sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(
+                    sql.Identifier(name), sql.Literal(passwords[role])
+                )
+            )
+    if not con.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
+        con.execute(
+            sql.SQL("CREATE DATABASE {} OWNER {}").format(
+                sql.Identifier(DATABASE), sql.Identifier(ROLE_NAMES["owner"])
+            )
+        )
+
+
+def _password(home: Path, role: Role) -> str:
+    """Return the role's generated password from `<home>/keys`, making it once (mode 0600)."""
+    file = home / "keys" / f"postgres_{role}"
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        with file.open("x", opener=_private) as out:
+            out.write(secrets.token_urlsafe(24))
+    except FileExistsError:
+        pass
+    return file.read_text()
+
+
+def _private(path: str, flags: int) -> int:
+    import os
+
+    return os.open(path, flags, 0o600)
+
+
+def _external(found: Settings, role: Role) -> PgParams:
+    import os
+
+    name = "YICI_DATABASE_URL" if role == "owner" else "YICI_SERVICE_DATABASE_URL"
+    text = found.database_url if role == "owner" else os.environ.get(name)
+    if not text:
+        raise ConfigurationError(
+            f"{name} is not set: with an external PostgreSQL the service signs in as a role of its own, "
+            "which may read but not change; create it, grant it nothing, and name it here"
+        )
+    address = make_url(text)
+    if not address.database or not address.username:
+        raise ConfigurationError(f"{name}: expected postgresql://user:password@host:port/database")
+    host = address.host or address.query.get("host") or "localhost"
+    return PgParams(str(host), address.port or 5432, address.database, address.username, address.password or "")

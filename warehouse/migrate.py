@@ -1,0 +1,22 @@
+"""Bring the warehouse's own schemas to the newest version. Only `yici` and `service` belong to Alembic."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import text
+
+from warehouse.connect import engine
+
+
+def upgrade() -> None:
+    """Run the migrations that are missing; safe when several commands do it at once."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    own = engine()
+    with own.begin() as con:
+        con.execute(text("SELECT pg_advisory_xact_lock(hashtext('yici migrate'))"))
+        con.execute(text("CREATE SCHEMA IF NOT EXISTS yici"))
+        config.attributes["connection"] = con
+        command.upgrade(config, "head")
+    own.dispose()

@@ -1,0 +1,184 @@
+"""The control tables of schema `yici` as SQLAlchemy sees them; the migrations create them.
+
+A test compares this file with what the migrations build, so neither can drift from the other.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Double,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+metadata = MetaData(schema="yici")
+_at = DateTime(timezone=True)
+
+catalog_version = Table(
+    "catalog_version",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("hash", Text, nullable=False, unique=True),
+    Column("at", _at, nullable=False),
+    Column("files", LargeBinary, nullable=False),
+)
+
+extract = Table(
+    "extract",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("resource", Text, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("scope", JSONB, nullable=False),
+    Column("taken_at", _at, nullable=False),
+    Column("finished_at", _at, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("excluded_rows", BigInteger, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("contract_version", Text, nullable=False),
+    Column("contract_hash", Text, nullable=False),
+    Column("watermark_from", Text),
+    Column("watermark_to", Text),
+    Column("source_digest", Text),
+    Column("state", Text, nullable=False),
+    Column("seconds", Double, nullable=False),
+    UniqueConstraint("resource", "ordinal"),
+)
+
+release = Table(
+    "release",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("state", Text, nullable=False),
+    Column("opened_at", _at, nullable=False),
+    Column("published_at", _at),
+    Column("catalog_version", Integer, ForeignKey("yici.catalog_version.id"), nullable=False),
+    Column("code_version", Text, nullable=False),
+    Column("note", Text),
+)
+
+release_resource = Table(
+    "release_resource",
+    metadata,
+    Column("release", Integer, ForeignKey("yici.release.id"), primary_key=True),
+    Column("resource", Text, primary_key=True),
+    Column("extract_id", BigInteger, ForeignKey("yici.extract.id")),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text),
+    Column("rows_in", BigInteger, nullable=False),
+    Column("admitted", BigInteger, nullable=False),
+    Column("quarantined", BigInteger, nullable=False),
+    Column("inserted", BigInteger, nullable=False),
+    Column("ended", BigInteger, nullable=False),
+    Column("seconds", Double, nullable=False),
+    Column("judged", ARRAY(BigInteger), nullable=False),
+)
+
+current_release = Table(
+    "current_release",
+    metadata,
+    Column("singleton", Boolean, primary_key=True),
+    Column("release", Integer, ForeignKey("yici.release.id"), nullable=False),
+    Column("at", _at, nullable=False),
+)
+
+mart = Table(
+    "mart",
+    metadata,
+    Column("release", Integer, ForeignKey("yici.release.id"), primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("build", Integer, nullable=False),
+    Column("outcome", Text, nullable=False),
+)
+
+finding = Table(
+    "finding",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("release", Integer),
+    Column("extract_id", BigInteger),
+    Column("resource", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("dimension", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("passed", Boolean, nullable=False),
+    Column("rows_failed", BigInteger, nullable=False),
+    Column("rows_total", BigInteger),
+    Column("detail", Text),
+    Column("at", _at, nullable=False),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("resource", Text, nullable=False),
+    Column("row_digest", Text, nullable=False),
+    Column("extract_id", BigInteger, nullable=False),
+    Column("partition", Text),
+    Column("key_text", Text),
+    Column("rules", ARRAY(Text), nullable=False),
+    Column("row", Text, nullable=False),
+    Column("_from", Integer, nullable=False),
+    Column("_to", Integer),
+)
+
+subject = Table(
+    "subject",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("minted_release", Integer, nullable=False),
+)
+
+link = Table(
+    "link",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("subject_id", BigInteger, ForeignKey("yici.subject.id"), nullable=False),
+    Column("type", Text, nullable=False),
+    Column("id_type", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("name_digest", Text),
+    Column("source", Text, nullable=False),
+    Column("_from", Integer, nullable=False),
+    Column("_to", Integer),
+)
+
+identity_review = Table(
+    "identity_review",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("release", Integer, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("subject_a", BigInteger, nullable=False),
+    Column("subject_b", BigInteger, nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("at", _at, nullable=False),
+    UniqueConstraint("type", "subject_a", "subject_b", "reason"),
+)
+
+identity_event = Table(
+    "identity_event",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("release", Integer, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("kept", BigInteger, nullable=False),
+    Column("gone", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", _at, nullable=False),
+)
