@@ -1,0 +1,336 @@
+"""Admission: the decision, row by row, whether extracts keep their contract (one DuckDB pass, no side effect).
+
+`judge` leaves the tables `admitted` and `refused` in DuckDB and says the counts; rows in = admitted + refused,
+always. A row that breaks a rule is refused with every rule it breaks; a rule of severity `warning` or `info`
+admits the row and becomes a finding; a rule over the whole extract, or too large a refused share, refuses the
+extract. The verdict depends on extract, contract version and code version only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+
+from catalogs.model import Catalog, Item, Resource
+from expectations.formats import FORMATS, identity_document
+from expectations.typing import literal, source_text, typed
+from warehouse.ledger import Extract
+from warehouse.store import SOURCE_SUFFIX
+from warehouse.versions import Judged, key_text, q
+
+DEFAULT_REFUSED_SHARE = 0.05
+_CONTROL = r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F]"
+_REPLACEMENT = "\ufffd"
+_GB_DIMENSION = {"type": "conformity", "code": "conformity", "format": "conformity", "unique": "accuracy"}
+
+
+class ExtractRefused(Exception):
+    """A whole extract breaks its contract; the resource stays as it was. Names rule and counts, never a value."""
+
+    def __init__(self, rule: str, message: str, findings: Sequence["Finding"] = ()) -> None:
+        super().__init__(message)
+        self.rule = rule
+        self.findings = tuple(findings)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One result of one rule on one resource; never a value."""
+
+    resource: str
+    rule: str
+    dimension: str
+    severity: str
+    stage: str
+    passed: bool
+    rows_failed: int
+    rows_total: int | None
+    detail: str | None = None
+    extract_id: int | None = None
+
+
+@dataclass(frozen=True)
+class _Check:
+    """A named condition over the typed row that is true where the row breaks it."""
+
+    rule: str
+    broken: str
+    dimension: str = "conformity"
+
+
+def judge(
+    con: duckdb.DuckDBPyConnection, catalog: Catalog, resource: Resource, files: Sequence[tuple[Extract, Sequence[str]]]
+) -> tuple[Judged, tuple[Finding, ...]]:
+    """Judge the given extracts of one resource together.
+
+    Args:
+        con: a DuckDB session that can read the landing zone.
+        catalog: for code tables, time zone and thresholds.
+        resource: the contract.
+        files: each extract with the addresses of its Parquet files, all of one scope kind.
+
+    Returns:
+        The counts for `warehouse.versions.apply`, and one finding per rule that can fail.
+
+    Raises:
+        ExtractRefused: a rule over the whole extract, or the refused share, refuses it.
+    """
+    landed = _read(con, files)
+    _check_columns(resource, landed)
+    timezone = catalog.campus.timezone
+    typed_columns = _typed_columns(resource, landed, catalog, timezone)
+    con.execute(
+        f"CREATE OR REPLACE TEMP VIEW typed AS SELECT {', '.join(typed_columns)}, _partition, _extract, _row_no FROM landed"
+    )
+    checks = _row_checks(resource, landed, catalog)
+    duplicates = _duplicates(con, resource)
+    _admit(con, resource, checks, duplicates)
+    _refuse(con, resource, landed, checks, duplicates)
+    total, admitted, refused = con.execute(
+        "SELECT (SELECT count(*) FROM landed), (SELECT count(*) FROM admitted), (SELECT count(*) FROM refused)"
+    ).fetchone()
+    if admitted + refused != total:
+        raise ExtractRefused(
+            "conservation",
+            f"{resource.name}: {total} rows came in but {admitted} were admitted and {refused} refused; "
+            "nothing of this extract is used. This is a fault of a rule that is neither true nor false: "
+            "look for NULL in the contract's SQL rules",
+        )
+    findings = _findings(con, resource, checks, total, admitted)
+    _check_extract(resource, catalog, total, refused, findings)
+    extracts = [extract for extract, _ in files]
+    scopes = {extract.scope["kind"] for extract in extracts}
+    judged = Judged(
+        resource=resource,
+        extract_ids=tuple(extract.id for extract in extracts),
+        scope_kind=scopes.pop(),
+        lists_keys=all(extract.scope.get("lists_keys") for extract in extracts),
+        partitions=tuple(extract.scope["partition"] for extract in extracts if extract.scope.get("partition")),
+        rows_in=total,
+        admitted=admitted,
+        refused=refused,
+    )
+    return judged, findings
+
+
+def _read(con: duckdb.DuckDBPyConnection, files: Sequence[tuple[Extract, Sequence[str]]]) -> dict[str, str]:
+    """Make the extracts' rows the view `landed` and return its columns' types."""
+    parts = []
+    for extract, addresses in files:
+        partition = extract.scope.get("partition")
+        listed = ", ".join(literal(address) for address in addresses)
+        parts.append(
+            f"SELECT *, {literal(partition) if partition else 'NULL::VARCHAR'} AS _partition,"
+            f" {extract.id}::BIGINT AS _extract, file_row_number AS _row_no"
+            f" FROM read_parquet([{listed}], file_row_number = true)"
+        )
+    con.execute("CREATE OR REPLACE TEMP VIEW landed AS " + " UNION ALL BY NAME ".join(parts))
+    types = dict(con.execute("SELECT column_name, column_type FROM (DESCRIBE landed)").fetchall())
+    for own in ("_partition", "_extract", "_row_no", "file_row_number"):
+        types.pop(own)
+    return types
+
+
+def _check_columns(resource: Resource, landed: dict[str, str]) -> None:
+    lost = [item.name for item in resource.items if item.name not in landed]
+    if lost:
+        raise ExtractRefused(
+            "schema", f"{resource.name}: the extract has no {', '.join(lost)}; the last good state stays"
+        )
+
+
+def _typed_columns(resource: Resource, landed: dict[str, str], catalog: Catalog, timezone: str) -> list[str]:
+    columns = []
+    for item in resource.items:
+        kind = landed[item.name]
+        columns.append(f"{typed(item, q(item.name), kind, catalog.codes, timezone)} AS {q(item.name)}")
+        text = source_text(q(item.name), kind)
+        if item.is_coded:
+            columns.append(f"{text} AS {q(item.name + SOURCE_SUFFIX)}")
+        elif item.logical_type != "string":
+            columns.append(f"{q(item.name)} IS NOT NULL AND trim({text}) <> '' AS {q('_was_' + item.name)}")
+    return columns
+
+
+def _row_checks(resource: Resource, landed: dict[str, str], catalog: Catalog) -> list[_Check]:
+    checks = []
+    for item in resource.items:
+        checks += _item_checks(resource, item, catalog)
+    for rule in resource.rules:
+        if rule.on_failure == "refuse_row":
+            checks.append(_Check(rule.id, f"coalesce(({rule.where}), false)", rule.dimension))
+    return checks
+
+
+def _item_checks(resource: Resource, item: Item, catalog: Catalog) -> list[_Check]:
+    name, column = item.name, q(item.name)
+    checks = []
+    if item.required or item.name in resource.key:
+        empty = f"{column} IS NULL" + (f" OR trim({column}) = ''" if item.logical_type == "string" else "")
+        checks.append(_Check(f"{name}.required", f"({empty})", "completeness"))
+    if item.is_coded:
+        source = q(name + SOURCE_SUFFIX)
+        known = f"{column} IS NOT NULL"
+        table = catalog.codes.get(item.code_table or "")
+        if table is not None and not item.code_map:
+            known = f"{column} IN ({', '.join(map(literal, table.rows))})"
+        checks.append(
+            _Check(f"{name}.code", f"({source} IS NOT NULL AND trim({source}) <> '' AND ({known}) IS NOT TRUE)")
+        )
+        return checks
+    if item.logical_type != "string":
+        checks.append(_Check(f"{name}.type", f"({q('_was_' + name)} AND {column} IS NULL)"))
+        for bound, sign in ((item.minimum, "<"), (item.maximum, ">")):
+            if bound is not None:
+                value = literal(str(bound)) if item.logical_type in ("date", "timestamp") else str(bound)
+                kind = item.duck_type
+                checks.append(
+                    _Check(f"{name}.range", f"coalesce({column} {sign} CAST({value} AS {kind}), false)", "accuracy")
+                )
+        return checks
+    checks.append(
+        _Check(
+            f"{name}.text",
+            f"coalesce(regexp_matches({column}, {literal(_CONTROL)}) OR contains({column}, {literal(_REPLACEMENT)}), false)",
+        )
+    )
+    if item.min_length is not None:
+        checks.append(_Check(f"{name}.length", f"coalesce(length({column}) < {item.min_length:d}, false)"))
+    if item.max_length is not None:
+        checks.append(_Check(f"{name}.length", f"coalesce(length({column}) > {item.max_length:d}, false)"))
+    if item.max_bytes is not None:
+        checks.append(_Check(f"{name}.bytes", f"coalesce(strlen({column}) > {item.max_bytes:d}, false)"))
+    if item.pattern:
+        checks.append(
+            _Check(f"{name}.pattern", f"coalesce({column} <> '' AND NOT regexp_matches({column}, {literal(item.pattern)}), false)")
+        )
+    valid = _format(resource, item)
+    if valid:
+        checks.append(_Check(f"{name}.format", f"coalesce({column} <> '' AND NOT ({valid}), false)", "accuracy"))
+    return checks
+
+
+def _format(resource: Resource, item: Item) -> str | None:
+    if item.format == "identity_document":
+        identity = resource.subject.identity if resource.subject else None
+        if not identity or identity["number"] != item.name:
+            return None
+        kind = identity["type"]
+        return identity_document(q(item.name), literal(kind[1:]) if kind.startswith("=") else q(kind))
+    return FORMATS[item.format](q(item.name)) if item.format in FORMATS else None
+
+
+def _duplicates(con: duckdb.DuckDBPyConnection, resource: Resource) -> list[_Check]:
+    """Leave the values that occur twice in small tables and return the checks that look them up.
+
+    Of a duplicate key all rows are refused, unless `ingest.pick` names the order that chooses one.
+    """
+    checks = []
+    uniques = [] if resource.ingest.pick else [("key", resource.key)]
+    uniques += [(item.name, (item.name,)) for item in resource.items if item.unique and (item.name,) != resource.key]
+    for number, (name, columns) in enumerate(uniques):
+        listed = ", ".join(map(q, columns))
+        present = " AND ".join(f"{q(column)} IS NOT NULL" for column in columns)
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE twice_{number} AS"
+            f" SELECT {listed} FROM typed WHERE {present} GROUP BY ALL HAVING count(*) > 1"
+        )
+        if con.execute(f"SELECT 1 FROM twice_{number} LIMIT 1").fetchone():
+            row = listed if len(columns) == 1 else f"({listed})"
+            checks.append(_Check(f"{name}.unique", f"coalesce({row} IN (FROM twice_{number}), false)", "accuracy"))
+    return checks
+
+
+def _admit(con, resource: Resource, checks: list[_Check], duplicates: list[_Check]) -> None:
+    broken = " OR ".join(check.broken for check in (*checks, *duplicates)) or "false"
+    columns = ", ".join(q(name) for name in _stored(resource))
+    pick = ""
+    if resource.ingest.pick:
+        key = ", ".join(map(q, resource.key))
+        order = f"{resource.ingest.pick['orderBy']}, _extract DESC, _row_no DESC"
+        pick = f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {order}) = 1"
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE admitted AS SELECT {columns}, _partition, _extract, _row_no FROM typed"
+        f" WHERE NOT ({broken}){pick}"
+    )
+
+
+def _refuse(con, resource: Resource, landed: dict[str, str], checks: list[_Check], duplicates: list[_Check]) -> None:
+    """Make table `refused`: every row that was not admitted, as it came, with the rules it breaks."""
+    listed = ", ".join(
+        f"CASE WHEN {check.broken} THEN {literal(check.rule)} END" for check in (*checks, *duplicates)
+    )
+    keys = ", ".join(q(name) for name in resource.key)
+    names = ", ".join(f"{q(name)} := {q(name)}" for name in landed)
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE refused AS
+        WITH left_over AS (
+            SELECT * FROM typed ANTI JOIN admitted USING (_extract, _row_no)
+        ), named AS (
+            SELECT {keys}, _partition, _extract, _row_no, {key_text(resource)} AS _key_text,
+                list_distinct(list_filter([{listed or "NULL"}], rule -> rule IS NOT NULL)) AS _broken
+            FROM left_over
+        ), rows AS (
+            SELECT _extract, _row_no, CAST(to_json(struct_pack({names})) AS VARCHAR) AS _row
+            FROM landed SEMI JOIN named USING (_extract, _row_no)
+        )
+        SELECT n.* EXCLUDE (_broken),
+            array_to_string(CASE WHEN len(_broken) = 0 THEN ['key.not_picked'] ELSE list_sort(_broken) END, ',') AS _rules,
+            _row,
+            md5(_row || '#' || coalesce(_partition, '') || '#'
+                || row_number() OVER (PARTITION BY _row, _partition ORDER BY n._row_no)) AS _row_digest
+        FROM named n JOIN rows r USING (_extract, _row_no)"""
+    )
+
+
+def _stored(resource: Resource) -> list[str]:
+    names = []
+    for item in resource.items:
+        names.append(item.name)
+        if item.is_coded:
+            names.append(item.name + SOURCE_SUFFIX)
+    return names
+
+
+def _findings(con, resource: Resource, checks: list[_Check], total: int, admitted: int) -> tuple[Finding, ...]:
+    """One finding per broken row rule, and one per rule that admits with a finding, broken or not."""
+    counts = dict(
+        con.execute(
+            "SELECT rule, count(*) FROM (SELECT unnest(string_split(_rules, ',')) AS rule FROM refused) GROUP BY rule"
+        ).fetchall()
+    )
+    dimensions = {check.rule: check.dimension for check in checks}
+    severities = {rule.id: rule.severity for rule in resource.rules}
+    found = [
+        Finding(resource.name, rule, dimensions.get(rule, "accuracy"), "warning", "admission", False, rows, total)
+        for rule, rows in sorted(counts.items())
+    ]
+    soft = [rule for rule in resource.rules if rule.on_failure == "finding"]
+    if soft:
+        asked = ", ".join(f"count_if(coalesce(({rule.where}), false))" for rule in soft)
+        for rule, rows in zip(soft, con.execute(f"SELECT {asked} FROM admitted").fetchone(), strict=True):
+            severity = "info" if severities[rule.id] == "info" else "warning"
+            found.append(
+                Finding(resource.name, rule.id, rule.dimension, severity, "admission", rows == 0, rows, admitted)
+            )
+    refused = total - admitted
+    found.append(Finding(resource.name, "contract", "conformity", "warning", "admission", refused == 0, refused, total))
+    return tuple(found)
+
+
+def _check_extract(resource: Resource, catalog: Catalog, total: int, refused: int, findings) -> None:
+    share = float(catalog.campus.thresholds.get("refused_share", DEFAULT_REFUSED_SHARE))
+    if total and refused / total > share:
+        raise ExtractRefused(
+            "refused_share",
+            f"{resource.name}: {refused} of {total} rows break the contract, more than {share:.0%}; "
+            "the last good state stays. See `yici quarantine list`, or mend contract or source",
+            findings,
+        )
+    for metric in resource.metrics:
+        if metric.metric == "rowCount" and metric.on_failure == "refuse_extract" and not metric.holds(total):
+            raise ExtractRefused(
+                metric.id,
+                f"{resource.name}: {total} rows, the contract expects {metric.expectation}; the last good state stays",
+                findings,
+            )

@@ -1,0 +1,62 @@
+"""Formats of identifiers, as DuckDB expressions that are true where the text is right.
+
+Sources: GB 11643 (resident identity number, ISO 7064 MOD 11-2), GB 32100 (unified social credit code, MOD 31),
+JY/T 1006 kinds of identity documents. Only residents' documents carry a check digit; of the others nothing more
+than their alphabet can be said.
+"""
+
+from collections.abc import Callable, Mapping
+
+RESIDENT_ID_TYPE = "1"
+_USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+_USCC_WEIGHTS = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
+_ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+
+
+def resident_id(text: str) -> str:
+    """True for an 18-digit number with a real birth date and the right check digit, or an old 15-digit one."""
+    total = " + ".join(
+        f"{weight} * TRY_CAST(substr({text}, {place}, 1) AS INTEGER)" for place, weight in enumerate(_ID_WEIGHTS, 1)
+    )
+    check = f"substr('10X98765432', 1 + ({total}) % 11, 1)"
+    return (
+        f"coalesce(CASE WHEN regexp_full_match({text}, '[0-9]{{17}}[0-9Xx]')"
+        f" THEN try_strptime(substr({text}, 7, 8), '%Y%m%d') IS NOT NULL AND upper(substr({text}, 18, 1)) = {check}"
+        f" WHEN regexp_full_match({text}, '[0-9]{{15}}')"
+        f" THEN try_strptime('19' || substr({text}, 7, 6), '%Y%m%d') IS NOT NULL END, false)"
+    )
+
+
+def uscc(text: str) -> str:
+    """True for an 18-character unified social credit code with the right check character."""
+    total = " + ".join(
+        f"{weight} * (instr('{_USCC_ALPHABET}', substr({text}, {place}, 1)) - 1)"
+        for place, weight in enumerate(_USCC_WEIGHTS, 1)
+    )
+    check = f"substr('{_USCC_ALPHABET}', 1 + (31 - ({total}) % 31) % 31, 1)"
+    return (
+        f"(regexp_full_match({text}, '[0-9A-HJ-NPQRTUWXY]{{2}}[0-9]{{6}}[0-9A-HJ-NPQRTUWXY]{{10}}')"
+        f" AND substr({text}, 18, 1) = {check})"
+    )
+
+
+def identity_document(text: str, kind: str) -> str:
+    """True for a number that can belong to a document of the kind that expression `kind` gives."""
+    return (
+        f"CASE WHEN {kind} = '{RESIDENT_ID_TYPE}' THEN {resident_id(text)}"
+        f" ELSE regexp_full_match({text}, '[0-9A-Za-z()（）\\-]{{4,30}}') END"
+    )
+
+
+def _pattern(regex: str) -> Callable[[str], str]:
+    return lambda text: f"regexp_full_match({text}, '{regex}')"
+
+
+FORMATS: Mapping[str, Callable[[str], str]] = {
+    "resident_id": resident_id,
+    "uscc": uscc,
+    "phone_cn": _pattern(r"1[3-9][0-9]{9}"),
+    "email": _pattern(r"[^@\s]+@[^@\s]+\.[^@\s]+"),
+    "bank_card": _pattern(r"[0-9]{12,19}"),
+    "date8": _pattern(r"[0-9]{8}"),
+}

@@ -1,0 +1,121 @@
+"""How a landed value becomes a typed one: DuckDB expressions that never round, guess or replace.
+
+Each expression is NULL where the value cannot be read as the contract's type, and admission refuses a row in which
+a value was there and its typed form is not. Plain casts are not used on text: they would turn "1.5" into 2.
+"""
+
+from collections.abc import Mapping
+
+from catalogs.model import CodeTable, Item
+
+DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%Y.%m.%d", "%Y年%m月%d日")
+_TRUE = ("1", "t", "true", "y", "yes", "是")
+_FALSE = ("0", "f", "false", "n", "no", "否")
+_DATE_TEXT = (
+    r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}|[0-9]{8}|[0-9]{4}/[0-9]{1,2}/[0-9]{1,2}"
+    r"|[0-9]{4}\.[0-9]{1,2}\.[0-9]{1,2}|[0-9]{4}年[0-9]{1,2}月[0-9]{1,2}日"
+)
+
+
+def literal(text: str) -> str:
+    """Write a text as a DuckDB string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def source_text(column: str, landed: str) -> str:
+    """Return the landed value as text."""
+    return column if landed == "VARCHAR" else f"CAST({column} AS VARCHAR)"
+
+
+def typed(item: Item, column: str, landed: str, codes: Mapping[str, CodeTable], timezone: str) -> str:
+    """Return the expression that types one landed column as its item says.
+
+    Args:
+        item: the contract's item.
+        column: the landed column, quoted.
+        landed: its DuckDB type.
+        codes: the campus's code tables.
+        timezone: IANA name in which times without a zone are meant.
+    """
+    if item.is_coded:
+        return _coded(item, f"trim({source_text(column, landed)})")
+    kinds = {
+        "string": _string,
+        "integer": _integer,
+        "number": _number,
+        "boolean": _boolean,
+        "date": _date,
+        "timestamp": _timestamp,
+    }
+    return kinds[item.logical_type](item, column, landed, timezone)
+
+
+def _coded(item: Item, text: str) -> str:
+    if not item.code_map:
+        return f"nullif({text}, '')"
+    whens = " ".join(f"WHEN {literal(src)} THEN {literal(std)}" for src, std in item.code_map.items())
+    return f"CASE {text} {whens} END"
+
+
+def _string(item: Item, column: str, landed: str, timezone: str) -> str:
+    return source_text(column, landed)
+
+
+def _integer(item: Item, column: str, landed: str, timezone: str) -> str:
+    if landed in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"):
+        return f"CAST({column} AS BIGINT)"
+    text = f"trim({source_text(column, landed)})"
+    return f"CASE WHEN regexp_full_match({text}, '[+-]?[0-9]+(\\.0+)?') THEN TRY_CAST(split_part({text}, '.', 1) AS BIGINT) END"
+
+
+def _number(item: Item, column: str, landed: str, timezone: str) -> str:
+    if landed in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT") or _scale_of(landed) <= item.scale:
+        return f"TRY_CAST({column} AS {item.duck_type})"
+    text = f"trim({source_text(column, landed)})"
+    digits = rf"[+-]?[0-9]+(\.[0-9]{{0,{item.scale}}}0*)?" if item.scale else r"[+-]?[0-9]+(\.0*)?"
+    return f"CASE WHEN regexp_full_match({text}, {literal(digits)}) THEN TRY_CAST({text} AS {item.duck_type}) END"
+
+
+def _scale_of(landed: str) -> float:
+    if not landed.startswith("DECIMAL("):
+        return float("inf")
+    return int(landed.removeprefix("DECIMAL(").removesuffix(")").split(",")[1])
+
+
+def _boolean(item: Item, column: str, landed: str, timezone: str) -> str:
+    if landed == "BOOLEAN":
+        return column
+    text = f"lower(trim({source_text(column, landed)}))"
+    true = ", ".join(map(literal, _TRUE))
+    false = ", ".join(map(literal, _FALSE))
+    return f"CASE WHEN {text} IN ({true}) THEN true WHEN {text} IN ({false}) THEN false END"
+
+
+def _date(item: Item, column: str, landed: str, timezone: str) -> str:
+    if landed == "DATE":
+        return f"CASE WHEN isfinite({column}) THEN {column} END"
+    if landed == "TIMESTAMP":
+        return f"CASE WHEN isfinite({column}) AND {column} = date_trunc('day', {column}) THEN CAST({column} AS DATE) END"
+    text = f"trim({source_text(column, landed)})"
+    day = f"regexp_replace({text}, '[T ]00:00:00(\\.0+)?$', '')"
+    formats = ", ".join(map(literal, DATE_FORMATS))
+    return (
+        f"CASE WHEN regexp_full_match({day}, {literal(_DATE_TEXT)})"
+        f" THEN CAST(try_strptime({day}, [{formats}]) AS DATE) END"
+    )
+
+
+def _timestamp(item: Item, column: str, landed: str, timezone: str) -> str:
+    zone = literal(timezone)
+    if landed == "TIMESTAMP WITH TIME ZONE":
+        return f"CASE WHEN isfinite({column}) THEN {column} END"
+    if landed.startswith("TIMESTAMP") or landed == "DATE":
+        return f"CASE WHEN isfinite({column}) THEN timezone({zone}, CAST({column} AS TIMESTAMP)) END"
+    text = f"trim({source_text(column, landed)})"
+    zoned = r".*[0-9]([zZ]|[+-][0-9]{2}(:?[0-9]{2})?)$"
+    return (
+        f"CASE WHEN regexp_full_match({text}, {literal('[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}[ T].*' + zoned[2:])})"
+        f" THEN TRY_CAST({text} AS TIMESTAMPTZ)"
+        f" WHEN regexp_full_match({text}, '[0-9]{{4}}[-/][0-9]{{1,2}}[-/][0-9]{{1,2}}.*')"
+        f" THEN timezone({zone}, TRY_CAST(replace({text}, '/', '-') AS TIMESTAMP)) END"
+    )

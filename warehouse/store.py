@@ -1,0 +1,209 @@
+"""The store's tables and the views through which everybody reads them.
+
+`store.<resource>` holds every version of every row; `raw.<resource>` shows the versions that the pinned release
+sees. Both follow the contract: an added optional item becomes a column, anything else that a table cannot
+follow (a retyped or removed item, another key) opens a new table `store.<resource>__v2` and leaves the old one.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from catalogs.model import Catalog, Item, Resource
+
+SOURCE_SUFFIX = "__src"
+VERSION_COLUMNS = (
+    ("_partition", "text"),
+    ("_extract", "bigint NOT NULL"),
+    ("_state", "text NOT NULL"),
+    ("_last_extract", "bigint"),
+    ("_from", "integer NOT NULL"),
+    ("_to", "integer"),
+)
+STATES = ("reported", "absent", "former", "refused")
+
+
+@dataclass(frozen=True)
+class StoreTable:
+    """Where a resource's versions are: `name` in schema `store`, with the items' columns in order."""
+
+    resource: Resource
+    name: str
+    columns: tuple[str, ...]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return self.resource.key
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The columns that are not part of the key."""
+        return tuple(name for name in self.columns if name not in self.key)
+
+
+def value_columns(resource: Resource) -> tuple[tuple[str, str, str], ...]:
+    """Return (column, PostgreSQL type, DuckDB type) of every stored item, a coded item with its source code."""
+    columns = []
+    for item in resource.items:
+        columns.append((item.name, item.pg_type, item.duck_type))
+        if item.is_coded:
+            columns.append((item.name + SOURCE_SUFFIX, "text", "VARCHAR"))
+    return tuple(columns)
+
+
+def shape_hash(resource: Resource) -> str:
+    """Return a hash of what a stored table cannot follow: key and types. A watermark counts only under it."""
+    shape = [list(resource.key), resource.physical_name, sorted(column[:2] for column in value_columns(resource))]
+    return hashlib.sha256(json.dumps(shape, ensure_ascii=False).encode()).hexdigest()[:16]
+
+
+def ensure_table(con: psycopg.Connection, resource: Resource) -> StoreTable:
+    """Create or extend the resource's store table and return it."""
+    wanted = {name: pg_type for name, pg_type, _ in value_columns(resource)}
+    name = newest_table(con, resource)
+    if name is None:
+        name = resource.table
+    else:
+        present = _columns(con, name)
+        if _can_follow(con, name, resource, wanted, present):
+            for column in wanted.keys() - present.keys():
+                con.execute(
+                    sql.SQL("ALTER TABLE store.{} ADD COLUMN {} {}").format(
+                        sql.Identifier(name), sql.Identifier(column), sql.SQL(wanted[column])
+                    )
+                )
+            _index(con, name, resource)
+            return StoreTable(resource, name, tuple(wanted))
+        name = f"{resource.table}__v{_version(resource, name) + 1}"
+    body = [(column, pg_type) for column, pg_type in wanted.items()] + list(VERSION_COLUMNS)
+    con.execute(
+        sql.SQL("CREATE TABLE store.{} ({}) WITH (fillfactor = 90, autovacuum_analyze_scale_factor = 0.02)").format(
+            sql.Identifier(name),
+            sql.SQL(", ").join(
+                sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(pg_type)) for column, pg_type in body
+            ),
+        )
+    )
+    con.execute(
+        sql.SQL("CREATE UNIQUE INDEX ON store.{} ({}) WHERE _to IS NULL").format(
+            sql.Identifier(name), sql.SQL(", ").join(map(sql.Identifier, resource.key))
+        )
+    )
+    if resource.ingest.mode == "append":
+        con.execute(
+            sql.SQL("CREATE INDEX ON store.{} (_partition) WHERE _to IS NULL").format(sql.Identifier(name))
+        )
+    _index(con, name, resource)
+    _comment(con, name, resource)
+    return StoreTable(resource, name, tuple(wanted))
+
+
+def newest_table(con: psycopg.Connection, resource: Resource) -> str | None:
+    """Return the name of the table that the resource is stored in now, or None before its first extract."""
+    rows = con.execute(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'store' AND (tablename = %s OR tablename ~ %s)",
+        [resource.table, f"^{resource.table}__v[0-9]+$"],
+    ).fetchall()
+    return max((row[0] for row in rows), key=lambda name: _version(resource, name), default=None)
+
+
+def create_views(con: psycopg.Connection, catalog: Catalog) -> None:
+    """Make `raw.<resource>` of every resource show its table as the pinned release sees it.
+
+    Views that are already right are left alone, so that readers are not held up.
+    """
+    for resource in catalog.resources.values():
+        if resource.ingest.mode in ("none", "lookup"):
+            continue
+        table = ensure_table(con, resource)
+        _create_view(con, table)
+
+
+def _create_view(con: psycopg.Connection, table: StoreTable) -> None:
+    shown = (*table.columns, "_extract", "_state", "_last_extract", "_from")
+    mark = f"{table.name}: {','.join(shown)}"
+    found = con.execute(
+        "SELECT obj_description(to_regclass(%s), 'pg_class')", [f'raw."{table.resource.table}"']
+    ).fetchone()
+    if found[0] == mark:
+        return
+    view = sql.Identifier(table.resource.table)
+    con.execute(sql.SQL("DROP VIEW IF EXISTS raw.{} CASCADE").format(view))
+    con.execute(
+        sql.SQL(
+            "CREATE VIEW raw.{} AS SELECT {} FROM store.{}"
+            " WHERE _from <= current_setting('yici.release')::int"
+            " AND (_to IS NULL OR _to > current_setting('yici.release')::int)"
+        ).format(view, sql.SQL(", ").join(map(sql.Identifier, shown)), sql.Identifier(table.name))
+    )
+    con.execute(sql.SQL("COMMENT ON VIEW raw.{} IS {}").format(view, sql.Literal(mark)))
+
+
+def _columns(con: psycopg.Connection, name: str) -> dict[str, str]:
+    rows = con.execute(
+        """SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
+           WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped""",
+        [f'store."{name}"'],
+    )
+    return dict(rows.fetchall())
+
+
+def _can_follow(con, name: str, resource: Resource, wanted: dict[str, str], present: dict[str, str]) -> bool:
+    own = {column for column, _ in VERSION_COLUMNS}
+    kept = all(column in wanted and _same(wanted[column], kind) for column, kind in present.items() if column not in own)
+    added_ok = all(not _is_required(resource, column) for column in wanted.keys() - present.keys())
+    key = con.execute(
+        """SELECT array_agg(a.attname ORDER BY k.place) FROM pg_index i
+           CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY k(attnum, place)
+           JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+           WHERE i.indrelid = %s::regclass AND i.indisunique""",
+        [f'store."{name}"'],
+    ).fetchone()[0]
+    return kept and added_ok and tuple(key or ()) == resource.key
+
+
+def _same(wanted: str, present: str) -> bool:
+    names = {"timestamp with time zone": "timestamptz"}
+    return wanted.replace(" ", "") == names.get(present, present).replace(" ", "")
+
+
+def _is_required(resource: Resource, column: str) -> bool:
+    return any(item.name == column and item.required for item in resource.items)
+
+
+def _version(resource: Resource, name: str) -> int:
+    suffix = name.removeprefix(resource.table).removeprefix("__v")
+    return int(suffix) if suffix else 1
+
+
+def linked_items(resource: Resource) -> tuple[Item, ...]:
+    """Return the items by which a subject's rows are found; each gets an index."""
+    names = [resource.subject.key] if resource.subject else []
+    names += [link["item"] for link in resource.subject.links] if resource.subject else []
+    return tuple(item for item in resource.items if item.name in names)
+
+
+def _index(con: psycopg.Connection, name: str, resource: Resource) -> None:
+    for item in linked_items(resource):
+        con.execute(
+            sql.SQL("CREATE INDEX IF NOT EXISTS {} ON store.{} ({})").format(
+                sql.Identifier(f"{name}__{item.name}"[:63]), sql.Identifier(name), sql.Identifier(item.name)
+            )
+        )
+
+
+def _comment(con: psycopg.Connection, name: str, resource: Resource) -> None:
+    con.execute(
+        sql.SQL("COMMENT ON TABLE store.{} IS {}").format(
+            sql.Identifier(name), sql.Literal(f"{resource.business_name}: {resource.description or ''}")
+        )
+    )
+    for item in resource.items:
+        con.execute(
+            sql.SQL("COMMENT ON COLUMN store.{}.{} IS {}").format(
+                sql.Identifier(name), sql.Identifier(item.name), sql.Literal(item.business_name or item.name)
+            )
+        )
