@@ -1,0 +1,374 @@
+"""What every kind of source has in common: what is asked for, what comes back, how it fails.
+
+A reading is a DuckDB query over the source, not rows: landing runs it once, straight to Parquet, so
+memory does not grow with the table. Failures that may pass and failures that will not are different
+types, because retrying the second kind hammers a source and hides the cause.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from catalogs.model import Resource, System
+from catalogs.settings import ConfigurationError, resolve_env
+from connectors.duck import DuckError, PgParams, describe, is_transient
+
+
+class SourceError(Exception):
+    """Reading failed; nothing downstream changed. The message holds no secret and no row value."""
+
+
+class SourceUnavailable(SourceError):
+    """The system does not answer now, or not in time: trying later may help.
+
+    Attributes:
+        retry_after_s: seconds after which the source itself asked to be tried again; None if it did not say.
+    """
+
+    def __init__(self, message: str, retry_after_s: float | None = None):
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class SourceRefused(SourceError):
+    """The system refuses, or what it sent cannot be read: trying again will not help."""
+
+
+class SourceChanged(SourceRefused):
+    """A column the contract names is gone or has another type: a matter for the provider."""
+
+
+class SourceShrunk(SourceRefused):
+    """Far fewer rows than last time: taken for an accident until someone says otherwise."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which part of a resource a reading speaks about.
+
+    Attributes:
+        kind: full | partition | range | upsert.
+        lists_keys: True if a key inside the scope that is absent from the reading is absent from the source:
+            only then may a difference end rows.
+        partition: day or term of an append resource, or the file's own name.
+        low: lower bound of a range or watermark window, inclusive, as text.
+        high: upper bound, inclusive, as text.
+    """
+
+    kind: str
+    lists_keys: bool
+    partition: str | None = None
+    low: str | None = None
+    high: str | None = None
+
+    @classmethod
+    def full(cls) -> "Scope":
+        """The whole resource; what is not in the reading is not in the source."""
+        return cls("full", lists_keys=True)
+
+    @classmethod
+    def of_partition(cls, partition: str) -> "Scope":
+        """One day, term or file, complete in itself."""
+        return cls("partition", lists_keys=True, partition=partition)
+
+    @classmethod
+    def since(cls, low: str | None, high: str | None) -> "Scope":
+        """Rows changed within a watermark window; says nothing about rows that are not in it."""
+        return cls("upsert", lists_keys=False, low=low, high=high)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for a manifest or a jsonb column."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> "Scope":
+        """Inverse of `as_dict`."""
+        return cls(**value)
+
+
+@dataclass(frozen=True)
+class ReadSpec:
+    """What to read.
+
+    Attributes:
+        resource: the contract.
+        scope: a partition to read again or a range to back-fill; None follows the contract's mode.
+        last_types: item → source type of the last good extract (its manifest's `columns`), to notice a
+            retyped column; None skips that comparison.
+    """
+
+    resource: Resource
+    scope: Scope | None = None
+    last_types: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a source table: its name, its type in the source's own words, and its family.
+
+    `family` is one of integer, number, text, boolean, date, timestamp, time, binary, other, unknown
+    (files and REST: everything is text, so nothing can be said).
+    """
+
+    name: str
+    type: str
+    family: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A source's answer to a ReadSpec, ready to be landed once.
+
+    Attributes:
+        resource: the contract it answers.
+        con: session in which `query` runs, inside the source's snapshot.
+        query: gives the contract's items, by item name, in the contract's order. Values are typed only where
+            DuckDB holds the source's value exactly; else text as the source writes it. Instants carry an
+            offset; local times carry none.
+        covered: what the reading speaks about.
+        types: item → source type.
+        excluded_rows: rows that the contract's exclusion predicate named, which are never read out.
+        watermark_from: where reading began, as text; None if from the beginning.
+        watermark_to: greatest watermark value in the source when it was read, as text.
+        source_digest: identifies what was read (file content, rows of a partition); None if unknown.
+        extra_columns: columns of the source that the contract does not name.
+        notes: what a reader of the ledger should know (for example rows a DBF marks as deleted).
+    """
+
+    resource: Resource
+    con: duckdb.DuckDBPyConnection
+    query: str
+    covered: Scope
+    types: Mapping[str, str]
+    excluded_rows: int = 0
+    watermark_from: str | None = None
+    watermark_to: str | None = None
+    source_digest: str | None = None
+    extra_columns: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Something that was there and was not read, and why: the same file again, a half-written file, …"""
+
+    resource: str
+    partition: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class WarehousePin:
+    """Where derived resources are read: our own PostgreSQL, the schema being built, the candidate release."""
+
+    params: PgParams
+    schema: str
+    release: int
+
+
+class Source(ABC):
+    """An open system. Not thread-safe; one reading is landed before the next is asked for."""
+
+    def __init__(self, system: System):
+        self.system = system
+        self.skipped: list[Skipped] = []
+
+    @abstractmethod
+    def readings(
+        self, spec: ReadSpec, seen: Mapping[str, str] | None = None, watermark: str | None = None
+    ) -> Iterator[Reading]:
+        """Yield what is new: one reading for a full or watermark read, one per new or changed partition else.
+
+        Args:
+            spec: what to read.
+            seen: partition → source digest of extracts already taken; an equal digest is not read again but
+                noted in `skipped`.
+            watermark: last published watermark, as text; None reads from the beginning.
+
+        Raises:
+            SourceUnavailable: transient.
+            SourceChanged: a lost or retyped column.
+            SourceRefused: permanent.
+        """
+
+    def read(self, spec: ReadSpec, watermark: str | None = None) -> Reading:
+        """Return the only reading of a full or watermark read.
+
+        Raises:
+            SourceRefused: the source has nothing to read, or more than one partition (use `readings`).
+        """
+        found = list(self.readings(spec, watermark=watermark))
+        if len(found) != 1:
+            raise SourceRefused(
+                f"{spec.resource.name}: expected one reading, the source has {len(found)}; read by partition"
+            )
+        return found[0]
+
+    def skip(self, resource: Resource, partition: str, reason: str) -> None:
+        """Note that something was there and was not read."""
+        self.skipped.append(Skipped(resource.name, partition, reason))
+
+
+def setting(system: System, name: str, default: str | None = None) -> str:
+    """Return a setting of a system, resolved from the environment.
+
+    Raises:
+        ConfigurationError: the setting, or the variable it names, is missing.
+    """
+    value = system.settings.get(name, default)
+    where = f"systems.yaml: {system.code}.{name}"
+    if value is None:
+        raise ConfigurationError(f"{where}: setting is missing; a system of kind {system.kind} needs it")
+    return resolve_env(str(value), where)
+
+
+def source_error(error: Exception, system: str, what: str) -> SourceError:
+    """Translate a failure of DuckDB or behind it; the message names system and resource and nothing else."""
+    if isinstance(error, SourceError):
+        return error
+    transient = error.transient if isinstance(error, DuckError) else is_transient(error)
+    words = str(error) if isinstance(error, DuckError) else describe(error)
+    stays = "nothing was landed from this reading and the last good state stays"
+    if transient:
+        return SourceUnavailable(f"{system}: {what}: {words}; {stays}; it will be tried again")
+    return SourceRefused(f"{system}: {what}: {words}; {stays}; check the system's entry and the contract")
+
+
+# Which source families can still hold an item of a logical type. Text can hold anything (campus systems keep
+# numbers and dates in varchar); `unknown` says that the kind has no types.
+_HOLDS = {
+    "string": {"text", "integer", "number", "boolean", "date", "timestamp", "time", "other", "binary"},
+    "integer": {"text", "integer", "number", "boolean"},
+    "number": {"text", "integer", "number"},
+    "boolean": {"text", "integer", "number", "boolean"},
+    "date": {"text", "date", "timestamp", "integer", "number"},
+    "timestamp": {"text", "date", "timestamp", "integer", "number"},
+}
+
+
+@dataclass(frozen=True)
+class Matched:
+    """A contract laid over a source table: per item its column, and the columns nobody asked for."""
+
+    columns: tuple[tuple[str, Column], ...]
+    extra: tuple[str, ...] = field(default=())
+
+    @property
+    def types(self) -> dict[str, str]:
+        """Item name → source type."""
+        return {item: column.type for item, column in self.columns}
+
+
+def match_columns(spec: ReadSpec, where: str, available: Sequence[Column]) -> Matched:
+    """Find each item's column: by its exact physical name, else by a single one that differs in case only.
+
+    Args:
+        spec: contract and, if known, the types of the last good extract.
+        where: table or file, for the message.
+        available: the source's columns, in its order.
+
+    Raises:
+        SourceChanged: a column is gone, holds what its item cannot be, or changed family since the last
+            good extract. All of them are named at once.
+    """
+    resource = spec.resource
+    exact = {column.name: column for column in available}
+    folded: dict[str, list[Column]] = {}
+    for column in available:
+        folded.setdefault(column.name.casefold(), []).append(column)
+    found: list[tuple[str, Column]] = []
+    faults: list[str] = []
+    for item in resource.items:
+        candidates = (
+            [exact[item.physical_name]]
+            if item.physical_name in exact
+            else folded.get(item.physical_name.casefold(), [])
+        )
+        if len(candidates) != 1:
+            faults.append(f"column {item.physical_name} ({item.name}) is gone")
+            continue
+        column = candidates[0]
+        before = (spec.last_types or {}).get(item.name)
+        called = f"column {item.physical_name} ({item.name})"
+        if column.family == "unknown":
+            pass
+        elif column.family not in _HOLDS.get(item.logical_type, {column.family}):
+            faults.append(f"{called} is {column.type}, which cannot hold {item.logical_type}")
+        elif before and family_of(before) != family_of(column.type):
+            faults.append(f"{called} was {before} and is now {column.type}")
+        found.append((item.name, column))
+    if faults:
+        raise SourceChanged(
+            f"{resource.name}: {where} no longer keeps its contract: {'; '.join(faults)}. Provider "
+            f"{resource.provider} restores it or files a new contract version; until then the last good "
+            f"state stays"
+        )
+    used = {column.name for _, column in found}
+    return Matched(tuple(found), tuple(column.name for column in available if column.name not in used))
+
+
+_FAMILIES = (
+    ("text", ("char", "text", "varchar", "string", "clob", "enum", "set", "uuid", "json", "name", "citext")),
+    ("timestamp", ("timestamp", "datetime")),
+    ("date", ("date",)),
+    ("time", ("time",)),
+    ("integer", ("int", "serial", "year")),
+    ("number", ("numeric", "decimal", "double", "float", "real", "money", "number")),
+    ("boolean", ("bool",)),
+    ("binary", ("blob", "binary", "bytea", "bit", "varbit")),
+)
+
+
+def family_of(source_type: str) -> str:
+    """Sort a source type, in any dialect's words, into a family; arrays and what is not known are `other`."""
+    text = source_type.casefold().strip()
+    if not text:
+        return "unknown"
+    if text.endswith("[]") or text.startswith(("interval", "point", "tsvector")):
+        return "other"
+    for family, marks in _FAMILIES:
+        if any(mark in text for mark in marks):
+            return family
+    return "other"
+
+
+def guard(resource: str, rows: int, last_good_rows: int | None, minimum_share: float = 0.8) -> None:
+    """Refuse a full reading that lost too many rows: an accident at the source must not end what is stored.
+
+    Args:
+        resource: for the message.
+        rows: rows read now.
+        last_good_rows: rows of the last extract that was admitted; None if there was none.
+        minimum_share: least share of the last good count that is believed.
+
+    Raises:
+        SourceShrunk: no rows at all, or fewer than the share.
+    """
+    if rows == 0:
+        raise SourceShrunk(
+            f"{resource}: the source returned no rows; the last good state stays. The provider mends the "
+            f"source, or says in the contract that it may be empty"
+        )
+    if last_good_rows and rows < minimum_share * last_good_rows:
+        raise SourceShrunk(
+            f"{resource}: the source returned {rows} rows, {rows / last_good_rows:.0%} of the last good "
+            f"{last_good_rows} (at least {minimum_share:.0%} is believed); the last good state stays. "
+            f"The provider confirms the count, or mends the source"
+        )
+
+
+@dataclass
+class Spool:
+    """A private folder for what must be kept while a source is open."""
+
+    folder: Path
+    count: int = field(default=0)
+
+    def path(self, suffix: str) -> Path:
+        """Return a new path in the folder."""
+        self.count += 1
+        return self.folder / f"{self.count:06d}{suffix}"
