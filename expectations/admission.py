@@ -6,8 +6,9 @@ admits the row and becomes a finding; a rule over the whole extract, or too larg
 extract. The verdict depends on extract, contract version and code version only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 
@@ -59,7 +60,10 @@ class _Check:
 
 
 def judge(
-    con: duckdb.DuckDBPyConnection, catalog: Catalog, resource: Resource, files: Sequence[tuple[Extract, Sequence[str]]]
+    con: duckdb.DuckDBPyConnection,
+    catalog: Catalog,
+    resource: Resource,
+    files: Sequence[tuple[Extract, Sequence[str]]],
 ) -> tuple[Judged, tuple[Finding, ...]]:
     """Judge the given extracts of one resource together.
 
@@ -77,7 +81,7 @@ def judge(
     """
     landed = _read(con, files)
     _check_columns(resource, landed)
-    timezone = catalog.campus.timezone
+    timezone = catalog.campus.time_zone
     typed_columns = _typed_columns(resource, landed, catalog, timezone)
     con.execute(
         f"CREATE OR REPLACE TEMP VIEW typed AS SELECT {', '.join(typed_columns)}, _partition, _extract, _row_no FROM landed"
@@ -105,7 +109,9 @@ def judge(
         extract_ids=tuple(extract.id for extract in extracts),
         scope_kind=scopes.pop(),
         lists_keys=all(extract.scope.get("lists_keys") for extract in extracts),
-        partitions=tuple(extract.scope["partition"] for extract in extracts if extract.scope.get("partition")),
+        partitions=tuple(
+            extract.scope["partition"] for extract in extracts if extract.scope.get("partition")
+        ),
         rows_in=total,
         admitted=admitted,
         refused=refused,
@@ -175,7 +181,9 @@ def _item_checks(resource: Resource, item: Item, catalog: Catalog) -> list[_Chec
         if table is not None and not item.code_map:
             known = f"{column} IN ({', '.join(map(literal, table.rows))})"
         checks.append(
-            _Check(f"{name}.code", f"({source} IS NOT NULL AND trim({source}) <> '' AND ({known}) IS NOT TRUE)")
+            _Check(
+                f"{name}.code", f"({source} IS NOT NULL AND trim({source}) <> '' AND ({known}) IS NOT TRUE)"
+            )
         )
         return checks
     if item.logical_type != "string":
@@ -185,7 +193,11 @@ def _item_checks(resource: Resource, item: Item, catalog: Catalog) -> list[_Chec
                 value = literal(str(bound)) if item.logical_type in ("date", "timestamp") else str(bound)
                 kind = item.duck_type
                 checks.append(
-                    _Check(f"{name}.range", f"coalesce({column} {sign} CAST({value} AS {kind}), false)", "accuracy")
+                    _Check(
+                        f"{name}.range",
+                        f"coalesce({column} {sign} CAST({value} AS {kind}), false)",
+                        "accuracy",
+                    )
                 )
         return checks
     checks.append(
@@ -202,20 +214,25 @@ def _item_checks(resource: Resource, item: Item, catalog: Catalog) -> list[_Chec
         checks.append(_Check(f"{name}.bytes", f"coalesce(strlen({column}) > {item.max_bytes:d}, false)"))
     if item.pattern:
         checks.append(
-            _Check(f"{name}.pattern", f"coalesce({column} <> '' AND NOT regexp_matches({column}, {literal(item.pattern)}), false)")
+            _Check(
+                f"{name}.pattern",
+                f"coalesce({column} <> '' AND NOT regexp_matches({column}, {literal(item.pattern)}), false)",
+            )
         )
     valid = _format(resource, item)
     if valid:
-        checks.append(_Check(f"{name}.format", f"coalesce({column} <> '' AND NOT ({valid}), false)", "accuracy"))
+        checks.append(
+            _Check(f"{name}.format", f"coalesce({column} <> '' AND NOT ({valid}), false)", "accuracy")
+        )
     return checks
 
 
 def _format(resource: Resource, item: Item) -> str | None:
     if item.format == "identity_document":
         identity = resource.subject.identity if resource.subject else None
-        if not identity or identity["number"] != item.name:
+        if not identity or identity.number != item.name:
             return None
-        kind = identity["type"]
+        kind = identity.type
         return identity_document(q(item.name), literal(kind[1:]) if kind.startswith("=") else q(kind))
     return FORMATS[item.format](q(item.name)) if item.format in FORMATS else None
 
@@ -226,8 +243,10 @@ def _duplicates(con: duckdb.DuckDBPyConnection, resource: Resource) -> list[_Che
     Of a duplicate key all rows are refused, unless `ingest.pick` names the order that chooses one.
     """
     checks = []
-    uniques = [] if resource.ingest.pick else [("key", resource.key)]
-    uniques += [(item.name, (item.name,)) for item in resource.items if item.unique and (item.name,) != resource.key]
+    uniques = [] if resource.ingest.pick_order_by else [("key", resource.key)]
+    uniques += [
+        (item.name, (item.name,)) for item in resource.items if item.unique and (item.name,) != resource.key
+    ]
     for number, (name, columns) in enumerate(uniques):
         listed = ", ".join(map(q, columns))
         present = " AND ".join(f"{q(column)} IS NOT NULL" for column in columns)
@@ -237,7 +256,9 @@ def _duplicates(con: duckdb.DuckDBPyConnection, resource: Resource) -> list[_Che
         )
         if con.execute(f"SELECT 1 FROM twice_{number} LIMIT 1").fetchone():
             row = listed if len(columns) == 1 else f"({listed})"
-            checks.append(_Check(f"{name}.unique", f"coalesce({row} IN (FROM twice_{number}), false)", "accuracy"))
+            checks.append(
+                _Check(f"{name}.unique", f"coalesce({row} IN (FROM twice_{number}), false)", "accuracy")
+            )
     return checks
 
 
@@ -245,9 +266,9 @@ def _admit(con, resource: Resource, checks: list[_Check], duplicates: list[_Chec
     broken = " OR ".join(check.broken for check in (*checks, *duplicates)) or "false"
     columns = ", ".join(q(name) for name in _stored(resource))
     pick = ""
-    if resource.ingest.pick:
+    if resource.ingest.pick_order_by:
         key = ", ".join(map(q, resource.key))
-        order = f"{resource.ingest.pick['orderBy']}, _extract DESC, _row_no DESC"
+        order = f"{resource.ingest.pick_order_by}, _extract DESC, _row_no DESC"
         pick = f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {order}) = 1"
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE admitted AS SELECT {columns}, _partition, _extract, _row_no FROM typed"
@@ -255,7 +276,9 @@ def _admit(con, resource: Resource, checks: list[_Check], duplicates: list[_Chec
     )
 
 
-def _refuse(con, resource: Resource, landed: dict[str, str], checks: list[_Check], duplicates: list[_Check]) -> None:
+def _refuse(
+    con, resource: Resource, landed: dict[str, str], checks: list[_Check], duplicates: list[_Check]
+) -> None:
     """Make table `refused`: every row that was not admitted, as it came, with the rules it breaks."""
     listed = ", ".join(
         f"CASE WHEN {check.broken} THEN {literal(check.rule)} END" for check in (*checks, *duplicates)
@@ -292,7 +315,9 @@ def _stored(resource: Resource) -> list[str]:
     return names
 
 
-def _findings(con, resource: Resource, checks: list[_Check], total: int, admitted: int) -> tuple[Finding, ...]:
+def _findings(
+    con, resource: Resource, checks: list[_Check], total: int, admitted: int
+) -> tuple[Finding, ...]:
     """One finding per broken row rule, and one per rule that admits with a finding, broken or not."""
     counts = dict(
         con.execute(
@@ -302,7 +327,9 @@ def _findings(con, resource: Resource, checks: list[_Check], total: int, admitte
     dimensions = {check.rule: check.dimension for check in checks}
     severities = {rule.id: rule.severity for rule in resource.rules}
     found = [
-        Finding(resource.name, rule, dimensions.get(rule, "accuracy"), "warning", "admission", False, rows, total)
+        Finding(
+            resource.name, rule, dimensions.get(rule, "accuracy"), "warning", "admission", False, rows, total
+        )
         for rule, rows in sorted(counts.items())
     ]
     soft = [rule for rule in resource.rules if rule.on_failure == "finding"]
@@ -311,15 +338,19 @@ def _findings(con, resource: Resource, checks: list[_Check], total: int, admitte
         for rule, rows in zip(soft, con.execute(f"SELECT {asked} FROM admitted").fetchone(), strict=True):
             severity = "info" if severities[rule.id] == "info" else "warning"
             found.append(
-                Finding(resource.name, rule.id, rule.dimension, severity, "admission", rows == 0, rows, admitted)
+                Finding(
+                    resource.name, rule.id, rule.dimension, severity, "admission", rows == 0, rows, admitted
+                )
             )
     refused = total - admitted
-    found.append(Finding(resource.name, "contract", "conformity", "warning", "admission", refused == 0, refused, total))
+    found.append(
+        Finding(resource.name, "contract", "conformity", "warning", "admission", refused == 0, refused, total)
+    )
     return tuple(found)
 
 
 def _check_extract(resource: Resource, catalog: Catalog, total: int, refused: int, findings) -> None:
-    share = float(catalog.campus.thresholds.get("refused_share", DEFAULT_REFUSED_SHARE))
+    share = float(catalog.campus.raw.get("thresholds", {}).get("refused_share", DEFAULT_REFUSED_SHARE))
     if total and refused / total > share:
         raise ExtractRefused(
             "refused_share",
@@ -328,9 +359,34 @@ def _check_extract(resource: Resource, catalog: Catalog, total: int, refused: in
             findings,
         )
     for metric in resource.metrics:
-        if metric.metric == "rowCount" and metric.on_failure == "refuse_extract" and not metric.holds(total):
+        if (
+            metric.metric == "rowCount"
+            and metric.on_failure == "refuse_extract"
+            and not within(metric.bounds, total)
+        ):
             raise ExtractRefused(
                 metric.id,
-                f"{resource.name}: {total} rows, the contract expects {metric.expectation}; the last good state stays",
+                f"{resource.name}: {total} rows, the contract expects {dict(metric.bounds)}; the last good state stays",
                 findings,
             )
+
+
+_OPERATORS = {
+    "mustBe": lambda value, bound: value == bound,
+    "mustNotBe": lambda value, bound: value != bound,
+    "mustBeGreaterThan": lambda value, bound: value > bound,
+    "mustBeGreaterOrEqualTo": lambda value, bound: value >= bound,
+    "mustBeLessThan": lambda value, bound: value < bound,
+    "mustBeLessOrEqualTo": lambda value, bound: value <= bound,
+    "mustBeBetween": lambda value, bound: bound[0] <= value <= bound[1],
+    "mustNotBeBetween": lambda value, bound: not bound[0] <= value <= bound[1],
+}
+
+
+def within(bounds: Mapping[str, Any], value: float) -> bool:
+    """Whether a measured number satisfies every ODCS operator of a rule.
+
+    Raises:
+        KeyError: an operator that ODCS 3.2.0 does not have; `catalog check` names it before a run does.
+    """
+    return all(_OPERATORS[name](value, bound) for name, bound in bounds.items())

@@ -16,7 +16,8 @@ _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 def resident_id(text: str) -> str:
     """True for an 18-digit number with a real birth date and the right check digit, or an old 15-digit one."""
     total = " + ".join(
-        f"{weight} * TRY_CAST(substr({text}, {place}, 1) AS INTEGER)" for place, weight in enumerate(_ID_WEIGHTS, 1)
+        f"{weight} * TRY_CAST(substr({text}, {place}, 1) AS INTEGER)"
+        for place, weight in enumerate(_ID_WEIGHTS, 1)
     )
     check = f"substr('10X98765432', 1 + ({total}) % 11, 1)"
     return (

@@ -132,4 +132,6 @@ def _external(found: Settings, role: Role) -> PgParams:
     if not address.database or not address.username:
         raise ConfigurationError(f"{name}: expected postgresql://user:password@host:port/database")
     host = address.host or address.query.get("host") or "localhost"
-    return PgParams(str(host), address.port or 5432, address.database, address.username, address.password or "")
+    return PgParams(
+        str(host), address.port or 5432, address.database, address.username, address.password or ""
+    )

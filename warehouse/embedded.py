@@ -304,6 +304,8 @@ class EmbeddedServer:
         while True:
             if self._postmaster() is None:
                 _disown_stale_pid(placement.data / "postmaster.pid")
+                for left in placement.sockets.glob(".s.PGSQL.*"):
+                    left.unlink()
                 pid = _launch(placement, self._start_log)
             else:
                 pid = self._postmaster().pid
@@ -312,13 +314,19 @@ class EmbeddedServer:
                 if postmaster and postmaster.ready:
                     return
                 time.sleep(_POLL_S)
-            said = _last_line(self._start_log.read_bytes())
+            said = self._last_words(pid)
             if time.monotonic() > deadline or "pre-existing shared memory" not in said:
                 raise EmbeddedServerError(
                     f"the embedded server did not start: {said or 'no message'} (logs: {self._start_log}, "
                     f"{self._log()}). The data in {placement.data} is untouched"
                 )
             time.sleep(0.5)
+
+    def _last_words(self, pid: int) -> str:
+        """What a server that did not come up said last: before, or after, its own logging began."""
+        logs = sorted(self._log().glob("*.log"), key=lambda path: path.stat().st_mtime)
+        written = b"\n".join(path.read_bytes() for path in (self._start_log, *logs[-1:]))
+        return _last_line(b"\n".join(line for line in written.splitlines() if b"[%d]" % pid in line) or written)
 
     def _configure(self, placement: Placement, port: int, tcp: bool) -> None:
         """Write postgresql.conf whole at every start; what people set is in `local.conf`."""
@@ -434,7 +442,15 @@ def _command_line(pid: int) -> bytes:
 
 
 def _alive(pid: int) -> bool:
-    return bool(_command_line(pid))
+    """Whether the process runs; a zombie, which a container without an init process keeps for ever, does not."""
+    if sys.platform == "linux":
+        try:
+            state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].strip()
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+    else:
+        state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, check=False).stdout
+    return bool(state) and not state.startswith((b"Z", b"X"))
 
 
 def _is_free(port: int) -> bool:

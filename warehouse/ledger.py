@@ -33,7 +33,9 @@ def next_extract_id(con: psycopg.Connection) -> int:
     return con.execute("SELECT nextval('yici.extract_id')").fetchone()[0]
 
 
-def register(con: psycopg.Connection, manifest, path: str, digest: str, contract_hash: str, finished_at) -> int:
+def register(
+    con: psycopg.Connection, manifest, path: str, digest: str, contract_hash: str, finished_at
+) -> int:
     """Enter a landed extract and return its ordinal within the resource.
 
     Args:

@@ -75,7 +75,9 @@ def open_candidate(catalog: Catalog, files: bytes) -> Iterator[Candidate]:
     con = connect(autocommit=True)
     try:
         if not con.execute(f"SELECT pg_try_advisory_lock({_LOCK})").fetchone()[0]:
-            raise ReleaseRunning("another release run is under way; nothing was changed. Wait for it, then run again")
+            raise ReleaseRunning(
+                "another release run is under way; nothing was changed. Wait for it, then run again"
+            )
         recover(con)
         version = _catalog_version(con, catalog.version, files)
         with con.transaction():
@@ -98,7 +100,9 @@ def open_candidate(catalog: Catalog, files: bytes) -> Iterator[Candidate]:
 
 def recover(con: psycopg.Connection) -> list[int]:
     """Abandon every candidate that is still open; the caller holds the release lock. Returns their numbers."""
-    found = [row[0] for row in con.execute("SELECT id FROM yici.release WHERE state = 'candidate'").fetchall()]
+    found = [
+        row[0] for row in con.execute("SELECT id FROM yici.release WHERE state = 'candidate'").fetchall()
+    ]
     for number in found:
         _abandon(con, number)
     return found
@@ -125,12 +129,15 @@ def _abandon(con: psycopg.Connection, number: int) -> None:
         con.execute("DELETE FROM yici.finding WHERE release = %s", [number])
         con.execute("DELETE FROM yici.release_resource WHERE release = %s", [number])
         con.execute("DELETE FROM yici.mart WHERE release = %s", [number])
-        con.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(build_schema(number))))
+        con.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(CANDIDATE_SCHEMA)))
         con.execute("UPDATE yici.release SET state = 'abandoned' WHERE id = %s", [number])
 
 
+CANDIDATE_SCHEMA = "build"
+
+
 def build_schema(number: int) -> str:
-    """Return the schema that dbt builds candidate `number` into."""
+    """Return the schema that keeps what release `number` built; a candidate builds into `CANDIDATE_SCHEMA`."""
     return f"build_{number:d}"
 
 
@@ -189,14 +196,23 @@ def hold_groups(con: psycopg.Connection, number: int, groups: Sequence[Sequence[
     Returns:
         Held resource → the refused member that held it.
     """
-    rows = con.execute("SELECT resource, outcome, judged FROM yici.release_resource WHERE release = %s", [number])
+    rows = con.execute(
+        "SELECT resource, outcome, judged FROM yici.release_resource WHERE release = %s", [number]
+    )
     state = {resource: (outcome, judged) for resource, outcome, judged in rows.fetchall()}
     held = {}
     for group in groups:
         guilty = [name for name in group if state.get(name, ("",))[0] == "refused"]
         for name in group:
             if guilty and state.get(name, ("",))[0] == "applied":
-                refuse(con, number, name, state[name][1], f"held back with {guilty[0]}, of the same group", "held")
+                refuse(
+                    con,
+                    number,
+                    name,
+                    state[name][1],
+                    f"held back with {guilty[0]}, of the same group",
+                    "held",
+                )
                 held[name] = guilty[0]
     return held
 
@@ -262,6 +278,12 @@ def _publish_marts(con: psycopg.Connection, number: int, models: dict[str, bool]
             " WHERE release = (SELECT max(id) FROM yici.release WHERE state = 'published')"
         ).fetchall()
     )
+    if con.execute("SELECT to_regnamespace(%s)", [CANDIDATE_SCHEMA]).fetchone()[0]:
+        con.execute(
+            sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(
+                sql.Identifier(CANDIDATE_SCHEMA), sql.Identifier(build_schema(number))
+            )
+        )
     for model, good in {**dict.fromkeys(previous, False), **models}.items():
         build = number if good else previous.get(model)
         if build is None:
@@ -314,7 +336,9 @@ def roll_back(con: psycopg.Connection, number: int) -> None:
         marts = con.execute("SELECT model, build FROM yici.mart WHERE release = %s", [number]).fetchall()
         for model, build in marts:
             if not con.execute("SELECT to_regnamespace(%s)", [build_schema(build)]).fetchone()[0]:
-                raise LookupError(f"release {number} is too old: its marts are gone; the current release stays")
+                raise LookupError(
+                    f"release {number} is too old: its marts are gone; the current release stays"
+                )
             _show_mart(con, model, build)
         _point(con, number)
 

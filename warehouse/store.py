@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from catalogs.model import Catalog, Item, Resource
+from catalogs.model import LOOKUP_SYSTEM_KIND, Catalog, Item, Resource
 
 SOURCE_SUFFIX = "__src"
 VERSION_COLUMNS = (
@@ -56,7 +56,11 @@ def value_columns(resource: Resource) -> tuple[tuple[str, str, str], ...]:
 
 def shape_hash(resource: Resource) -> str:
     """Return a hash of what a stored table cannot follow: key and types. A watermark counts only under it."""
-    shape = [list(resource.key), resource.physical_name, sorted(column[:2] for column in value_columns(resource))]
+    shape = [
+        list(resource.key),
+        resource.physical_name,
+        sorted(column[:2] for column in value_columns(resource)),
+    ]
     return hashlib.sha256(json.dumps(shape, ensure_ascii=False).encode()).hexdigest()[:16]
 
 
@@ -80,7 +84,9 @@ def ensure_table(con: psycopg.Connection, resource: Resource) -> StoreTable:
         name = f"{resource.table}__v{_version(resource, name) + 1}"
     body = [(column, pg_type) for column, pg_type in wanted.items()] + list(VERSION_COLUMNS)
     con.execute(
-        sql.SQL("CREATE TABLE store.{} ({}) WITH (fillfactor = 90, autovacuum_analyze_scale_factor = 0.02)").format(
+        sql.SQL(
+            "CREATE TABLE store.{} ({}) WITH (fillfactor = 90, autovacuum_analyze_scale_factor = 0.02)"
+        ).format(
             sql.Identifier(name),
             sql.SQL(", ").join(
                 sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(pg_type)) for column, pg_type in body
@@ -116,7 +122,7 @@ def create_views(con: psycopg.Connection, catalog: Catalog) -> None:
     Views that are already right are left alone, so that readers are not held up.
     """
     for resource in catalog.resources.values():
-        if resource.ingest.mode in ("none", "lookup"):
+        if catalog.systems[resource.system].kind == LOOKUP_SYSTEM_KIND:
             continue
         table = ensure_table(con, resource)
         _create_view(con, table)
@@ -153,7 +159,11 @@ def _columns(con: psycopg.Connection, name: str) -> dict[str, str]:
 
 def _can_follow(con, name: str, resource: Resource, wanted: dict[str, str], present: dict[str, str]) -> bool:
     own = {column for column, _ in VERSION_COLUMNS}
-    kept = all(column in wanted and _same(wanted[column], kind) for column, kind in present.items() if column not in own)
+    kept = all(
+        column in wanted and _same(wanted[column], kind)
+        for column, kind in present.items()
+        if column not in own
+    )
     added_ok = all(not _is_required(resource, column) for column in wanted.keys() - present.keys())
     key = con.execute(
         """SELECT array_agg(a.attname ORDER BY k.place) FROM pg_index i
@@ -182,7 +192,7 @@ def _version(resource: Resource, name: str) -> int:
 def linked_items(resource: Resource) -> tuple[Item, ...]:
     """Return the items by which a subject's rows are found; each gets an index."""
     names = [resource.subject.key] if resource.subject else []
-    names += [link["item"] for link in resource.subject.links] if resource.subject else []
+    names += [link.item for link in resource.subject.links] if resource.subject else []
     return tuple(item for item in resource.items if item.name in names)
 
 

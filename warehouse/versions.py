@@ -108,7 +108,9 @@ def take_back(con: psycopg.Connection, candidate: int, table: str) -> None:
 def take_back_quarantine(con: psycopg.Connection, candidate: int, resource: str) -> None:
     """Undo what `candidate` put into or took out of the resource's quarantine."""
     con.execute("DELETE FROM yici.quarantine WHERE resource = %s AND _from = %s", [resource, candidate])
-    con.execute("UPDATE yici.quarantine SET _to = NULL WHERE resource = %s AND _to = %s", [resource, candidate])
+    con.execute(
+        "UPDATE yici.quarantine SET _to = NULL WHERE resource = %s AND _to = %s", [resource, candidate]
+    )
 
 
 def _is_empty(con: duckdb.DuckDBPyConnection, table: StoreTable) -> bool:
@@ -176,13 +178,17 @@ def _current_rows(con: duckdb.DuckDBPyConnection, table: StoreTable, judged: Jud
         where += f" AND _partition IN ({wanted})"
     (stored,) = con.execute(
         "SELECT * FROM postgres_query('wh', ?)",
-        [f"SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'store.{q(table.name)}'::regclass"],
+        [
+            f"SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'store.{q(table.name)}'::regclass"
+        ],
     ).fetchone()
     if judged.scope_kind in ("upsert", "range") and judged.rows_in < _FEW * stored:
         staged = f"{table.name}__keys"
         key = _list(table.key)
         _pg(con, f"DROP TABLE IF EXISTS stage.{q(staged)}")
-        _pg(con, f"CREATE UNLOGGED TABLE stage.{q(staged)} AS SELECT {key} FROM store.{q(table.name)} LIMIT 0")
+        _pg(
+            con, f"CREATE UNLOGGED TABLE stage.{q(staged)} AS SELECT {key} FROM store.{q(table.name)} LIMIT 0"
+        )
         con.execute("CALL pg_clear_cache()")
         con.execute(
             f"INSERT INTO wh.stage.{q(staged)} SELECT {key} FROM admitted"
@@ -192,7 +198,9 @@ def _current_rows(con: duckdb.DuckDBPyConnection, table: StoreTable, judged: Jud
         con.execute(
             f"CREATE OR REPLACE TEMP TABLE current_rows AS SELECT *, {confirmed}::BIGINT AS _confirmed"
             " FROM postgres_query('wh', ?)",
-            [f"SELECT {columns} FROM store.{q(table.name)} JOIN stage.{q(staged)} USING ({key}) WHERE {where}"],
+            [
+                f"SELECT {columns} FROM store.{q(table.name)} JOIN stage.{q(staged)} USING ({key}) WHERE {where}"
+            ],
         )
         _pg(con, f"DROP TABLE stage.{q(staged)}")
     else:
@@ -257,7 +265,9 @@ def _quarantine_difference(con: duckdb.DuckDBPyConnection, judged: Judged) -> No
     if judged.scope_kind == "full":
         covered = "true"
     elif judged.scope_kind == "partition":
-        covered = "o.partition IN (" + ", ".join("'" + p.replace("'", "''") + "'" for p in judged.partitions) + ")"
+        covered = (
+            "o.partition IN (" + ", ".join("'" + p.replace("'", "''") + "'" for p in judged.partitions) + ")"
+        )
     else:
         seen = f"SELECT {key_text(judged.resource)} FROM admitted UNION SELECT _key_text FROM refused"
         covered = f"o.key_text IN ({seen})"
