@@ -1,0 +1,101 @@
+"""dbt in a release: two invocations, each model an asset, each verdict data for the release to decide on.
+
+A failing test never stops the run: a model that fails disqualifies itself and what reads it, and stays as the last
+release built it.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, build_dbt_asset_specs
+
+from catalogs import dbt_files
+from catalogs.dbt_files import Verdict
+from catalogs.model import Catalog
+from catalogs.settings import settings
+from pipelines.assets import store_key
+from warehouse.connect import pg_params
+from warehouse.releases import CANDIDATE_SCHEMA
+
+
+class DbtFailed(Exception):
+    """dbt did not run at all (its project does not parse, the warehouse is gone): no verdicts exist."""
+
+
+class _Translator(DagsterDbtTranslator):
+    """Names sources as the store's assets and models as `dbt/<model>`."""
+
+    def get_asset_key(self, dbt_resource_props: Mapping) -> dg.AssetKey:
+        if dbt_resource_props["resource_type"] == "source":
+            resource = dbt_resource_props.get("config", {}).get("meta", {}).get("resource")
+            return store_key(resource) if resource else dg.AssetKey(["warehouse", dbt_resource_props["name"]])
+        return dg.AssetKey(["dbt", dbt_resource_props["name"]])
+
+    def get_group_name(self, dbt_resource_props: Mapping) -> str:
+        return "dbt"
+
+
+def prepare(catalog: Catalog) -> Path:
+    """Assemble the project and parse it if it changed; returns its folder with a valid `target/manifest.json`.
+
+    Raises:
+        DbtFailed: the project does not parse.
+    """
+    project = dbt_files.assemble(catalog, settings().home / "dbt" / "project")
+    manifest = project / "target" / "manifest.json"
+    newest = max(
+        path.stat().st_mtime
+        for path in project.rglob("*")
+        if path.is_file() and path.relative_to(project).parts[0] not in dbt_files.DBT_OUTPUT
+    )
+    if not manifest.is_file() or manifest.stat().st_mtime < newest:
+        _dbt(["parse", "--project-dir", str(project), "--profiles-dir", str(project)], project, release=0)
+    return project
+
+
+def specs(project: Path, stage: str) -> list[dg.AssetSpec]:
+    """Return the assets of the models that one invocation builds."""
+    manifest = json.loads((project / "target" / "manifest.json").read_text(encoding="utf-8"))
+    feeding = f"+tag:{dbt_files.FEEDS_DERIVED}"
+    selection = {"select": feeding} if stage == "derived" else {"select": "fqn:*", "exclude": feeding}
+    found = build_dbt_asset_specs(
+        manifest=manifest, dagster_dbt_translator=_Translator(), project=None, **selection
+    )
+    return [found_spec.replace_attributes(skippable=True) for found_spec in found]
+
+
+def build(project: Path, stage: str, release: int, disqualified: Iterable[str] = ()) -> tuple[Verdict, ...]:
+    """Run one invocation into the candidate's schema, pinned to `release`, and return its verdicts."""
+    results = project / "target" / "run_results.json"
+    results.unlink(missing_ok=True)
+    _dbt(dbt_files.arguments(project, stage, disqualified), project, release, check=False)
+    if not results.is_file():
+        raise DbtFailed(f"dbt {stage}: no results; see {project / 'logs' / 'dbt.log'}. Nothing was published")
+    return dbt_files.verdicts(project / "target")
+
+
+def _dbt(arguments: list[str], project: Path, release: int, check: bool = True) -> None:
+    environment = dbt_files.environment(pg_params(), release, CANDIDATE_SCHEMA)
+    program = shutil.which("dbt", path=str(Path(sys.executable).parent)) or "dbt"
+    done = subprocess.run(
+        [program, "--no-use-colors", *arguments],
+        env={**os.environ, **environment},
+        cwd=project,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if check and done.returncode:
+        raise DbtFailed(f"dbt {arguments[0]} failed: {_safe_tail(done.stdout)}")
+
+
+def _safe_tail(output: str) -> str:
+    """The last lines of a parse error; parsing reads no row, so they hold no value."""
+    return " | ".join(line.strip() for line in output.splitlines()[-6:] if line.strip())

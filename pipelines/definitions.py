@@ -1,0 +1,129 @@
+"""Dagster's entry: every asset, job, schedule and sensor, all made from the campus's catalog.
+
+Loaded by `workspace.yaml` and by the commands that run jobs in process. Adding a system or a resource changes
+nothing here.
+"""
+
+import os
+from datetime import time
+from pathlib import Path
+
+import dagster as dg
+
+import catalogs
+from catalogs.model import Catalog
+from catalogs.settings import resolve_env, settings
+from pipelines import dbt
+from pipelines.assets import landed_systems
+from pipelines.landing import landing_assets
+from pipelines.release import release_assets, release_run
+from warehouse.migrate import upgrade
+
+RELEASE_JOB = "release"
+_NIGHT = time(4, 0)
+_EVERY_S = 300
+
+
+def landing_job(system: str) -> str:
+    """Return the name of the job that lands a system."""
+    return f"land_{system}"
+
+
+def build(catalog: Catalog, project: Path) -> dg.Definitions:
+    """Return the definitions of a campus.
+
+    Args:
+        catalog: the checked catalog.
+        project: the assembled and parsed dbt project.
+    """
+    landing, release = landing_assets(catalog), release_assets(catalog, project)
+    systems = landed_systems(catalog)
+    in_process = dg.in_process_executor
+    jobs = [
+        dg.define_asset_job(
+            landing_job(code),
+            dg.AssetSelection.assets(*(key for asset in landing if asset.op.name == f"land_{code}" for key in asset.keys)),
+            executor_def=in_process,
+            tags={"system": code},
+        )
+        for code in systems
+    ]
+    jobs.append(
+        dg.define_asset_job(
+            RELEASE_JOB,
+            dg.AssetSelection.assets(*(key for asset in release for key in asset.keys)),
+            executor_def=in_process,
+        )
+    )
+    return dg.Definitions(
+        assets=[*landing, *release],
+        jobs=jobs,
+        schedules=[_schedule(catalog, code) for code in systems if not _is_folder(catalog, code)]
+        + [_release_schedule(catalog)],
+        sensors=[_drop_sensor(catalog, code) for code in systems if _is_folder(catalog, code)],
+        resources={"release": release_run(catalog, project)},
+        executor=in_process,
+    )
+
+
+def _schedule(catalog: Catalog, code: str) -> dg.ScheduleDefinition:
+    delivers = catalog.systems[code].delivers or _NIGHT
+    return dg.ScheduleDefinition(
+        name=f"{landing_job(code)}_daily",
+        job_name=landing_job(code),
+        cron_schedule=f"{delivers.minute} {delivers.hour} * * *",
+        execution_timezone=catalog.campus.time_zone,
+    )
+
+
+def _release_schedule(catalog: Catalog) -> dg.ScheduleDefinition:
+    """Release twice an hour: with nothing landed since the last one it has nothing to do."""
+    return dg.ScheduleDefinition(
+        name="release_half_hourly",
+        job_name=RELEASE_JOB,
+        cron_schedule="10,40 * * * *",
+        execution_timezone=catalog.campus.time_zone,
+    )
+
+
+def _is_folder(catalog: Catalog, code: str) -> bool:
+    return catalog.systems[code].kind == "files"
+
+
+def _drop_sensor(catalog: Catalog, code: str) -> dg.SensorDefinition:
+    """Land a drop folder when what lies in it changed and has been quiet since the last look."""
+    root = str(catalog.systems[code].settings.get("root", ""))
+
+    @dg.sensor(name=f"{landing_job(code)}_arrivals", job_name=landing_job(code), minimum_interval_seconds=_EVERY_S)
+    def arrivals(context: dg.SensorEvaluationContext):
+        folder = Path(resolve_env(root, f"systems.yaml: {code}.root"))
+        seen = sorted((str(f.relative_to(folder)), f.stat().st_size, f.stat().st_mtime_ns) for f in folder.rglob("*") if f.is_file())
+        state = str(hash(tuple(seen)) if not seen else _digest(seen))
+        landed, _, waiting = (context.cursor or "").partition("|")
+        if state == landed:
+            return dg.SkipReason("nothing new in the folder")
+        if state != waiting:
+            context.update_cursor(f"{landed}|{state}")
+            return dg.SkipReason("the folder changed; landed when it is quiet")
+        context.update_cursor(f"{state}|")
+        return dg.RunRequest(run_key=state)
+
+    return arrivals
+
+
+def _digest(seen: list) -> str:
+    import hashlib
+
+    return hashlib.sha256(repr(seen).encode()).hexdigest()
+
+
+def load() -> dg.Definitions:
+    """Return the definitions of the campus that the settings name; prepares warehouse and dbt project.
+
+    Raises:
+        CatalogError: the catalog has faults; nothing runs.
+    """
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    catalog = catalogs.load(settings().campus)
+    upgrade()
+    return build(catalog, dbt.prepare(catalog))

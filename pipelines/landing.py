@@ -1,0 +1,64 @@
+"""Landing assets: one job per system, run when the system has delivered."""
+
+import dagster as dg
+
+from catalogs.model import Catalog
+from catalogs.settings import ConfigurationError, settings
+from connectors.base import SourceError, SourceUnavailable
+from connectors.landing import Landing
+from pipelines.assets import landed_systems, landing_key, spec
+from pipelines.progress import tell
+from warehouse.extraction import Landed, land_system
+
+MAX_RETRIES = 2
+_WAIT_S = 30.0
+
+
+def landing_assets(catalog: Catalog) -> list[dg.AssetsDefinition]:
+    """Return, for each system, one asset per resource, read together in one snapshot where the kind can."""
+    return [_system(catalog, code) for code in landed_systems(catalog)]
+
+
+def _system(catalog: Catalog, code: str) -> dg.AssetsDefinition:
+    resources = {r.name: r for r in catalog.resources.values() if r.system == code}
+
+    @dg.multi_asset(
+        name=f"land_{code}",
+        specs=[_optional(spec(r, landing_key(r.name), [])) for r in resources.values()],
+        can_subset=True,
+        description=catalog.systems[code].name_zh,
+    )
+    def land(context: dg.AssetExecutionContext):
+        wanted = [name for name in resources if landing_key(name) in context.selected_asset_keys]
+        try:
+            done = land_system(catalog, code, Landing(settings().landing), wanted, report=_tell)
+        except SourceUnavailable as error:
+            if context.retry_number < MAX_RETRIES and not context.run.tags.get("yici/no_retry"):
+                raise dg.RetryRequested(MAX_RETRIES, error.retry_after_s or _WAIT_S) from error
+            raise dg.Failure(str(error), allow_retries=False) from None
+        except (SourceError, ConfigurationError) as error:
+            raise dg.Failure(str(error), allow_retries=False) from None
+        for landed in done:
+            if landed.error:
+                context.log.error(landed.error)
+            elif landed.extracts:
+                yield dg.MaterializeResult(
+                    asset_key=landing_key(landed.resource),
+                    metadata={"rows": landed.rows, "seconds": round(landed.seconds, 3)},
+                )
+
+    return land
+
+
+def _optional(asset: dg.AssetSpec) -> dg.AssetSpec:
+    """A resource with nothing new, or one that failed alone, gives no materialization."""
+    return asset.replace_attributes(skippable=True)
+
+
+def _tell(landed: Landed) -> None:
+    if landed.error:
+        tell(landed.resource, f"✕ {landed.error}")
+    elif landed.extracts:
+        tell(landed.resource, f"{landed.rows:,} rows read")
+    else:
+        tell(landed.resource, "nothing new")

@@ -1,0 +1,303 @@
+"""The release job: admit → gate → identity → dbt → derived resources → gate → dbt → publish → catalog.
+
+All steps share one candidate, held by a resource of the run: it takes the release lock when the run starts, and a
+run that ends without publishing abandons it. Gates are code here and their results are reported as checks: a check
+that stopped Dagster would stop every resource.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import dagster as dg
+
+from catalogs.dbt_files import Verdict
+from catalogs.model import Catalog, Resource
+from catalogs.publish import publish as publish_catalog
+from catalogs.settings import settings
+from catalogs.versions import pack
+from connectors.base import WarehousePin
+from connectors.landing import Landing
+from expectations.admission import Finding
+from expectations.admit import Admitted, admit
+from expectations.suites import run_suites
+from pipelines import dbt
+from pipelines.assets import check_result, check_spec, spec, store_key, stored
+from pipelines.progress import tell
+from warehouse import identity, releases
+from warehouse.connect import pg_params, url
+from warehouse.extraction import land_system
+from warehouse.releases import CANDIDATE_SCHEMA, Candidate
+
+ADMISSION, EXPECTATIONS = "admission", "expectations"
+DERIVED = "derived"
+_AT_RELEASE = "release"
+
+
+@dataclass
+class ReleaseRun:
+    """The open candidate of a run and what its steps have found so far."""
+
+    candidate: Candidate
+    catalog: Catalog
+    project: Path
+    landing: Landing
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    published: bool = False
+
+
+def release_run(catalog: Catalog, project: Path) -> dg.ResourceDefinition:
+    """Return the resource that opens the candidate when a run starts and closes it when the run ends."""
+
+    @dg.resource(description="The open candidate release")
+    def opened(_) -> Iterator[ReleaseRun]:
+        with releases.open_candidate(catalog, pack(catalog.files)) as candidate:
+            yield ReleaseRun(candidate, catalog, project, Landing(settings().landing))
+
+    return opened
+
+
+def release_assets(catalog: Catalog, project: Path) -> list[dg.AssetsDefinition]:
+    """Return the assets of the release job, in the order of its steps."""
+    base, derived = stored(catalog, derived=False), stored(catalog, derived=True)
+    identity_key = dg.AssetKey(["warehouse", "links"])
+    feeds, rest = dbt.specs(project, "derived"), dbt.specs(project, "rest")
+    base_keys = [store_key(r.name) for r in base]
+    return [
+        _stored_asset("admit_resources", base, lambda run, r: admit(run.candidate, run.catalog, r, run.landing), []),
+        _identity_asset(identity_key, base_keys),
+        *([_dbt_asset("dbt_feeds", "derived", feeds)] if feeds and derived else []),
+        *([_stored_asset("admit_derived", derived, _derive, [s.key for s in feeds])] if derived else []),
+        *([_dbt_asset("dbt_marts", "rest", rest)] if rest else []),
+        _publish_asset([*base_keys, identity_key, *(s.key for s in (*feeds, *rest)), *(store_key(r.name) for r in derived)]),
+        _catalog_asset(),
+    ]
+
+
+def _stored_asset(name: str, resources: Sequence[Resource], step, deps: list[dg.AssetKey]) -> dg.AssetsDefinition:
+    """One asset and two checks per resource: admitted one by one, then gated together by the expectations."""
+
+    @dg.multi_asset(
+        name=name,
+        specs=[spec(r, store_key(r.name), deps).replace_attributes(skippable=True) for r in resources],
+        check_specs=[check_spec(r, n, store_key(r.name)) for r in resources for n in (ADMISSION, EXPECTATIONS)],
+        required_resource_keys={"release"},
+    )
+    def admitted(context: dg.AssetExecutionContext):
+        run: ReleaseRun = context.resources.release
+        done = []
+        for resource in resources:
+            outcome = step(run, resource)
+            _tell(outcome)
+            done.append(outcome)
+        gated = _gate(run, [r for r, o in zip(resources, done, strict=True) if o.outcome == "applied"])
+        for outcome in done:
+            key = store_key(outcome.resource)
+            if outcome.outcome == "applied" and outcome.resource not in gated.taken_back:
+                yield dg.MaterializeResult(asset_key=key, metadata=_metadata(outcome))
+            elif outcome.outcome == "refused":
+                context.log.warning(outcome.reason)
+            yield check_result(ADMISSION, key, list(outcome.findings))
+            yield check_result(EXPECTATIONS, key, gated.findings.get(outcome.resource, []))
+
+    return admitted
+
+
+@dataclass
+class _Gated:
+    findings: dict[str, list[Finding]]
+    taken_back: set[str]
+
+
+def _gate(run: ReleaseRun, applied: Sequence[Resource]) -> _Gated:
+    """Run the expectations on what was applied; a critical one takes its resource, and its group, back."""
+    number, con = run.candidate.id, run.candidate.con
+    found: dict[str, list[Finding]] = defaultdict(list)
+    if applied:
+        address = url(release=number).render_as_string(hide_password=False)
+        for check in run_suites(run.catalog, applied, address, number):
+            found[check.resource].append(
+                Finding(
+                    check.resource,
+                    check.rule,
+                    check.dimension,
+                    check.severity,
+                    EXPECTATIONS,
+                    check.passed,
+                    check.rows_failed,
+                    check.rows_total,
+                    check.detail,
+                )
+            )
+    names = {resource.name for resource in applied}
+    taken_back = set()
+    for name, findings in found.items():
+        releases.add_findings(con, number, findings)
+        broken = [f.rule for f in findings if not f.passed and f.severity == "critical"]
+        if broken and name in names:
+            ids = con.execute(
+                "SELECT judged FROM yici.release_resource WHERE release = %s AND resource = %s", [number, name]
+            ).fetchone()[0]
+            reason = f"expectations broken: {', '.join(broken)}; the last good state stays"
+            releases.refuse(con, number, name, ids, reason)
+            taken_back.add(name)
+            tell(name, f"✕ {reason}")
+    for name, guilty in releases.hold_groups(con, number, snapshot_groups(run.catalog)).items():
+        taken_back.add(name)
+        tell(name, f"held back with {guilty}")
+    return _Gated(found, taken_back)
+
+
+def snapshot_groups(catalog: Catalog) -> list[list[str]]:
+    """Return the resources that are read in one snapshot and therefore released together or not at all."""
+    groups = defaultdict(list)
+    for resource in catalog.resources.values():
+        if resource.ingest.snapshot_group:
+            groups[resource.system, resource.ingest.snapshot_group].append(resource.name)
+    return [members for members in groups.values() if len(members) > 1]
+
+
+def _derive(run: ReleaseRun, resource: Resource) -> Admitted:
+    """Read a derived resource from the model that dbt just built, and admit it like any other."""
+    verdict = run.verdicts.get(resource.physical_name)
+    if verdict is None or verdict.outcome != "built":
+        reason = f"{resource.name}: model {resource.physical_name} was not built; the last good state stays"
+        releases.refuse(run.candidate.con, run.candidate.id, resource.name, [], reason)
+        return Admitted(resource.name, "refused", reason)
+    pin = WarehousePin(pg_params(), CANDIDATE_SCHEMA, run.candidate.id)
+    (landed,) = land_system(run.catalog, resource.system, run.landing, [resource.name], warehouse=pin)
+    if landed.error:
+        releases.refuse(run.candidate.con, run.candidate.id, resource.name, [], landed.error)
+        return Admitted(resource.name, "refused", landed.error)
+    return admit(run.candidate, run.catalog, resource, run.landing)
+
+
+def _identity_asset(key: dg.AssetKey, deps: list[dg.AssetKey]) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=key,
+        deps=deps,
+        group_name="warehouse",
+        description="对象: 业务系统自然键与人、项目、单位、房间的对应",
+        required_resource_keys={"release"},
+    )
+    def links(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        run: ReleaseRun = context.resources.release
+        counts = identity.update(run.candidate.con, run.candidate.id, run.catalog)
+        tell("identity", f"{counts['minted']:,} subjects, {counts['links']:,} links, {counts['reviews']} to review")
+        return dg.MaterializeResult(metadata=counts)
+
+    return links
+
+
+def _dbt_asset(name: str, stage: str, specs: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name=name,
+        specs=specs,
+        check_specs=[dg.AssetCheckSpec("dbt", asset=s.key, description="dbt 构建与测试") for s in specs],
+        required_resource_keys={"release"},
+    )
+    def built(context: dg.AssetExecutionContext):
+        run: ReleaseRun = context.resources.release
+        failed = [v.model for v in run.verdicts.values() if v.outcome != "built"]
+        verdicts = dbt.build(run.project, stage, run.candidate.id, failed)
+        run.verdicts |= {v.model: v for v in verdicts}
+        releases.add_findings(run.candidate.con, run.candidate.id, [f for v in verdicts for f in _dbt_findings(v)])
+        good = sum(v.outcome == "built" for v in verdicts)
+        tell(f"dbt {stage}", f"{good} of {len(verdicts)} models built and tested")
+        by_model = {v.model: v for v in verdicts}
+        for asset in specs:
+            verdict = by_model.get(asset.key.path[-1])
+            if verdict and verdict.outcome == "built":
+                yield dg.MaterializeResult(asset_key=asset.key, metadata={"seconds": verdict.seconds})
+            elif verdict:
+                tell(f"dbt {verdict.model}", f"✕ {verdict.outcome}")
+            yield dg.AssetCheckResult(
+                check_name="dbt",
+                asset_key=asset.key,
+                passed=verdict is not None and verdict.outcome == "built" and not verdict.failed_tests,
+                severity=dg.AssetCheckSeverity.WARN
+                if verdict and verdict.outcome == "built"
+                else dg.AssetCheckSeverity.ERROR,
+                metadata={"failed": ", ".join(t.name for t in verdict.failed_tests) or "-" if verdict else "not run"},
+            )
+
+    return built
+
+
+def _dbt_findings(verdict: Verdict) -> list[Finding]:
+    name = f"dbt.{verdict.model}"
+    found = [
+        Finding(
+            name,
+            test.name,
+            "consistency",
+            "critical" if test.severity == "error" else "warning",
+            "dbt",
+            False,
+            test.rows_failed or 0,
+            None,
+        )
+        for test in verdict.failed_tests
+    ]
+    good = verdict.outcome == "built"
+    found.append(Finding(name, "build", "consistency", "info" if good else "critical", "dbt", good, 0, None, None if good else verdict.outcome))
+    return found
+
+
+def _publish_asset(deps: list[dg.AssetKey]) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=[_AT_RELEASE],
+        deps=deps,
+        group_name="warehouse",
+        description="发布版次: 服务由此作答的状态",
+        required_resource_keys={"release"},
+    )
+    def release(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        run: ReleaseRun = context.resources.release
+        everything = [*stored(run.catalog, derived=False), *stored(run.catalog, derived=True)]
+        models = {name: verdict.outcome == "built" for name, verdict in run.verdicts.items()}
+        releases.publish(run.candidate, everything, models)
+        run.published = True
+        tell("release", f"{run.candidate.id} published")
+        return dg.MaterializeResult(metadata={"release": run.candidate.id})
+
+    return release
+
+
+def _catalog_asset() -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["catalog"],
+        deps=[dg.AssetKey([_AT_RELEASE])],
+        group_name="warehouse",
+        description="数据资源目录: 公布的清单与合同",
+        required_resource_keys={"release"},
+    )
+    def catalog(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        run: ReleaseRun = context.resources.release
+        out = settings().home / "catalog"
+        publish_catalog(run.catalog, out)
+        tell("catalog", f"version {run.catalog.version[:12]} published")
+        return dg.MaterializeResult(metadata={"version": run.catalog.version})
+
+    return catalog
+
+
+def _metadata(outcome: Admitted) -> dict:
+    return {
+        "rows_in": outcome.rows_in,
+        "admitted": outcome.admitted,
+        "quarantined": outcome.quarantined,
+        "inserted": outcome.inserted,
+        "ended": outcome.ended,
+        "seconds": round(outcome.seconds, 3),
+    }
+
+
+def _tell(outcome: Admitted) -> None:
+    if outcome.outcome == "applied":
+        moved = f"+{outcome.inserted:,} −{outcome.ended:,}"
+        waiting = f", {outcome.quarantined:,} quarantined" if outcome.quarantined else ""
+        tell(outcome.resource, f"{outcome.rows_in:,} rows judged, {moved} versions{waiting}")
+    elif outcome.outcome == "refused":
+        tell(outcome.resource, f"✕ {outcome.reason}")
