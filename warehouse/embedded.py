@@ -28,7 +28,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from warehouse.placement import EmbeddedServerError, Placement, digest_of, place
+from warehouse.placement import SYSTEM_STATE, EmbeddedServerError, Placement, digest_of, place
 
 MAJOR_VERSION = "18"
 SUPERUSER = "yici_admin"
@@ -176,14 +176,13 @@ class EmbeddedServer:
         """Stop the server and delete the cluster with everything in it, wherever it lies."""
         self.stop()
         link = self.home / "pg"
-        root = link.resolve()
-        socket_dir = self._record().get("socket_dir")
+        places = [link.resolve(), SYSTEM_STATE / digest_of(self.home)]
+        if socket_dir := self._record().get("socket_dir"):
+            places.append(Path(socket_dir))
         if link.is_symlink():
             link.unlink()
-            shutil.rmtree(root.parent, ignore_errors=True)
-        shutil.rmtree(root, ignore_errors=True)
-        if socket_dir:
-            shutil.rmtree(socket_dir, ignore_errors=True)
+        for folder in places:
+            shutil.rmtree(folder, ignore_errors=True)
         for path in (self._record_file, self._password_file):
             path.unlink(missing_ok=True)
 
@@ -276,19 +275,21 @@ class EmbeddedServer:
         placement.own(handed_over)
         partial = placement.root / "data.partial"
         shutil.rmtree(partial, ignore_errors=True)
-        made = placement.run(
-            placement.binaries / "initdb",
-            f"--pgdata={partial}",
-            f"--username={SUPERUSER}",
-            f"--pwfile={handed_over}",
-            "--auth=scram-sha-256",
-            "--encoding=UTF8",
-            "--locale-provider=builtin",
-            "--builtin-locale=C.UTF-8",
-            "--locale=C",
-            "--data-checksums",
-        )
-        handed_over.unlink()
+        try:
+            made = placement.run(
+                placement.binaries / "initdb",
+                f"--pgdata={partial}",
+                f"--username={SUPERUSER}",
+                f"--pwfile={handed_over}",
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--locale-provider=builtin",
+                "--builtin-locale=C.UTF-8",
+                "--locale=C",
+                "--data-checksums",
+            )
+        finally:
+            handed_over.unlink()
         if made.returncode != 0:
             raise EmbeddedServerError(f"initdb failed in {placement.root}: {_last_line(made.stderr)}")
         partial.rename(placement.data)
@@ -326,7 +327,8 @@ class EmbeddedServer:
         """What a server that did not come up said last: before, or after, its own logging began."""
         logs = sorted(self._log().glob("*.log"), key=lambda path: path.stat().st_mtime)
         written = b"\n".join(path.read_bytes() for path in (self._start_log, *logs[-1:]))
-        return _last_line(b"\n".join(line for line in written.splitlines() if b"[%d]" % pid in line) or written)
+        own = b"\n".join(line for line in written.splitlines() if b"[%d]" % pid in line)
+        return _last_line(own or written)
 
     def _configure(self, placement: Placement, port: int, tcp: bool) -> None:
         """Write postgresql.conf whole at every start; what people set is in `local.conf`."""
@@ -442,7 +444,7 @@ def _command_line(pid: int) -> bytes:
 
 
 def _alive(pid: int) -> bool:
-    """Whether the process runs; a zombie, which a container without an init process keeps for ever, does not."""
+    """Whether the process runs; a zombie, which a container without an init keeps for ever, does not."""
     if sys.platform == "linux":
         try:
             state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].strip()

@@ -86,6 +86,11 @@ def place(home: Path) -> Placement:
         home.mkdir(parents=True, exist_ok=True)
         account = _server_account(link)
         root = _cluster_root(home, link, account)
+        if account and not _can_enter(root, account):
+            raise EmbeddedServerError(
+                f"PostgreSQL runs as {account.name} here, and that account cannot enter {root}: a folder "
+                "above it is closed to others; open that folder, or set YICI_HOME to another one"
+            )
         sockets = _socket_folder(home, account)
         binaries = _runnable_binaries(root, account)
     except PermissionError as error:

@@ -1,0 +1,79 @@
+"""Fixtures that every room's tests may use, and the naming of skipped tests at the end of a run."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import session
+from tests.support.http import ScriptedServer, scripted_server
+from tests.support.mariadb import MariaDatabase, MariaServer, start_mariadb
+from tests.support.postgres import PgDatabase, PgServer, start_postgres
+
+
+def pytest_configure() -> None:
+    session.begin()
+
+
+def pytest_unconfigure() -> None:
+    session.end()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name each skipped test with its reason: a test that did not run is not a test that passed."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if not skipped:
+        return
+    terminalreporter.section(f"not run here: {len(skipped)}")
+    for report in skipped:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        terminalreporter.line(f"{report.nodeid}: {reason.removeprefix('Skipped: ')}")
+
+
+@pytest.fixture(autouse=True)
+def own_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads this machine's own installation, or an external server that the shell points at."""
+    for name in ("YICI_HOME", "YICI_CAMPUS", "YICI_DATABASE_URL", "YICI_LANDING", "YICI_CLOCK_OFFSET_S"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def pg_server() -> PgServer:
+    """The session's embedded PostgreSQL 18, shared by all workers."""
+    return start_postgres()
+
+
+@pytest.fixture
+def pg_database(pg_server: PgServer) -> Iterator[PgDatabase]:
+    """An empty database for one test."""
+    database = pg_server.create_database()
+    yield database
+    pg_server.drop_database(database)
+
+
+@pytest.fixture(scope="module")
+def pg_module_database(pg_server: PgServer) -> Iterator[PgDatabase]:
+    """An empty database for the tests of one module."""
+    database = pg_server.create_database()
+    yield database
+    pg_server.drop_database(database)
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> MariaServer:
+    """The session's MariaDB; tests that ask for it are skipped where there is none."""
+    return start_mariadb()
+
+
+@pytest.fixture
+def mariadb_database(mariadb_server: MariaServer) -> Iterator[MariaDatabase]:
+    """An empty MariaDB database for one test."""
+    database = mariadb_server.create_database()
+    yield database
+    mariadb_server.drop_database(database)
+
+
+@pytest.fixture
+def http_server() -> Iterator[ScriptedServer]:
+    """An HTTP server that answers as the test scripts it."""
+    with scripted_server() as server:
+        yield server

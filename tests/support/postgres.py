@@ -1,0 +1,91 @@
+"""One embedded PostgreSQL per test session, and fresh databases on it."""
+
+import itertools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from tests.support.session import exclusively, shared_folder
+from warehouse.embedded import EmbeddedServer, ServerAddress
+
+# A crash of the machine during a test loses the test anyway.
+_FAST = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "128MB",
+    "max_connections": "120",
+    "max_wal_size": "1GB",
+    "autovacuum_naptime": "5s",
+}
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class PgDatabase:
+    """A database of its own; the user is the server's superuser."""
+
+    name: str
+    address: ServerAddress
+
+    @property
+    def url(self) -> str:
+        """libpq's address, over the Unix socket."""
+        return self.address.url(self.name)
+
+    @property
+    def tcp_url(self) -> str:
+        """libpq's address, over 127.0.0.1."""
+        return self.address.url(self.name, over_tcp=True)
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        return self.address.url(self.name, driver="postgresql+psycopg")
+
+    def connect(self, **options) -> psycopg.Connection:
+        """A connection in autocommit mode unless asked otherwise."""
+        return psycopg.connect(self.url, **({"autocommit": True} | options))
+
+
+class PgServer:
+    """The session's server. Its databases share their roles: name a test's own after its database."""
+
+    def __init__(self, address: ServerAddress) -> None:
+        self.address = address
+
+    def create_database(self, template: str = "template0") -> PgDatabase:
+        """Make an empty database, or a copy of a template made by `template`."""
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "gw")
+        name = f"t_{worker}_{os.getpid()}_{next(_numbers)}"
+        self._administer("CREATE DATABASE {} TEMPLATE {}", name, template)
+        return PgDatabase(name, self.address)
+
+    def drop_database(self, database: PgDatabase) -> None:
+        """Drop it, ending connections to it."""
+        self._administer("DROP DATABASE IF EXISTS {} WITH (FORCE)", database.name)
+
+    def template(self, name: str, build: Callable[[PgDatabase], None]) -> str:
+        """Return the name of a template database, built by the first worker that asks for it."""
+        full = f"template_{name}"
+        with exclusively(full):
+            done = shared_folder() / f"{full}.done"
+            if not done.exists():
+                database = PgDatabase(full, self.address)
+                self.drop_database(database)
+                self._administer("CREATE DATABASE {}", full)
+                build(database)
+                done.touch()
+        return full
+
+    def _administer(self, statement: str, *names: str) -> None:
+        with psycopg.connect(self.address.url(), autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+def start_postgres() -> PgServer:
+    """Return the session's server, started by whichever worker asks first."""
+    server = EmbeddedServer(shared_folder() / "pg", settings=_FAST)
+    return PgServer(server.ensure(tcp=True))

@@ -1,0 +1,53 @@
+"""The fixtures themselves: what they promise to every other test."""
+
+import json
+import urllib.request
+
+from tests.support.http import Reply, asgi_server
+
+
+def test_a_test_gets_an_empty_postgresql_of_its_own_over_socket_and_tcp(pg_database):
+    with pg_database.connect() as connection:
+        connection.execute("CREATE TABLE mine (n int)")
+        assert connection.execute("SELECT current_database()").fetchone() == (pg_database.name,)
+    assert "127.0.0.1" in pg_database.tcp_url
+
+
+def test_a_template_is_built_once_and_copied(pg_server):
+    built = []
+
+    def build(database):
+        built.append(database.name)
+        with database.connect() as connection:
+            connection.execute("CREATE TABLE made AS SELECT 7 AS n")
+
+    for _ in range(2):
+        database = pg_server.create_database(pg_server.template("support", build))
+        with database.connect() as connection:
+            assert connection.execute("SELECT n FROM made").fetchone() == (7,)
+        pg_server.drop_database(database)
+    assert built == ["template_support"]
+
+
+def test_a_test_gets_an_empty_mariadb_of_its_own(mariadb_database):
+    with mariadb_database.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE t (name varchar(9))")
+        cursor.execute("INSERT INTO t VALUES ('𠮷野')")
+        cursor.execute("SELECT name FROM t")
+        assert cursor.fetchone() == ("𠮷野",)
+
+
+def test_a_scripted_server_answers_and_remembers(http_server):
+    http_server.answers["/rows"] = lambda request: Reply({"page": request.query["page"]})
+    with urllib.request.urlopen(f"{http_server.url}/rows?page=2") as response:
+        assert json.load(response) == {"page": ["2"]}
+    assert [request.path for request in http_server.requests] == ["/rows"]
+
+
+def test_an_asgi_application_is_served_for_real():
+    from fastapi import FastAPI
+
+    application = FastAPI()
+    application.get("/alive")(lambda: {"alive": True})
+    with asgi_server(application) as url, urllib.request.urlopen(f"{url}/alive") as response:
+        assert json.load(response) == {"alive": True}
