@@ -1,0 +1,501 @@
+"""One ODCS 3.2.0 contract → one Resource, with what its items inherit, and the lines of everything.
+
+The custom properties are a fixed list per place (CATALOG §1): an unknown one is a fault. What a contract refers
+to is checked in `check_contracts`; here only its own form is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from catalogs.faults import Faults
+from catalogs.fields import SQL_NAME, Fields
+from catalogs.lined_yaml import LinedDict, line_of, plain, read_yaml
+from catalogs.model import (
+    DEFAULT_SCALE,
+    SUBJECT_TYPES,
+    UPDATE_CYCLES,
+    Element,
+    IdentityItems,
+    Ingest,
+    Item,
+    Metric,
+    Partition,
+    Pick,
+    Relationship,
+    Resource,
+    Rule,
+    Subject,
+    SubjectLink,
+    System,
+)
+from catalogs.odcs import tell_schema_faults
+from catalogs.sql import SqlFault, row_rule
+
+SHARE_TYPES = ("unconditional", "conditional", "none")
+TIERS = ("public", "campus", "office")
+SUBJECT_VIEWS = ("full", "masked", "after_event", "none")
+LOGICAL_TYPES = ("string", "integer", "number", "boolean", "date", "timestamp")
+MODES = ("full", "watermark", "append")
+ABSENCES = ("end", "keep", "keep_as_former")
+FORMATS = ("csv", "fixed", "xlsx", "xls", "dbf", "jsonl", "parquet")
+SEVERITIES = ("error", "warning", "info")
+ON_FAILURE = ("refuse_row", "finding", "refuse_extract")
+SECRECIES = ("none", "work", "state")
+
+CONTRACT_PROPERTIES = (
+    "system", "resourceCode", "category", "shareType", "shareCondition", "noShareBasis", "tier", "secrecy",
+    "dataLevel", "piClass", "subset", "updateCycle", "publishedOn", "retention", "isOpen", "openCondition",
+    "provider", "authoritative", "authoritativeFor", "relatedServiceItems", "relatedCodes", "usageWarning",
+    "ingest", "read", "subject", "many", "pick", "formatClass", "formatType", "formatNote", "shareModeClass",
+    "shareModeType", "openTheme", "qualityGate",
+)  # fmt: skip
+ITEM_PROPERTIES = (
+    "element", "codeTable", "codeMap", "shareType", "shareCondition", "noShareBasis", "mask", "piClass",
+    "dataLevel", "tier", "subjectView", "authoritative", "many", "pick", "guideType", "length", "derivedFrom",
+    "note",
+)  # fmt: skip
+RULE_PROPERTIES = ("gbDimension", "onFailure")
+_READ_KEYS = (
+    "format", "encoding", "delimiter", "header", "headerRow", "skip", "path", "rows", "where", "quote", "columns",
+    "widths", "sheet", "pattern", "params", "paging", "method", "body", "since", "total", "dateFormat",
+    "timestampFormat", "decimal", "nulls", "trim",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A resource as read, with the mappings it was read from, for faults found later."""
+
+    resource: Resource
+    doc: LinedDict
+    custom: LinedDict
+    item_docs: Mapping[str, LinedDict]
+    item_customs: Mapping[str, LinedDict]
+    rule_docs: Mapping[str, LinedDict]
+
+    def line(self, key: str | None = None) -> int:
+        """Line of a custom property of the contract, else of its top-level key, else 1."""
+        if key in self.custom:
+            return line_of(self.custom, key)
+        return line_of(self.doc, key)
+
+    def item_line(self, item: str, key: str | None = None) -> int:
+        """Line of an item, or of one of its custom properties or keys."""
+        custom = self.item_customs[item]
+        if key in custom:
+            return line_of(custom, key)
+        return line_of(self.item_docs[item], key)
+
+
+def read_contract(
+    content: bytes, file: str, systems: Mapping[str, System], elements: Mapping[str, Element], faults: Faults
+) -> Contract | None:
+    """Read one contract; None if there is too little of it to be a resource (the faults say why).
+
+    Args:
+        content: the file's bytes.
+        file: `resources/<system>/<table>.odcs.yaml`.
+        systems: for the provider and delivery a contract does not state.
+        elements: for what items inherit.
+        faults: where faults are told.
+    """
+    doc = read_yaml(content, file, faults)
+    if doc is None:
+        return None
+    if not isinstance(doc, LinedDict):
+        faults.add("C01", file, 1, "not a mapping", expected="an ODCS data contract")
+        return None
+    if not tell_schema_faults(doc, file, faults):
+        return None
+    return _Reader(doc, file, systems, elements, faults).read()
+
+
+class _Reader:
+    def __init__(
+        self,
+        doc: LinedDict,
+        file: str,
+        systems: Mapping[str, System],
+        elements: Mapping[str, Element],
+        faults: Faults,
+    ):
+        self.doc = doc
+        self.file = file
+        self.systems = systems
+        self.elements = elements
+        self.faults = faults
+        self.top = Fields(doc, file, "", faults)
+        self.custom = self._custom(doc, CONTRACT_PROPERTIES)
+        self.own = Fields(self.custom, file, "", faults)
+
+    def read(self) -> Contract | None:
+        schemas = self.doc.get("schema") or []
+        if len(schemas) != 1:
+            self.top.fault("C03", "schema", f"{len(schemas)} objects under schema", expected="exactly one")
+            return None
+        schema: LinedDict = schemas[0]
+        system = self.own.text("system", required=True) or self.file.split("/")[1]
+        name = self._name(system, schema)
+        own, top = self.own, self.top
+        share_type = own.text("shareType", default="conditional", among=SHARE_TYPES)
+        for key in ("system", "resourceCode", "shareType", "tier", "secrecy", "updateCycle"):
+            if not self.custom.get(key):
+                own.fault("C13", None, f'custom property "{key}" is missing')
+        if not self.doc.get("status"):
+            top.fault("C04", None, "no status")
+        if own.text("secrecy", default="none") not in ("none", "work"):
+            own.among("secrecy", own.text("secrecy"), SECRECIES, "none")
+            own.fault("C14", "secrecy", f'secrecy is "{own.text("secrecy")}"')
+        defaults = _Defaults(
+            share_type=share_type,
+            share_condition=own.text("shareCondition"),
+            no_share_basis=own.text("noShareBasis"),
+            tier=own.text("tier", default="campus", among=TIERS),
+            data_level=own.text("dataLevel"),
+            pi_class=own.text("piClass"),
+            authoritative=own.flag("authoritative"),
+            many=own.flag("many"),
+            pick=self._pick(own),
+        )
+        item_docs, item_customs, items = self._items(schema, defaults)
+        known = self.systems.get(system)
+        members = (self.doc.get("team") or {}).get("members") or []
+        rules, metrics, rule_docs = self._quality(schema, items)
+        resource = Resource(
+            name=name,
+            system=system,
+            physical_name=str(schema.get("physicalName") or schema["name"]),
+            business_name=str(schema.get("businessName") or name),
+            description=str(schema.get("description") or ""),
+            purpose=str((self.doc.get("description") or {}).get("purpose") or ""),
+            version=str(self.doc["version"]),
+            status=str(self.doc.get("status") or ""),
+            provider=own.text("provider") or (known.provider if known else ""),
+            items=tuple(items.values()),
+            key=self._key(schema),
+            ingest=self._ingest(),
+            read=self._read(),
+            subject=self._subject(),
+            share_type=share_type,
+            tier=defaults.tier,
+            update_cycle=own.text("updateCycle", default="daily", among=UPDATE_CYCLES),
+            secrecy=own.text("secrecy", default="none"),
+            rules=rules,
+            metrics=metrics,
+            relationships=self._relationships(schema),
+            authoritative=defaults.authoritative,
+            authoritative_for=own.words("authoritativeFor"),
+            accountable=_post(members, "accountable"),
+            steward=_post(members, "steward"),
+            delivers=self._delivers() or (known.delivers if known else None),
+            properties=plain(dict(self.custom)),
+            file=self.file,
+        )
+        return Contract(resource, self.doc, self.custom, item_docs, item_customs, rule_docs)
+
+    def _name(self, system: str, schema: LinedDict) -> str:
+        folder, _, rest = self.file.removeprefix("resources/").partition("/")
+        table = rest.removesuffix(".odcs.yaml")
+        name = f"{folder}.{table}"
+        if not SQL_NAME.match(folder) or not SQL_NAME.match(table):
+            self.top.fault("V05", None, f'"{name}" is not a name', expected="[a-z][a-z0-9_]* twice")
+        for key, found, wanted in (("name", self.doc.get("name"), name), ("system", system, folder)):
+            if found != wanted:
+                self.top.fault("C03", key if key in self.doc else None, f'{key} is "{found}"',
+                               expected=f'"{wanted}", as the file is named')  # fmt: skip
+        if schema["name"] != table:
+            self.faults.add("C03", self.file, line_of(schema, "name"), f'schema name is "{schema["name"]}"',
+                            expected=f'"{table}", as the file is named')  # fmt: skip
+        return name
+
+    def _custom(self, holder: Mapping[str, Any], known: tuple[str, ...]) -> LinedDict:
+        entries = holder.get("customProperties") or []
+        custom = LinedDict(line_of(holder))
+        for index, entry in enumerate(entries):
+            key, line = entry["property"], line_of(entries, index)
+            if key in custom:
+                self.faults.add("F04", self.file, line, f'custom property "{key}" stands twice')
+            custom[key] = entry["value"]
+            custom.lines[key] = line
+        Fields(custom, self.file, "", self.faults).only(known, "C02")
+        return custom
+
+    def _items(
+        self, schema: LinedDict, defaults: "_Defaults"
+    ) -> tuple[dict[str, LinedDict], dict[str, LinedDict], dict[str, Item]]:
+        docs: dict[str, LinedDict] = {}
+        customs: dict[str, LinedDict] = {}
+        items: dict[str, Item] = {}
+        for doc in schema.get("properties") or []:
+            name = doc["name"]
+            if name in items:
+                self.faults.add("V04", self.file, line_of(doc), f'item "{name}" stands twice')
+                continue
+            if not SQL_NAME.match(name):
+                self.faults.add("V05", self.file, line_of(doc, "name"), f'item "{name}" is not a name',
+                                expected="[a-z][a-z0-9_]*")  # fmt: skip
+            docs[name] = doc
+            customs[name] = self._custom(doc, ITEM_PROPERTIES)
+            items[name] = self._item(doc, customs[name], defaults)
+        if not items:
+            self.faults.add("C05", self.file, line_of(schema), "no items under properties")
+        return docs, customs, items
+
+    def _item(self, doc: LinedDict, custom: LinedDict, defaults: "_Defaults") -> Item:
+        name = doc["name"]
+        own = Fields(custom, self.file, f'item "{name}"', self.faults, line_of(doc))
+        key_fields = Fields(doc, self.file, f'item "{name}"', self.faults, line_of(doc))
+        element_code = own.text("element")
+        element = self.elements.get(element_code)
+        options = key_fields.mapping("logicalTypeOptions")
+        return Item(
+            name=name,
+            physical_name=str(doc.get("physicalName") or name),
+            business_name=str(doc.get("businessName") or (element.name_zh if element else name)),
+            description=str(doc.get("description") or ""),
+            logical_type=key_fields.text("logicalType", default="string", among=LOGICAL_TYPES),
+            required=key_fields.flag("required"),
+            unique=key_fields.flag("unique"),
+            primary_key=key_fields.flag("primaryKey"),
+            element=element_code,
+            code_table=_first(custom, "codeTable", element.code_table if element else ""),
+            code_map=self._code_map(own),
+            pattern=str(options.get("pattern") or ""),
+            minimum=options.get("minimum"),
+            maximum=options.get("maximum"),
+            min_length=options.get("minLength"),
+            max_length=options.get("maxLength"),
+            max_bytes=own.whole("length"),
+            scale=_scale(options.get("multipleOf")),
+            share_type=own.text("shareType", among=SHARE_TYPES) or defaults.share_type,
+            share_condition=own.text("shareCondition") or defaults.share_condition,
+            no_share_basis=own.text("noShareBasis") or defaults.no_share_basis,
+            mask=_first(custom, "mask", element.mask if element else ""),
+            pi_class=own.text("piClass") or (element.pi_class if element else "") or defaults.pi_class,
+            data_level=own.text("dataLevel")
+            or (element.data_level if element else "")
+            or defaults.data_level,
+            tier=own.text("tier", among=TIERS) or defaults.tier,
+            subject_view=own.text("subjectView", default="full", among=SUBJECT_VIEWS),
+            authoritative=bool(element_code) and own.flag("authoritative", defaults.authoritative),
+            many=own.flag("many", defaults.many),
+            pick=self._pick(own) or defaults.pick,
+            format=str(options.get("format") or ""),
+            guide_type=own.text("guideType"),
+            derived_from=own.text("derivedFrom"),
+            physical_type=str(doc.get("physicalType") or ""),
+            note=own.text("note"),
+            properties=plain(dict(custom)),
+        )
+
+    def _code_map(self, own: Fields) -> Mapping[str, str] | None:
+        given = own.mapping("codeMap")
+        for source, standard in given.items():
+            if not isinstance(standard, str):
+                own.fault("V03", "codeMap", f'codeMap of "{source}" is not a string', expected="a quoted code",
+                          mend="put the code in double quotes")  # fmt: skip
+        return {source: str(standard) for source, standard in given.items()} or None
+
+    def _pick(self, own: Fields) -> Pick | None:
+        inner = own.inner("pick")
+        if inner is None:
+            return None
+        inner.only(("orderBy", "filter"))
+        return Pick(inner.text("orderBy", required=True), inner.text("filter"))
+
+    def _key(self, schema: LinedDict) -> tuple[str, ...]:
+        parts = [doc for doc in schema.get("properties") or [] if doc.get("primaryKey") is True]
+        parts.sort(key=lambda doc: doc.get("primaryKeyPosition", 0))
+        return tuple(dict.fromkeys(doc["name"] for doc in parts))
+
+    def _ingest(self) -> Ingest:
+        inner = self.own.inner("ingest", "ingest")
+        if inner is None:
+            return Ingest()
+        inner.only(
+            ("mode", "snapshotGroup", "onAbsence", "exclude", "watermark", "overlap_s", "partition", "pick")
+        )
+        partition = None
+        cut = inner.inner("partition", "ingest.partition")
+        if cut is not None:
+            cut.only(("by", "from"))
+            partition = Partition(
+                cut.text("by", default="day", among=("day", "term")), cut.text("from", required=True)
+            )
+        pick = inner.inner("pick", "ingest.pick")
+        if pick is not None:
+            pick.only(("orderBy",))
+        return Ingest(
+            mode=inner.text("mode", default="full", among=MODES),
+            snapshot_group=inner.text("snapshotGroup"),
+            on_absence=inner.text("onAbsence", default="end", among=ABSENCES),
+            exclude=inner.text("exclude"),
+            watermark=inner.text("watermark"),
+            overlap_s=inner.whole("overlap_s", 0) or 0,
+            partition=partition,
+            pick_order_by=pick.text("orderBy", required=True) if pick else "",
+        )
+
+    def _read(self) -> Mapping[str, Any]:
+        inner = self.own.inner("read", "read")
+        if inner is None:
+            return {}
+        inner.only(_READ_KEYS)
+        if "format" in inner.data:
+            inner.text("format", among=FORMATS)
+        return plain(inner.data)
+
+    def _subject(self) -> Subject | None:
+        inner = self.own.inner("subject", "subject")
+        if inner is None:
+            return None
+        inner.only(("type", "key", "idType", "populations", "identity", "links"))
+        identity = None
+        told = inner.inner("identity", "subject.identity")
+        if told is not None:
+            told.only(("number", "type", "country", "name"))
+            identity = IdentityItems(
+                told.text("number", required=True), told.text("type", required=True),
+                told.text("country"), told.text("name"),
+            )  # fmt: skip
+        links = []
+        for row in inner.rows("links", "subject.links"):
+            row.only(("item", "idType"))
+            links.append(SubjectLink(row.text("item", required=True), row.text("idType", required=True)))
+        return Subject(
+            type=inner.text("type", default="person", among=SUBJECT_TYPES),
+            key=inner.text("key", required=True),
+            id_type=inner.text("idType", required=True),
+            populations=inner.words("populations"),
+            identity=identity,
+            links=tuple(links),
+        )
+
+    def _delivers(self) -> Any:
+        for row in self.top.rows("slaProperties", "slaProperties"):
+            if row.data.get("property") == "timeOfAvailability":
+                return row.clock("value")
+        return None
+
+    def _relationships(self, schema: LinedDict) -> tuple[Relationship, ...]:
+        found = []
+        for doc in schema.get("properties") or []:
+            for told in doc.get("relationships") or []:
+                found.append(self._relationship([doc["name"]], told))
+        for told in schema.get("relationships") or []:
+            source = told["from"] if isinstance(told["from"], list) else [told["from"]]
+            found.append(self._relationship([name.rpartition(".")[2] for name in source], told))
+        return tuple(link for link in found if link)
+
+    def _relationship(self, items: list[str], told: LinedDict) -> Relationship | None:
+        targets = told["to"] if isinstance(told["to"], list) else [told["to"]]
+        parted = [target.rpartition(".") for target in targets]
+        tables = {table for table, _, _ in parted}
+        if len(tables) != 1 or any(table.count(".") != 1 for table in tables) or len(items) != len(parted):
+            self.faults.add("C16", self.file, line_of(told, "to"), f"relationship to {', '.join(targets)}",
+                            expected='"<system>.<table>.<item>", as many as "from"')  # fmt: skip
+            return None
+        return Relationship(tuple(items), parted[0][0], tuple(item for _, _, item in parted))
+
+    def _quality(
+        self, schema: LinedDict, items: Mapping[str, Item]
+    ) -> tuple[tuple[Rule, ...], tuple[Metric, ...], dict[str, LinedDict]]:
+        rules: list[Rule] = []
+        metrics: list[Metric] = []
+        docs: dict[str, LinedDict] = {}
+        told: list[tuple[str | None, LinedDict]] = [(None, doc) for doc in schema.get("quality") or []]
+        for item in schema.get("properties") or []:
+            told += [(item["name"], doc) for doc in item.get("quality") or []]
+        for number, (item_name, doc) in enumerate(told, start=1):
+            fields = Fields(doc, self.file, "", self.faults, line_of(doc))
+            rule_id = fields.text("id") or f"rule-{number}"
+            if rule_id in docs:
+                fields.fault("V04", "id", f'rule "{rule_id}" stands twice')
+                continue
+            docs[rule_id] = doc
+            fields = Fields(doc, self.file, f'rule "{rule_id}"', self.faults, line_of(doc))
+            kind = doc.get("type") or "library"
+            if kind == "sql":
+                rules.append(self._rule(rule_id, fields))
+            elif kind == "library":
+                metrics.append(self._metric(rule_id, fields, item_name, items))
+            elif kind == "custom":
+                fields.fault("V03", "type", 'type is "custom"', expected='"sql" or "library"')
+        return tuple(rules), tuple(metrics), docs
+
+    def _told(self, fields: Fields) -> dict[str, Any]:
+        custom = self._custom(fields.data, RULE_PROPERTIES)
+        own = Fields(custom, self.file, fields.place, self.faults, fields.line)
+        severity = fields.text("severity", default="error", among=SEVERITIES)
+        default = "refuse_row" if severity == "error" and fields.data.get("type") == "sql" else "finding"
+        return {
+            "name": fields.text("name"),
+            "severity": severity,
+            "dimension": fields.text("dimension"),
+            "gb_dimension": own.text("gbDimension"),
+            "on_failure": own.text("onFailure", default=default, among=ON_FAILURE),
+            "bounds": {key: plain(value) for key, value in fields.data.items() if key.startswith("must")},
+        }
+
+    def _rule(self, rule_id: str, fields: Fields) -> Rule:
+        told = self._told(fields)
+        query = str(fields.data["query"])
+        where, columns = None, ()
+        try:
+            condition = row_rule(query)
+        except SqlFault as fault:
+            fields.fault("C08", "query", str(fault))
+        else:
+            if condition is not None:
+                where, columns = condition.where, condition.columns
+                if told["bounds"] != {"mustBe": 0}:
+                    fields.fault("C08", "query", "a row rule counts breaking rows", expected="mustBe: 0",
+                                 mend="write mustBe: 0")  # fmt: skip
+            elif told["on_failure"] == "refuse_row":
+                fields.fault("C08", "query", "a rule that refuses rows is not a row rule")
+        return Rule(id=rule_id, query=query, where=where, columns=columns, **told)
+
+    def _metric(
+        self, rule_id: str, fields: Fields, item_name: str | None, items: Mapping[str, Item]
+    ) -> Metric:
+        told = self._told(fields)
+        if told["on_failure"] == "refuse_row":
+            fields.fault("V03", None, "a library rule refuses rows", expected="finding or refuse_extract")
+        metric = str(fields.data["metric"])
+        if metric != "rowCount" and item_name is None and not fields.mapping("arguments"):
+            fields.fault("V03", "metric", f'"{metric}" stands at no item',
+                         expected="the rule under the item it judges")  # fmt: skip
+        return Metric(id=rule_id, metric=metric, item=item_name, unit=fields.text("unit"),
+                      arguments=plain(fields.mapping("arguments")), **told)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Defaults:
+    share_type: str
+    share_condition: str
+    no_share_basis: str
+    tier: str
+    data_level: str
+    pi_class: str
+    authoritative: bool
+    many: bool
+    pick: Pick | None
+
+
+def _first(custom: Mapping[str, Any], key: str, inherited: str) -> str:
+    """The item's own word, which may be empty to undo what it would inherit."""
+    return str(custom[key] or "") if key in custom else inherited
+
+
+def _post(members: list[Mapping[str, Any]], role: str) -> str:
+    return next((str(member["username"]) for member in members if member.get("role") == role), "")
+
+
+def _scale(multiple_of: Any) -> int:
+    """Digits after the point of ODCS's multipleOf; without it six."""
+    if not isinstance(multiple_of, int | float) or isinstance(multiple_of, bool):
+        return DEFAULT_SCALE
+    exponent = Decimal(str(multiple_of)).normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else DEFAULT_SCALE

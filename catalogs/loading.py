@@ -1,0 +1,159 @@
+"""Read a whole catalog: every file, every register, then every check; all faults at once."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from catalogs.contracts import Contract, read_contract
+from catalogs.faults import CatalogError, Fault, Faults
+from catalogs.fields import Fields
+from catalogs.model import Calendar, Campus, Catalog, Demand, Material, ServiceItem
+from catalogs.registers import (
+    Register,
+    read_calendar,
+    read_campus,
+    read_clients,
+    read_codes,
+    read_elements,
+    read_populations,
+    read_systems,
+    read_units,
+)
+from catalogs.services import read_demands, read_materials, read_service_items
+
+REQUIRED_FILES = ("campus.yaml", "systems.yaml", "units.csv")
+_SINGLE_FILES = (
+    *REQUIRED_FILES, "elements.csv", "materials.yaml", "powers.yaml", "populations.csv", "calendar.csv",
+    "approvals.yaml", "clients.yaml",
+)  # fmt: skip
+_FOLDERS = {"codes": ".csv", "services": ".yaml", "demands": ".yaml", "resources": ".odcs.yaml"}
+_CONTENT = (".yaml", ".yml", ".csv")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The catalog with all that checks need to say where something stands."""
+
+    catalog: Catalog
+    register: Register
+    contracts: Mapping[str, Contract]
+    services: tuple[tuple[ServiceItem, Fields], ...]
+    materials: tuple[tuple[Material, Fields], ...]
+    demands: tuple[tuple[Demand, Fields], ...]
+
+
+def load(source: str | Path | Mapping[str, bytes]) -> Catalog:
+    """Load a catalog.
+
+    Args:
+        source: the campus folder, or its files (relative POSIX path → bytes) as `Catalog.files` holds them.
+
+    Raises:
+        CatalogError: with every error found; warnings do not forbid use.
+    """
+    sources, faults = read(source)
+    errors = faults.errors()
+    if errors:
+        raise CatalogError(errors)
+    return sources.catalog
+
+
+def check(source: str | Path | Mapping[str, bytes]) -> list[Fault]:
+    """Return every fault of a catalog, errors and warnings, ordered by file and line."""
+    return read(source)[1].all()
+
+
+def read_files(folder: str | Path) -> dict[str, bytes]:
+    """Read the catalog's files of a folder: YAML and CSV; hidden files and notes are left out."""
+    root = Path(folder)
+    found = {}
+    for path in sorted(root.rglob("*")):
+        relative = path.relative_to(root)
+        hidden = any(part.startswith((".", "~", "__")) for part in relative.parts)
+        if path.is_file() and not hidden and path.suffix in _CONTENT:
+            found[relative.as_posix()] = path.read_bytes()
+    return found
+
+
+def version_of(files: Mapping[str, bytes]) -> str:
+    """Return the digest of a catalog's files: SHA-256 over path, length and content in path order."""
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(f"{path}\0{len(files[path])}\0".encode())
+        digest.update(files[path])
+    return digest.hexdigest()
+
+
+def read(source: str | Path | Mapping[str, bytes]) -> tuple[Sources, Faults]:
+    """Read everything and collect every fault."""
+    faults = Faults()
+    files = dict(sorted(source.items())) if isinstance(source, Mapping) else read_files(source)
+    _tell_places(files, faults)
+    register = Register()
+
+    def content(name: str) -> bytes | None:
+        return files.get(name)
+
+    systems_file, units_file = content("systems.yaml"), content("units.csv")
+    campus_file, elements_file = content("campus.yaml"), content("elements.csv")
+    clients_file = content("clients.yaml")
+    campus = read_campus(campus_file, faults) if campus_file is not None else _nowhere()
+    clients = read_clients(clients_file, "clients.yaml", faults, register) if clients_file is not None else {}
+    systems = read_systems(systems_file, faults, register) if systems_file is not None else {}
+    elements = read_elements(elements_file, faults, register) if elements_file is not None else {}
+    contracts: dict[str, Contract] = {}
+    for path, data in files.items():
+        if path.startswith("resources/") and path.endswith(".odcs.yaml"):
+            contract = read_contract(data, path, systems, elements, faults)
+            if contract is not None:
+                contracts[contract.resource.name] = contract
+    services, materials, demands = [], [], []
+    for path, data in files.items():
+        if path.startswith("services/"):
+            services += read_service_items(data, path, faults, register)
+        elif path.startswith("demands/"):
+            demands += read_demands(data, path, faults, register)
+        elif path == "materials.yaml":
+            materials += read_materials(data, path, faults, register)
+    populations_file, calendar_file = content("populations.csv"), content("calendar.csv")
+    catalog = Catalog(
+        campus=Campus(campus.code, campus.name_zh, campus.name_en, campus.time_zone, clients, campus.raw),
+        systems=systems,
+        units=read_units(units_file, faults, register) if units_file is not None else {},
+        elements=elements,
+        codes=read_codes(files, faults, register),
+        resources={name: contract.resource for name, contract in contracts.items()},
+        services={item.code: item for item, _ in services},
+        materials={material.code: material for material, _ in materials},
+        demands={demand.demand_id: demand for demand, _ in demands},
+        populations=read_populations(populations_file, faults, register)
+        if populations_file is not None
+        else {},
+        calendar=read_calendar(calendar_file, faults) if calendar_file is not None else Calendar(),
+        files=files,
+        version=version_of(files),
+    )
+    return Sources(catalog, register, contracts, tuple(services), tuple(materials), tuple(demands)), faults
+
+
+def _nowhere() -> Campus:
+    return Campus("", "", "", "Asia/Shanghai", {}, {})
+
+
+def _tell_places(files: Mapping[str, bytes], faults: Faults) -> None:
+    for name in REQUIRED_FILES:
+        if name not in files:
+            faults.add("F05", name, 0, f"there is no {name}", expected=f"the file {name}")
+    if not any(path.startswith("resources/") for path in files):
+        faults.add(
+            "F05", "resources", 0, "there is no contract", expected="resources/<system>/<table>.odcs.yaml"
+        )
+    for path in files:
+        parts = PurePosixPath(path).parts
+        ending = _FOLDERS.get(parts[0])
+        depth = 3 if parts[0] == "resources" else 2
+        if path in _SINGLE_FILES or (ending and len(parts) == depth and path.endswith(ending)):
+            continue
+        faults.add("F07", path, 0, "no such file belongs to a catalog",
+                   expected="a file named in the catalog's documentation")  # fmt: skip

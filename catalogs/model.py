@@ -1,0 +1,635 @@
+"""The catalog as frozen data: what every other room reads and none changes.
+
+Inheritance (element → item, resource → item) is already resolved here, so a reader never has to know
+where a value was written. Names are those of the contracts: a resource is `system.table`, an item is a
+column under its English name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, time, timedelta
+from functools import cached_property
+from typing import Any
+
+PG_TYPES = {
+    "string": "text",
+    "integer": "bigint",
+    "boolean": "boolean",
+    "date": "date",
+    "timestamp": "timestamptz",
+}
+DUCK_TYPES = {
+    "string": "VARCHAR",
+    "integer": "BIGINT",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    "timestamp": "TIMESTAMPTZ",
+}
+DEFAULT_SCALE = 6
+SUBJECT_TYPES = ("person", "project", "unit", "room")
+DERIVED_SYSTEM_KIND = "warehouse"
+LOOKUP_SYSTEM_KIND = "lookup"
+
+_CYCLE = {
+    "realtime": timedelta(minutes=5),
+    "daily": timedelta(days=1),
+    "weekly": timedelta(days=7),
+    "monthly": timedelta(days=31),
+    "quarterly": timedelta(days=92),
+    "halfyear": timedelta(days=184),
+    "termly": timedelta(days=184),
+    "yearly": timedelta(days=366),
+    "schoolyear": timedelta(days=366),
+    "irregular": timedelta(days=366),
+}
+UPDATE_CYCLES = tuple(_CYCLE)
+
+
+def table_name(resource_name: str) -> str:
+    """Return the warehouse table of a resource: `hr.staff` → `hr__staff`."""
+    return resource_name.replace(".", "__")
+
+
+@dataclass(frozen=True)
+class System:
+    """A source system (业务系统). `settings` keep their `env:NAME` strings unresolved."""
+
+    code: str
+    name_zh: str
+    provider: str
+    kind: str
+    settings: Mapping[str, Any]
+    delivers: time | None
+    limits: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit of the organisation register (CATALOG §3.3)."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    parent: str
+    kind: str
+    uscc: str
+    accountable: str
+    steward: str
+    contact: str
+    successor: str
+    valid_from: date | None
+    valid_to: date | None
+
+
+@dataclass(frozen=True)
+class Element:
+    """A data element (数据元): what a field means, campus-wide."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    type: str
+    code_table: str
+    subject_type: str
+    data_level: str
+    pi_class: str
+    mask: str
+    format: str
+    population: str = ""
+    norm: str = ""
+
+
+@dataclass(frozen=True)
+class CodeRow:
+    """One code of a table, with the time it is valid for."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    valid_from: date | None
+    valid_to: date | None
+    parent: str
+
+
+@dataclass(frozen=True)
+class CodeTable:
+    """A code table (代码表) with the norm it comes from."""
+
+    name: str
+    norm: str
+    version: str
+    rows: Mapping[str, CodeRow]
+    name_zh: str = ""
+    status: str = ""
+
+    @cached_property
+    def codes_by_name(self) -> dict[str, str]:
+        """Chinese name → code; of two equal names the first stands."""
+        names: dict[str, str] = {}
+        for row in self.rows.values():
+            names.setdefault(row.name_zh, row.code)
+        return names
+
+
+@dataclass(frozen=True)
+class Population:
+    """Whom a resource covers (人群): `rule` and `former_rule` are SQL predicates over `register`."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    subject_type: str
+    register: str
+    rule: str
+    precedence: int
+    former_rule: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Pick:
+    """Which row answers when several share the subject's key."""
+
+    order_by: str
+    filter: str = ""
+
+
+@dataclass(frozen=True)
+class Partition:
+    """By what an append resource is cut: `by` day or term, `source` "filename" or an item."""
+
+    by: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Ingest:
+    """How a resource is read (mode) and what a row's absence means.
+
+    `exclude` is a predicate of the source's own dialect over physical columns: what it names never lands.
+    `pick_order_by` says which of several rows with one key wins; empty: all of them are refused.
+    """
+
+    mode: str = "full"
+    snapshot_group: str = ""
+    on_absence: str = "end"
+    exclude: str = ""
+    watermark: str = ""
+    overlap_s: int = 0
+    partition: Partition | None = None
+    pick_order_by: str = ""
+
+
+@dataclass(frozen=True)
+class IdentityItems:
+    """The items that say which document a natural key belongs to; `=1` is a literal code."""
+
+    number: str
+    type: str
+    country: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class SubjectLink:
+    """A further natural key of the same subject in the same row."""
+
+    item: str
+    id_type: str
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whom or what the rows of a resource are about."""
+
+    type: str
+    key: str
+    id_type: str
+    populations: tuple[str, ...] = ()
+    identity: IdentityItems | None = None
+    links: tuple[SubjectLink, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An SQL rule of a contract.
+
+    `where` is the breaking condition in DuckDB SQL over item names, and `columns` the items it names, both
+    only if the rule judges single rows; a rule over a whole extract has `where` None and runs as `query`.
+    """
+
+    id: str
+    name: str
+    query: str
+    where: str | None
+    columns: tuple[str, ...]
+    severity: str
+    dimension: str
+    gb_dimension: str
+    on_failure: str
+    bounds: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A library rule of a contract (rowCount, nullValues, …) with its ODCS operator in `bounds`."""
+
+    id: str
+    name: str
+    metric: str
+    item: str | None
+    bounds: Mapping[str, Any]
+    unit: str
+    arguments: Mapping[str, Any]
+    severity: str
+    dimension: str
+    gb_dimension: str
+    on_failure: str
+
+
+@dataclass(frozen=True)
+class Relationship:
+    """A reference of items of this resource to items of another."""
+
+    items: tuple[str, ...]
+    to_resource: str
+    to_items: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One item (信息项), with what it inherits from its element and its resource."""
+
+    name: str
+    physical_name: str
+    business_name: str
+    description: str
+    logical_type: str
+    required: bool
+    unique: bool
+    primary_key: bool
+    element: str
+    code_table: str
+    code_map: Mapping[str, str] | None
+    pattern: str
+    minimum: Any
+    maximum: Any
+    min_length: int | None
+    max_length: int | None
+    max_bytes: int | None
+    scale: int
+    share_type: str
+    share_condition: str
+    no_share_basis: str
+    mask: str
+    pi_class: str
+    data_level: str
+    tier: str
+    subject_view: str
+    authoritative: bool
+    many: bool
+    pick: Pick | None
+    format: str
+    guide_type: str = ""
+    derived_from: str = ""
+    physical_type: str = ""
+    note: str = ""
+    properties: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_coded(self) -> bool:
+        """Whether the store keeps the source's code beside the standard one."""
+        return bool(self.code_table or self.code_map)
+
+    @property
+    def pg_type(self) -> str:
+        """The PostgreSQL type of the item's column."""
+        return PG_TYPES.get(self.logical_type) or f"numeric(38,{self.scale})"
+
+    @property
+    def duck_type(self) -> str:
+        """The DuckDB type of the item's column."""
+        return DUCK_TYPES.get(self.logical_type) or f"DECIMAL(38,{self.scale})"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One data resource (数据资源): one contract, one table."""
+
+    name: str
+    system: str
+    physical_name: str
+    business_name: str
+    description: str
+    purpose: str
+    version: str
+    status: str
+    provider: str
+    items: tuple[Item, ...]
+    key: tuple[str, ...]
+    ingest: Ingest
+    read: Mapping[str, Any]
+    subject: Subject | None
+    share_type: str
+    tier: str
+    update_cycle: str
+    secrecy: str
+    rules: tuple[Rule, ...]
+    metrics: tuple[Metric, ...]
+    relationships: tuple[Relationship, ...]
+    authoritative: bool
+    authoritative_for: tuple[str, ...]
+    accountable: str
+    steward: str
+    delivers: time | None
+    properties: Mapping[str, Any]
+    file: str
+
+    @property
+    def table(self) -> str:
+        """The warehouse table: `hr.staff` → `hr__staff`."""
+        return table_name(self.name)
+
+    @cached_property
+    def _items_by_name(self) -> dict[str, Item]:
+        return {item.name: item for item in self.items}
+
+    def item(self, name: str) -> Item:
+        """Return the item of this name.
+
+        Raises:
+            KeyError: naming resource and item.
+        """
+        try:
+            return self._items_by_name[name]
+        except KeyError:
+            raise KeyError(f"{self.name} has no item {name!r}") from None
+
+    def has_item(self, name: str) -> bool:
+        """Whether the resource has an item of this name."""
+        return name in self._items_by_name
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether a dbt model of the warehouse computes this resource."""
+        return self.system == "derived"
+
+    @property
+    def promise(self) -> timedelta:
+        """How old the resource may be: one update cycle, and a day's grace for the delivery.
+
+        `realtime` promises five minutes and has no grace; the others are delivered on some hour of a day, so
+        an extract taken just before the next delivery is one cycle plus up to one day old and still on time.
+        """
+        cycle = _CYCLE.get(self.update_cycle, timedelta(days=1))
+        return cycle if self.update_cycle == "realtime" else cycle + timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class FormField:
+    """A field of a service item's form; `element` is empty where only the applicant can know it."""
+
+    field: str
+    name_zh: str
+    element: str
+    editable: bool
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A fact a material proves: an element and what must hold of its value."""
+
+    element: str
+    predicate: str
+
+
+@dataclass(frozen=True)
+class MaterialUse:
+    """A material as one service item asks for it."""
+
+    material: str
+    necessity: str
+    proves: tuple[Proof, ...]
+    condition: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step (环节) of a service item's flow."""
+
+    seq: int
+    name_zh: str
+    unit: str
+    role: str
+    parallel_group: str
+    join: str
+    on_return: str
+    raw: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ServiceItem:
+    """A service item (服务事项) with its guide, form, materials and flow. `raw` is the file as written."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    lead_unit: str
+    joint_units: tuple[str, ...]
+    audience: tuple[str, ...]
+    kind: str
+    case_type: str
+    promised_limit: Mapping[str, Any]
+    channels: tuple[str, ...]
+    online_depth: str
+    visits: int
+    visit_reason: str
+    form: tuple[FormField, ...]
+    materials: tuple[MaterialUse, ...]
+    steps: tuple[Step, ...]
+    legal_basis: tuple[Mapping[str, Any], ...]
+    description: str
+    raw: Mapping[str, Any]
+    file: str
+
+
+@dataclass(frozen=True)
+class Material:
+    """A material (申请材料) of the register; `gap` names why no source exists, if none does."""
+
+    code: str
+    name_zh: str
+    kind: str
+    source: str
+    issuer: str
+    form: tuple[str, ...]
+    original_required: bool
+    original_basis: str
+    gap: str
+    facts: tuple[Proof, ...]
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Demand:
+    """A filed wish to use elements for a service item or a task; once granted, the source of grants."""
+
+    demand_id: str
+    requester_unit: str
+    purpose_kind: str
+    purpose: str
+    replaces: tuple[str, ...]
+    elements: tuple[str, ...]
+    unmasked: tuple[str, ...]
+    basis: str
+    ground: str
+    client: str
+    frequency: str
+    retention: str
+    valid_from: date | None
+    valid_to: date | None
+    state: str
+    decided_by: tuple[str, ...]
+    decided_on: date | None
+    file: str
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CalendarDay:
+    """One day of the campus: `kind` as written (教学, 寒假, 法定节假, 调休上班, …), `event` if announced."""
+
+    day: date
+    kind: str
+    is_working: bool
+    event: str = ""
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The campus calendar. A day it does not list is a working day from Monday to Friday."""
+
+    days: Mapping[date, CalendarDay] = field(default_factory=dict)
+
+    def is_working(self, day: date) -> bool:
+        """Whether offices work on this day (调休 included)."""
+        listed = self.days.get(day)
+        return listed.is_working if listed else day.weekday() < 5
+
+    def add_working_days(self, day: date, count: int) -> date:
+        """Return the `count`-th working day after `day` (before it, if negative); 0 returns `day`."""
+        step = timedelta(days=1 if count >= 0 else -1)
+        left = abs(count)
+        while left:
+            day += step
+            left -= self.is_working(day)
+        return day
+
+    def years(self) -> frozenset[int]:
+        """The years of which the calendar lists any day."""
+        return frozenset(day.year for day in self.days)
+
+
+@dataclass(frozen=True)
+class FactSource:
+    """Where the value of an element is read: the item, for whom, by which key."""
+
+    element: str
+    resource: str
+    item: str
+    populations: tuple[str, ...]
+    subject_type: str
+    key_item: str
+    id_type: str
+    many: bool
+    pick: Pick | None
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A decided demand's right: this client, for this purpose, this element from this item."""
+
+    client: str
+    purpose_kind: str
+    purpose: str
+    element: str
+    resource: str
+    item: str
+    share_type: str
+    mask: str
+    ground: str
+    valid_from: date | None
+    valid_to: date | None
+    demand_id: str
+
+
+@dataclass(frozen=True)
+class Campus:
+    """The university itself, of campus.yaml; `raw` keeps thresholds and whatever else it says."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    time_zone: str
+    clients: Mapping[str, Mapping[str, Any]]
+    raw: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Everything the campus has declared. Registers are keyed by their codes.
+
+    `files` are the bytes it was loaded from (relative POSIX path → content) and `version` their digest.
+    """
+
+    campus: Campus
+    systems: Mapping[str, System]
+    units: Mapping[str, Unit]
+    elements: Mapping[str, Element]
+    codes: Mapping[str, CodeTable]
+    resources: Mapping[str, Resource]
+    services: Mapping[str, ServiceItem]
+    materials: Mapping[str, Material]
+    demands: Mapping[str, Demand]
+    populations: Mapping[str, Population]
+    calendar: Calendar
+    files: Mapping[str, bytes]
+    version: str
+
+    @cached_property
+    def _sources(self) -> Mapping[str, tuple[FactSource, ...]]:
+        from catalogs import derive
+
+        return derive.fact_sources(self)
+
+    def sources_of(self, element_code: str) -> tuple[FactSource, ...]:
+        """Where facts of this element are read, in the order of their populations' precedence."""
+        return self._sources.get(element_code, ())
+
+    @cached_property
+    def _grants(self) -> tuple[Grant, ...]:
+        from catalogs import derive
+
+        return derive.grants(self)
+
+    def grants(self) -> tuple[Grant, ...]:
+        """The rights that decided demands give, whatever their period of validity."""
+        return self._grants
+
+    def responsibilities(self) -> tuple[Any, ...]:
+        """The responsibility list (数据提供责任清单), derived; see `catalogs.derive.Responsibility`."""
+        from catalogs import derive
+
+        return derive.responsibilities(self)
+
+    def release_order(self) -> tuple[Resource, ...]:
+        """The resources, each after those it refers to; derived ones last."""
+        from catalogs import derive
+
+        return derive.release_order(self)
+
+    def groups(self) -> tuple[tuple[str, ...], ...]:
+        """Names of resources that are published all or none: those of one snapshot group."""
+        from catalogs import derive
+
+        return derive.groups(self)

@@ -1,0 +1,252 @@
+"""Service items, materials and demands, as written by people."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from catalogs.faults import Faults
+from catalogs.fields import Fields
+from catalogs.lined_yaml import plain, read_yaml
+from catalogs.model import Demand, FormField, Material, MaterialUse, Proof, ServiceItem, Step
+from catalogs.registers import Register
+
+NECESSITIES = ("required", "optional", "deferrable")
+GAPS = ("无源", "争议", "不予共享", "待归集")
+DEMAND_STATES = ("draft", "filed", "granted", "refused", "disputed", "withdrawn", "expired")
+STEP_JOINS = ("all", "any")
+ON_RETURN = ("restartAll", "resumeNode")
+CASE_TYPES = ("即办件", "承诺件", "联办件")
+DEPTHS = ("I", "II", "III", "IV")
+
+
+def _entries(content: bytes, file: str, key: str, place: str, faults: Faults) -> list[Fields]:
+    """The mappings of a file that holds one, a list of them, or a list under `key`."""
+    data = read_yaml(content, file, faults)
+    if data is None:
+        return []
+    if isinstance(data, dict) and key in data:
+        return Fields(data, file, place, faults).rows(key, place)
+    if isinstance(data, dict):
+        return [Fields(data, file, place, faults)]
+    if isinstance(data, list):
+        return Fields({key: data}, file, place, faults).rows(key, place)
+    faults.add("V03", file, 1, f"not a {place}", expected=f"a mapping or a list of {place}s",
+               mend="write a mapping")  # fmt: skip
+    return []
+
+
+def _claim(entry: Fields, kind: str, key: str, register: Register) -> str:
+    """The entry's code, noted in the register; empty if it has none or another has it."""
+    code = entry.code(key)
+    if not code:
+        return ""
+    if (kind, code) in register.places:
+        file, line = register.line(kind, code)
+        entry.fault("V04", key, f'{kind} "{code}" is already at {file}:{line}', expected="each code once")
+        return ""
+    register.places[kind, code] = (entry.file, entry.at(key))
+    return code
+
+
+def _proofs(row: Fields, key: str) -> tuple[Proof, ...]:
+    proofs = []
+    for proof in row.rows(key, f"{row.place} {key}"):
+        proof.only(("element", "predicate", "note"))
+        predicate = proof.text("predicate", default="is_known")
+        _tell_predicate(proof, predicate)
+        proofs.append(Proof(proof.text("element", required=True), predicate))
+    return tuple(proofs)
+
+
+def _tell_predicate(proof: Fields, predicate: str) -> None:
+    name, colon, argument = predicate.partition(":")
+    if name in ("is_known", "is_true", "not_expired") and not colon:
+        return
+    if name in ("in", "eq") and argument.strip():
+        return
+    if name in ("ge", "le") and _is_number(argument):
+        return
+    proof.fault("S03", "predicate", f'predicate is "{predicate}"')
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def read_service_items(
+    content: bytes, file: str, faults: Faults, register: Register
+) -> list[tuple[ServiceItem, Fields]]:
+    """Read the service items of one file, each with the fields it was read from."""
+    items = []
+    for entry in _entries(content, file, "serviceItems", "service item", faults):
+        code = _claim(entry, "service item", "code", register)
+        if code:
+            own = Fields(entry.data, file, f'service item "{code}"', faults, entry.line)
+            items.append((_service_item(own), own))
+    return items
+
+
+def _service_item(own: Fields) -> ServiceItem:
+    form = []
+    for row in own.rows("form", f"{own.place} form"):
+        row.only(("field", "nameZh", "element", "editable", "required", "note", "type", "codeTable", "help"))
+        form.append(FormField(row.text("field", required=True), row.text("nameZh", required=True),
+                              row.text("element"), row.flag("editable")))  # fmt: skip
+    _tell_twice(own, "form", [one.field for one in form])
+    uses = []
+    for row in own.rows("materials", f"{own.place} materials"):
+        row.only(("material", "necessity", "proves", "condition", "copies", "note"))
+        uses.append(
+            MaterialUse(
+                row.text("material", required=True),
+                row.text("necessity", default="required", among=NECESSITIES),
+                _proofs(row, "proves"),
+                row.text("condition"),
+            )
+        )
+    return ServiceItem(
+        code=own.text("code"),
+        name_zh=own.text("nameZh", required=True),
+        name_en=own.text("nameEn"),
+        lead_unit=own.text("leadUnit", required=True),
+        joint_units=own.words("jointUnits"),
+        audience=own.words("audience"),
+        kind=own.text("kind", required=True),
+        case_type=own.text("caseType", default="承诺件", among=CASE_TYPES),
+        promised_limit=plain(own.mapping("promisedLimit")),
+        channels=own.words("channels"),
+        online_depth=own.text("onlineDepth", default="I", among=DEPTHS),
+        visits=own.whole("visits", 0) or 0,
+        visit_reason=own.text("visitReason"),
+        form=tuple(form),
+        materials=tuple(uses),
+        steps=tuple(_steps(own)),
+        legal_basis=tuple(plain(row.data) for row in own.rows("legalBasis", f"{own.place} legalBasis")),
+        description=own.text("description"),
+        raw=plain(own.data),
+        file=own.file,
+    )
+
+
+def _steps(own: Fields) -> list[Step]:
+    steps = []
+    for row in own.rows("steps", f"{own.place} steps"):
+        steps.append(
+            Step(
+                seq=row.whole("seq", 0, required=True) or 0,
+                name_zh=row.text("nameZh", required=True),
+                unit=row.text("unit", required=True),
+                role=row.text("role"),
+                parallel_group=row.text("parallelGroup"),
+                join=row.text("join", among=STEP_JOINS),
+                on_return=row.text("onReturn", among=ON_RETURN),
+                raw=plain(row.data),
+            )
+        )
+    return steps
+
+
+def _tell_twice(own: Fields, key: str, names: list[str]) -> None:
+    seen = set()
+    for name in names:
+        if name in seen:
+            own.fault("V04", key, f'"{name}" stands twice under {key}', expected="each once")
+        seen.add(name)
+
+
+def read_materials(
+    content: bytes, file: str, faults: Faults, register: Register
+) -> list[tuple[Material, Fields]]:
+    """Read the register of materials."""
+    materials = []
+    for entry in _entries(content, file, "materials", "material", faults):
+        key = "material" if "material" in entry.data else "code"
+        code = _claim(entry, "material", key, register)
+        if not code:
+            continue
+        own = Fields(entry.data, file, f'material "{code}"', faults, entry.line)
+        form = own.data.get("form")
+        material = Material(
+            code=code,
+            name_zh=own.text("nameZh", required=True),
+            kind=own.text("kind"),
+            source=own.text("source"),
+            issuer=own.text("issuer"),
+            form=own.words("form") if isinstance(form, list) else tuple(filter(None, [own.text("form")])),
+            original_required=own.flag("originalRequired"),
+            original_basis=own.text("originalBasis"),
+            gap=own.text("gap", among=GAPS),
+            facts=_proofs(own, "facts"),
+            raw=plain(own.data),
+        )
+        if material.original_required and not material.original_basis:
+            own.fault("V01", "originalRequired", "the original is required without basis",
+                      expected='"originalBasis"', mend='add "originalBasis"')  # fmt: skip
+        materials.append((material, own))
+    return materials
+
+
+def read_demands(
+    content: bytes, file: str, faults: Faults, register: Register
+) -> list[tuple[Demand, Fields]]:
+    """Read the demands of one file."""
+    demands = []
+    for entry in _entries(content, file, "demands", "demand", faults):
+        demand_id = _claim(entry, "demand", "demandId", register)
+        if demand_id:
+            own = Fields(entry.data, file, f'demand "{demand_id}"', faults, entry.line)
+            demands.append((_demand(demand_id, own), own))
+    return demands
+
+
+def _demand(demand_id: str, own: Fields) -> Demand:
+    purpose = own.mapping("purpose", required=True)
+    kind, code = "", ""
+    for key, name in (("serviceItem", "service_item"), ("task", "task")):
+        if key in purpose:
+            kind, code = name, str(purpose[key] or "")
+    if not code:
+        own.fault("V03", "purpose", "the purpose is neither a service item nor a task",
+                  expected='{serviceItem: "RS-012"} or {task: "T-2026-001"}')  # fmt: skip
+    valid_from, valid_to = own.period("validFrom", "validTo")
+    state, by, on = _decision(own)
+    return Demand(
+        demand_id=demand_id,
+        requester_unit=own.text("requesterUnit", required=True),
+        purpose_kind=kind,
+        purpose=code,
+        replaces=own.words("replaces"),
+        elements=own.words("elements", required=True),
+        unmasked=own.words("unmasked"),
+        basis=own.text("basis"),
+        ground=own.text("ground"),
+        client=own.text("client"),
+        frequency=own.text("frequency"),
+        retention=own.text("retention"),
+        valid_from=valid_from,
+        valid_to=valid_to,
+        state=state,
+        decided_by=by,
+        decided_on=on,
+        file=own.file,
+        raw=plain(own.data),
+    )
+
+
+def _decision(own: Fields) -> tuple[str, tuple[str, ...], date | None]:
+    decision: Mapping[str, Any] | None = own.mapping("decision")
+    if not decision:
+        return own.text("state", default="filed", among=DEMAND_STATES), (), None
+    fields = own.inner("decision", f"{own.place} decision")
+    if fields is None:
+        return "filed", (), None
+    fields.only(("state", "by", "on", "opinion", "minutes", "note", "path"))
+    return (
+        fields.text("state", required=True, default="filed", among=DEMAND_STATES),
+        fields.words("by"),
+        fields.day("on"),
+    )
