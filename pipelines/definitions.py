@@ -4,6 +4,7 @@ Loaded by `workspace.yaml` and by the commands that run jobs in process. Adding 
 nothing here.
 """
 
+import hashlib
 import os
 from datetime import time
 from pathlib import Path
@@ -98,7 +99,7 @@ def _drop_sensor(catalog: Catalog, code: str) -> dg.SensorDefinition:
     def arrivals(context: dg.SensorEvaluationContext):
         folder = Path(resolve_env(root, f"systems.yaml: {code}.root"))
         seen = sorted((str(f.relative_to(folder)), f.stat().st_size, f.stat().st_mtime_ns) for f in folder.rglob("*") if f.is_file())
-        state = str(hash(tuple(seen)) if not seen else _digest(seen))
+        state = hashlib.sha256(repr(seen).encode()).hexdigest()
         landed, _, waiting = (context.cursor or "").partition("|")
         if state == landed:
             return dg.SkipReason("nothing new in the folder")
@@ -109,12 +110,6 @@ def _drop_sensor(catalog: Catalog, code: str) -> dg.SensorDefinition:
         return dg.RunRequest(run_key=state)
 
     return arrivals
-
-
-def _digest(seen: list) -> str:
-    import hashlib
-
-    return hashlib.sha256(repr(seen).encode()).hexdigest()
 
 
 def load() -> dg.Definitions:

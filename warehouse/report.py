@@ -1,0 +1,108 @@
+"""What the ledger says about the warehouse, for status, run reports and pages: plain rows, never a value."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import psycopg
+from psycopg.rows import class_row, dict_row
+
+from catalogs.model import LOOKUP_SYSTEM_KIND, Catalog
+from catalogs.settings import now
+from warehouse import releases
+
+
+@dataclass(frozen=True)
+class ResourceState:
+    """A resource at the current release: age in seconds against its promise, rows waiting in quarantine."""
+
+    resource: str
+    system: str
+    outcome: str
+    reason: str | None
+    taken_at: datetime | None
+    rows_in: int
+    admitted: int
+    quarantined: int
+    inserted: int
+    ended: int
+    seconds: float
+    promise: timedelta
+
+    @property
+    def age(self) -> timedelta | None:
+        """How long ago the source last confirmed it; None if it never did."""
+        return now() - self.taken_at if self.taken_at else None
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it is older than the catalog promises, or was never read."""
+        return self.age is None or self.age > self.promise
+
+
+def resource_states(con: psycopg.Connection, catalog: Catalog, release: int | None = None) -> list[ResourceState]:
+    """Return the state of every stored resource at `release` (None: the current one), in the catalog's order."""
+    number = release if release is not None else releases.current(con)
+    with con.cursor(row_factory=dict_row) as cursor:
+        rows = {
+            row["resource"]: row
+            for row in cursor.execute(
+                """SELECT r.resource, r.outcome, r.reason, e.taken_at, r.rows_in, r.admitted, r.quarantined,
+                       r.inserted, r.ended, r.seconds
+                   FROM yici.release_resource r LEFT JOIN yici.extract e ON e.id = r.extract_id
+                   WHERE r.release = %s""",
+                [number],
+            )
+        }
+    nothing = {"outcome": "never", "reason": None, "taken_at": None, "seconds": 0.0} | dict.fromkeys(
+        ("rows_in", "admitted", "quarantined", "inserted", "ended"), 0
+    )
+    return [
+        ResourceState(
+            system=resource.system,
+            promise=resource.promise,
+            **{"resource": name, **nothing, **rows.get(name, {})},
+        )
+        for name, resource in sorted(catalog.resources.items())
+        if catalog.systems[resource.system].kind != LOOKUP_SYSTEM_KIND
+    ]
+
+
+@dataclass(frozen=True)
+class CheckCount:
+    """Checks of one severity at a release."""
+
+    severity: str
+    passed: int
+    failed: int
+
+
+def check_counts(con: psycopg.Connection, release: int) -> list[CheckCount]:
+    """Return how many checks passed and failed at a release, by severity, worst first."""
+    with con.cursor(row_factory=class_row(CheckCount)) as cursor:
+        return cursor.execute(
+            """SELECT severity, count(*) FILTER (WHERE passed) AS passed, count(*) FILTER (WHERE NOT passed) AS failed
+               FROM yici.finding WHERE release = %s GROUP BY severity
+               ORDER BY array_position(ARRAY['critical', 'warning', 'info'], severity)""",
+            [release],
+        ).fetchall()
+
+
+def failed_findings(con: psycopg.Connection, release: int) -> list[dict]:
+    """Return the failed checks of a release: resource, rule, severity, stage, rows_failed, detail."""
+    with con.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """SELECT resource, rule, severity, stage, rows_failed, detail FROM yici.finding
+               WHERE release = %s AND NOT passed
+               ORDER BY array_position(ARRAY['critical', 'warning', 'info'], severity), resource, rule""",
+            [release],
+        ).fetchall()
+
+
+def failing_sources(con: psycopg.Connection) -> dict[str, str]:
+    """Return resource → message where the newest attempt to read it failed."""
+    rows = con.execute(
+        """SELECT resource, detail FROM (SELECT DISTINCT ON (resource) resource, passed, detail FROM yici.finding
+               WHERE stage = 'landing' ORDER BY resource, id DESC) newest
+           WHERE NOT passed ORDER BY resource"""
+    )
+    return dict(rows.fetchall())

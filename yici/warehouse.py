@@ -1,0 +1,125 @@
+"""Commands that run the pipeline and look at the warehouse: run, status, release, quarantine."""
+
+import typer
+
+release_app = typer.Typer(help="Releases: what the service answers from.", no_args_is_help=True)
+quarantine_app = typer.Typer(help="Rows that broke their contract and wait.", no_args_is_help=True)
+
+
+def run(
+    system: list[str] = typer.Option(None, "--system", "-s", help="Land only this system; may be repeated."),
+    release: bool = typer.Option(True, help="Judge and publish what was landed."),
+) -> None:
+    """Land what is new in the systems, then judge it and publish a release."""
+    from pipelines.progress import listening
+    from pipelines.run import run as run_jobs
+    from warehouse.connect import connect
+    from warehouse.report import check_counts, failing_sources, resource_states
+    from yici.screen import checks, console, moved, resources_moved
+
+    catalog = _catalog()
+    with listening(lambda what, result: console.print(f"  {what:<36} {result}")):
+        report = run_jobs(system or None, release)
+    with connect(autocommit=True) as con:
+        if release and report.release is not None:
+            states = resource_states(con, catalog, report.release)
+            console.print(moved(states))
+            console.print(resources_moved(states))
+            console.print(checks(check_counts(con, report.release)))
+            for state in states:
+                if state.outcome in ("refused", "held"):
+                    console.print(f"✕ {state.resource} {state.outcome}: {state.reason}")
+        for resource, message in failing_sources(con).items():
+            console.print(f"✕ {resource} was not read: {message}")
+    for name in report.failed_systems:
+        console.print(f"✕ system {name} could not be read; its last good state stays")
+    if release:
+        console.print(f"Release {report.release} is current.")
+
+
+def status() -> None:
+    """Show systems, last extract, age against promise, quarantine and the current release on one screen."""
+    from warehouse import releases
+    from warehouse.connect import connect
+    from warehouse.migrate import upgrade
+    from warehouse.report import failing_sources, resource_states
+    from yici.screen import console
+    from yici.screen import status as table
+
+    catalog = _catalog()
+    upgrade()
+    with connect(autocommit=True) as con:
+        number = releases.current(con)
+        console.print(table(resource_states(con, catalog), failing_sources(con)))
+        if number is None:
+            console.print("No release yet: run `yici run`.")
+            return
+        row = con.execute(
+            "SELECT r.published_at, v.hash FROM yici.release r JOIN yici.catalog_version v"
+            " ON v.id = r.catalog_version WHERE r.id = %s",
+            [number],
+        ).fetchone()
+        console.print(f"Release {number}, published {row[0]:%Y-%m-%d %H:%M} UTC, catalog {row[1][:12]}.")
+
+
+@release_app.command("list")
+def list_releases(limit: int = 20) -> None:
+    """List the newest releases."""
+    from warehouse.connect import connect
+    from yici.screen import console
+
+    with connect(autocommit=True) as con:
+        current = con.execute("SELECT yici.current()").fetchone()[0]
+        rows = con.execute(
+            "SELECT id, state, opened_at, code_version FROM yici.release ORDER BY id DESC LIMIT %s", [limit]
+        )
+        for number, state, opened, code in rows.fetchall():
+            mark = " ← current" if number == current else ""
+            console.print(f"{number:>6}  {state:<10} {opened:%Y-%m-%d %H:%M} UTC  {code}{mark}")
+
+
+@release_app.command()
+def digest() -> None:
+    """Print a hash of everything the current release serves, without ids and times."""
+    from warehouse import releases
+    from warehouse.connect import connect
+
+    with connect(autocommit=True) as con:
+        typer.echo(releases.digest(con, _catalog()))
+
+
+@release_app.command()
+def rollback(number: int) -> None:
+    """Let the service answer from an earlier release again."""
+    from warehouse import releases
+    from warehouse.connect import connect
+
+    with connect(autocommit=True) as con:
+        releases.roll_back(con, number)
+    typer.echo(f"Release {number} is current.")
+
+
+@quarantine_app.command("list")
+def list_quarantine() -> None:
+    """Count the waiting rows by resource and broken rule; values are shown to nobody here."""
+    from warehouse.connect import connect
+    from yici.screen import console
+
+    with connect(autocommit=True) as con:
+        rows = con.execute(
+            """SELECT resource, rule, count(*), min(extract_id), max(extract_id)
+               FROM yici.quarantine, unnest(rules) AS rule
+               WHERE _from <= yici.current() AND (_to IS NULL OR _to > yici.current())
+               GROUP BY resource, rule ORDER BY resource, rule"""
+        ).fetchall()
+    for resource, rule, count, first, last in rows:
+        console.print(f"{resource:<36} {rule:<32} {count:>8,} rows  extracts {first}–{last}")
+    if not rows:
+        console.print("No row waits.")
+
+
+def _catalog():
+    import catalogs
+    from catalogs.settings import settings
+
+    return catalogs.load(settings().campus)
