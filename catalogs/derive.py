@@ -240,8 +240,8 @@ def _item_of(catalog: Catalog, source: FactSource) -> Item:
     return catalog.resources[source.resource].item(source.item)
 
 
-def release_order(catalog: Catalog) -> tuple[Resource, ...]:
-    """Return the resources so that each follows those it refers to, derived ones after all others.
+def release_order(catalog: Catalog) -> tuple[str, ...]:
+    """Return the resources' names so that each follows those it refers to, derived ones after all others.
 
     Equal ranks go by name. Resources that refer to each other in a circle go by name too.
     """
@@ -249,7 +249,7 @@ def release_order(catalog: Catalog) -> tuple[Resource, ...]:
     for derived in (False, True):
         names = sorted(name for name, resource in catalog.resources.items() if resource.is_derived is derived)
         ordered += _topological(names, {name: _targets(catalog.resources[name]) for name in names})
-    return tuple(catalog.resources[name] for name in ordered)
+    return tuple(ordered)
 
 
 def _targets(resource: Resource) -> set[str]:

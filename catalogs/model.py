@@ -622,8 +622,8 @@ class Catalog:
 
         return derive.responsibilities(self)
 
-    def release_order(self) -> tuple[Resource, ...]:
-        """The resources, each after those it refers to; derived ones last."""
+    def release_order(self) -> tuple[str, ...]:
+        """Names of the resources, each after those it refers to; derived ones last."""
         from catalogs import derive
 
         return derive.release_order(self)
