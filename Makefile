@@ -1,0 +1,46 @@
+# Everything starts here; `make` alone lists the targets.
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+HOME_FOLDER := $(or $(YICI_HOME),.yici)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve dev test check clean lock
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/installed ## Make .venv and install the lock (only when it changed)
+
+.venv/installed: requirements.lock pyproject.toml scripts/setup.sh
+	@PYTHON=$(PYTHON) scripts/setup.sh
+	@touch $@
+
+demo: setup ## Reference campus to answered query: build, run, serve, ask
+	@$(BIN)/yici demo run
+
+serve: setup ## The HTTP service on the last published release
+	@$(BIN)/yici serve
+
+dev: setup ## Dagster's pages and the service, for working on Yici
+	@$(BIN)/yici dev
+
+test: setup ## All tests within 6 minutes on 2 cores; sets up what they need
+	@tests/setup.sh
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -q
+
+check: setup ## Linter, types, import order, the catalog
+	@$(BIN)/ruff check
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_rooms.py
+	@$(BIN)/yici catalog check
+
+clean: ## Stop what runs and delete the state folder, warehouse included (.venv stays)
+	@if [ -x $(BIN)/yici ]; then $(BIN)/yici demo stop; $(BIN)/yici db remove --yes; fi
+	@rm -rf $(HOME_FOLDER)
+
+lock: setup ## Resolve requirements*.in again, keeping pins (UPGRADE=--upgrade lets all move)
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+		--no-emit-index-url --no-emit-find-links --no-header $(UPGRADE) \
+		--output-file requirements.lock requirements.in requirements-dev.in
+	@! grep -nE '://|file:' requirements.lock
