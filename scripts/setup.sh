@@ -18,7 +18,7 @@ if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/d
     "$python" -m venv .venv
 fi
 
-echo "setup: installing $(grep -c '==' requirements.lock) packages into .venv (some 2 GB; minutes where nothing is cached)"
+echo "setup: installing $(grep -c '==' requirements.lock) packages into .venv (1.5 GB; minutes where nothing is cached)"
 # uv, too, comes from the lock.
 awk '/^uv==/ { wanted = 1 } wanted { print } wanted && !/\\$/ { exit }' requirements.lock > .venv/uv.lock
 .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.lock

@@ -1,0 +1,86 @@
+"""The walls between rooms (docs/decisions/0001), and what no file of the project may hold."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+CHAIN = ("catalogs", "connectors", "warehouse", "expectations", "service", "pipelines", "yici")
+ROOMS = (*CHAIN, "demo")
+ORCHESTRATOR = re.compile(r"dagster(_\w+)?")
+REGISTRIES = re.compile(
+    r"pypi\.org|pythonhosted\.org|registry\.npmjs\.org|(?:deb|security)\.debian\.org|--(?:extra-)?index-url"
+)
+MACHINE_PATHS = re.compile(r"(?:^|[^\w/])/(?:work|farm|root|home/\w+|Users/\w+)/[A-Za-z.]")
+
+
+def imports_of(room: str) -> Iterator[tuple[str, str]]:
+    """(file:line, top-level package) of every import, those inside functions included."""
+    for path in sorted((REPOSITORY / room).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            where = f"{path.relative_to(REPOSITORY)}:{getattr(node, 'lineno', 0)}"
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    yield where, alias.name.partition(".")[0]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                yield where, node.module.partition(".")[0]
+
+
+def tracked_texts() -> Iterator[tuple[str, str]]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, check=True).stdout
+    for name in listed.decode().split("\0"):
+        path = REPOSITORY / name
+        if not name or not path.is_file():
+            continue
+        content = path.read_bytes()
+        if b"\0" not in content[:8000]:
+            yield name, content.decode("utf-8", "replace")
+
+
+def found(pattern: re.Pattern[str]) -> list[str]:
+    return [
+        f"{name}:{number}"
+        for name, text in tracked_texts()
+        for number, line in enumerate(text.splitlines(), start=1)
+        if pattern.search(line)
+    ]
+
+
+@pytest.mark.parametrize("room", CHAIN)
+def test_a_room_imports_only_rooms_before_it(room):
+    forbidden = set(ROOMS) - set(CHAIN[: CHAIN.index(room) + 1])
+    assert [(where, package) for where, package in imports_of(room) if package in forbidden] == []
+
+
+def test_the_demo_imports_no_room():
+    assert [(where, package) for where, package in imports_of("demo") if package in CHAIN] == []
+
+
+@pytest.mark.parametrize("room", sorted(set(ROOMS) - {"pipelines"}))
+def test_only_pipelines_knows_the_orchestrator(room):
+    assert [where for where, package in imports_of(room) if ORCHESTRATOR.fullmatch(package)] == []
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_says_what_belongs_in_it(room):
+    said = ast.get_docstring(ast.parse((REPOSITORY / room / "__init__.py").read_text(encoding="utf-8")))
+    assert said is not None
+    assert len(said.splitlines()) >= 4
+
+
+def test_no_file_names_a_package_registry():
+    assert found(REGISTRIES) == []
+
+
+def test_no_file_names_a_path_of_somebodys_machine():
+    assert found(MACHINE_PATHS) == []
+
+
+def test_every_locked_package_has_a_hash():
+    entries = re.split(r"\n(?=[a-z])", (REPOSITORY / "requirements.lock").read_text(encoding="utf-8"))
+    assert len(entries) > 100
+    assert [entry.splitlines()[0] for entry in entries if "--hash=sha256:" not in entry] == []
