@@ -1,0 +1,182 @@
+"""Suites over a whole resource, generated from its contract and run by Great Expectations on PostgreSQL.
+
+Admission has already judged every row; a suite asks what only the whole can show: is it as large as usual,
+is what should mostly be filled mostly filled, is what should be unique unique, is it recent. It looks at
+the rows that the source still reports, as the candidate release sees them.
+
+Only expectation types whose result is a number are used. Those that look row by row fetch offending values
+before GX drops them, and need several passes; these are aggregates, bundled into one or two queries a
+resource. Uniqueness of the whole key is asked only of resources that are read in full: it costs a sort of
+everything, and the store's unique index holds it anyway.
+
+What is expected is plain data here; `gx_run` puts it into GX, `gx_between` runs the rules between systems.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import URL, create_engine, make_url
+
+from catalogs.model import Catalog, Metric, Resource
+from catalogs.settings import now
+from expectations import gx_between, gx_run
+from expectations.checks import ACCURACY, COMPLETENESS, TIMELINESS, Check, could_not_run
+from expectations.gx_history import VOLUME, History, collapse_below, read_histories, volume_band
+from expectations.gx_run import DISTINCT, FILLED, MEASURE, ROW_COUNT, Expected
+
+_SEVERITY = {"error": "critical", "warning": "warning", "info": "info"}
+
+
+def expected(catalog: Catalog, resource: Resource, history: History, at: datetime) -> tuple[Expected, ...]:
+    """Return what is expected of the resource as a whole, from its contract and its history.
+
+    Raises:
+        ValueError: a library rule that a suite cannot ask; names rule and what to write instead.
+    """
+    day = _campus_day(catalog, at)
+    grows = resource.ingest.mode in ("append", "watermark")
+    low, high = volume_band(history, catalog.calendar, day, grows) or (0, None)
+    rules = [Expected(VOLUME, ROW_COUNT, None, low, high, "warning", COMPLETENESS)]
+    collapse = collapse_below(history)
+    if collapse:
+        rules.append(Expected("collapse", ROW_COUNT, None, collapse, None, "critical", COMPLETENESS))
+    if len(resource.key) == 1 and not grows:
+        rules.append(Expected("key", DISTINCT, resource.key[0], 1.0, None, "critical", ACCURACY))
+    for item in resource.items:
+        if item.unique and (item.name,) != resource.key:
+            rules.append(Expected(f"unique-{item.name}", DISTINCT, item.name, 1.0, None, "warning", ACCURACY))
+    rules += [rule for metric in resource.metrics if (rule := _from_metric(resource, metric))]
+    filled = {rule.column for rule in rules if rule.type == FILLED}
+    nullable = {item.name for item in resource.items if not item.required}
+    # A distinct share counts rows with a value; how many those are has to be measured beside it.
+    rules += [
+        Expected(MEASURE, FILLED, rule.column, None, None, "info", COMPLETENESS)
+        for rule in rules
+        if rule.type == DISTINCT and rule.column in nullable - filled
+    ]
+    return tuple(rules)
+
+
+def _from_metric(resource: Resource, metric: Metric) -> Expected | None:
+    """Translate an ODCS library rule; None for one that admission judges on the extract."""
+    severity = _SEVERITY.get(metric.severity, "warning")
+    dimension = metric.dimension or COMPLETENESS
+    if metric.metric == "rowCount":
+        if metric.on_failure == "refuse_extract":
+            return None
+        low, high = _bounds(resource, metric)
+        return Expected(metric.id, ROW_COUNT, None, low, high, severity, dimension)
+    if metric.metric in ("nullValues", "missingValues", "duplicateValues") and metric.item:
+        low, high = _bounds(resource, metric)
+        if metric.unit != "percent" and (low or high):
+            raise ValueError(
+                f"{metric.id}: a bound in rows other than 0 says nothing about a whole that grows; "
+                "give it with unit percent"
+            )
+        kind = DISTINCT if metric.metric == "duplicateValues" else FILLED
+        share = (1 - (high or 0) / 100, None if low is None else 1 - low / 100)
+        return Expected(metric.id, kind, metric.item, *share, severity, dimension)
+    raise ValueError(f"{metric.id}: {metric.metric} is judged row by row; write it as an SQL rule")
+
+
+def _bounds(resource: Resource, metric: Metric) -> tuple[float | None, float | None]:
+    (operator, bound), *more = metric.bounds.items()
+    if more:
+        raise ValueError(f"{metric.id}: two operators; write two rules")
+    if operator == "mustBeBetween":
+        return bound[0], bound[1]
+    if operator == "mustBe":
+        return bound, bound
+    if operator in ("mustBeLessThan", "mustBeLessOrEqualTo"):
+        return None, bound
+    if operator in ("mustBeGreaterThan", "mustBeGreaterOrEqualTo"):
+        return bound, None
+    raise ValueError(f"{metric.id}: operator {operator} has no bounds; use mustBeBetween")
+
+
+def suite_for(catalog: Catalog, resource: Resource, history: History, at: datetime):
+    """Return what is expected of a resource as a GX `ExpectationSuite`; imports GX.
+
+    Raises:
+        ValueError: see `expected`.
+    """
+    return gx_run.suite(resource.name, expected(catalog, resource, history, at))
+
+
+def run_suites(
+    catalog: Catalog,
+    resources: Sequence[Resource],
+    url: str | URL,
+    release: int,
+    histories: Mapping[str, History] | None = None,
+    at: datetime | None = None,
+) -> list[Check]:
+    """Run the suites of these resources, and the rules between systems that look at any of them.
+
+    Args:
+        catalog: the release's catalog.
+        resources: those that the release changed: what did not change was judged when it did.
+        url: SQLAlchemy address of the warehouse.
+        release: the candidate that every query is pinned to.
+        histories: by resource; read from the warehouse if absent.
+        at: the campus's present moment; now if absent.
+
+    Returns:
+        One check per rule. A rule that cannot run is a failed one of severity critical.
+
+    Raises:
+        sqlalchemy.exc.OperationalError: the warehouse does not answer.
+    """
+    at = at or now()
+    pinned = make_url(url).update_query_dict({"options": f"-c yici.release={release:d} -c search_path=raw"})
+    engine = create_engine(pinned)
+    names = [resource.name for resource in resources]
+    checks, asked = [], {}
+    try:
+        with engine.connect() as con:
+            if histories is None:
+                histories = read_histories(con, names, release)
+            for resource in resources:
+                history = histories.get(resource.name, History())
+                checks.append(freshness(resource, history, at))
+                try:
+                    asked[resource.name, resource.table] = expected(catalog, resource, history, at)
+                except ValueError as error:
+                    checks.append(could_not_run(resource.name, "contract", COMPLETENESS, str(error)))
+        checks += gx_run.judge(asked, pinned)
+        checks += gx_between.judge(catalog, names, engine, _campus_day(catalog, at))
+    finally:
+        engine.dispose()
+    return checks
+
+
+def freshness(resource: Resource, history: History, at: datetime) -> Check:
+    """Say whether the extract that a resource's state rests on is younger than its update cycle promises.
+
+    Args:
+        resource: whose `promise` counts.
+        history: knows when that extract was taken.
+        at: the campus's present moment, aware.
+    """
+    taken = history.confirmed_at
+    promised_h = resource.promise.total_seconds() / 3600
+    if taken is None:
+        return Check(
+            resource.name,
+            "freshness",
+            TIMELINESS,
+            "warning",
+            False,
+            1,
+            1,
+            f"no extract yet, promised {promised_h:.0f} h",
+        )
+    age_h = (at - taken).total_seconds() / 3600
+    passed = at - taken <= resource.promise
+    detail = f"{age_h:.1f} h old, promised {promised_h:.0f} h"
+    return Check(resource.name, "freshness", TIMELINESS, "warning", passed, int(not passed), 1, detail)
+
+
+def _campus_day(catalog: Catalog, at: datetime) -> date:
+    return at.astimezone(ZoneInfo(catalog.campus.time_zone)).date()
