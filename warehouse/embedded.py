@@ -191,16 +191,16 @@ class EmbeddedServer:
         if not (self._data / "PG_VERSION").exists():
             return ServerStatus(state="absent", data=self._data)
         record = self._record()
-        where = {
-            "socket_dir": Path(record["socket_dir"]) if record else None,
-            "port": record.get("port"),
-            "tcp": bool(record.get("tcp")),
-        }
         postmaster = self._postmaster()
-        if postmaster is None:
-            return ServerStatus(state="stopped", data=self._data, **where)
-        state = "running" if postmaster.ready else "starting"
-        return ServerStatus(state, self._data, postmaster.pid, postmaster.started_at, **where)
+        return ServerStatus(
+            state="stopped" if postmaster is None else "running" if postmaster.ready else "starting",
+            data=self._data,
+            pid=postmaster.pid if postmaster else None,
+            started_at=postmaster.started_at if postmaster else None,
+            socket_dir=Path(record["socket_dir"]) if record else None,
+            port=record.get("port"),
+            tcp=bool(record.get("tcp")),
+        )
 
     @property
     def _data(self) -> Path:
@@ -303,13 +303,13 @@ class EmbeddedServer:
             )
             self._configure(placement, port, tcp)
         while True:
-            if self._postmaster() is None:
+            if postmaster := self._postmaster():
+                pid = postmaster.pid
+            else:
                 _disown_stale_pid(placement.data / "postmaster.pid")
                 for left in placement.sockets.glob(".s.PGSQL.*"):
                     left.unlink()
                 pid = _launch(placement, self._start_log)
-            else:
-                pid = self._postmaster().pid
             while _alive(pid) and time.monotonic() < deadline:
                 postmaster = self._postmaster()
                 if postmaster and postmaster.ready:
