@@ -9,7 +9,7 @@ before GX drops them, and need several passes; these are aggregates, bundled int
 resource. Uniqueness of the whole key is asked only of resources that are read in full: it costs a sort of
 everything, and the store's unique index holds it anyway.
 
-What is expected is plain data here; `gx_run` puts it into GX, `gx_between` runs the rules between systems.
+What is expected is plain data here; `gx_run` puts it into GX, `between` runs the rules between systems.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,12 +20,14 @@ from sqlalchemy import URL, create_engine, make_url
 
 from catalogs.model import Catalog, Metric, Resource
 from catalogs.settings import now
-from expectations import gx_between, gx_run
+from expectations import between, gx_run, whole
 from expectations.checks import ACCURACY, COMPLETENESS, TIMELINESS, Check, could_not_run
-from expectations.gx_history import VOLUME, History, collapse_below, read_histories, volume_band
 from expectations.gx_run import DISTINCT, FILLED, MEASURE, ROW_COUNT, Expected
+from expectations.history import VOLUME, History, collapse_below, read_histories, volume_band
 
-_SEVERITY = {"error": "critical", "warning": "warning", "info": "info"}
+REFUSE_EXTRACT = "refuse_extract"
+# A library rule that its contract only calls a finding never takes a resource back, however severe.
+_SEVERITY = {"error": "warning", "warning": "warning", "info": "info"}
 
 
 def expected(catalog: Catalog, resource: Resource, history: History, at: datetime) -> tuple[Expected, ...]:
@@ -60,10 +62,10 @@ def expected(catalog: Catalog, resource: Resource, history: History, at: datetim
 
 def _from_metric(resource: Resource, metric: Metric) -> Expected | None:
     """Translate an ODCS library rule; None for one that admission judges on the extract."""
-    severity = _SEVERITY.get(metric.severity, "warning")
+    severity = "critical" if metric.on_failure == REFUSE_EXTRACT else _SEVERITY[metric.severity]
     dimension = metric.dimension or COMPLETENESS
     if metric.metric == "rowCount":
-        if metric.on_failure == "refuse_extract":
+        if metric.on_failure == REFUSE_EXTRACT:
             return None
         low, high = _bounds(resource, metric)
         return Expected(metric.id, ROW_COUNT, None, low, high, severity, dimension)
@@ -145,7 +147,8 @@ def run_suites(
                 except ValueError as error:
                     checks.append(could_not_run(resource.name, "contract", COMPLETENESS, str(error)))
         checks += gx_run.judge(asked, pinned)
-        checks += gx_between.judge(catalog, names, engine, _campus_day(catalog, at))
+        checks += whole.judge(resources, engine)
+        checks += between.judge(catalog, names, engine, _campus_day(catalog, at))
     finally:
         engine.dispose()
     return checks
