@@ -1,7 +1,7 @@
 """One ODCS 3.2.0 contract → one Resource, with what its items inherit, and the lines of everything.
 
-The custom properties are a fixed list per place (CATALOG §1): an unknown one is a fault. What a contract refers
-to is checked in `check_contracts`; here only its own form is.
+The custom properties are a fixed list per place (CATALOG §1): an unknown one is a fault. What a contract
+refers to is checked in `check_contracts`; here only its own form is.
 """
 
 from collections.abc import Mapping
@@ -20,18 +20,16 @@ from catalogs.model import (
     IdentityItems,
     Ingest,
     Item,
-    Metric,
     Partition,
     Pick,
     Relationship,
     Resource,
-    Rule,
     Subject,
     SubjectLink,
     System,
 )
-from catalogs.odcs import tell_schema_faults
-from catalogs.sql import SqlFault, row_rule
+from catalogs.odcs import read_custom, tell_schema_faults
+from catalogs.quality import read_quality
 
 SHARE_TYPES = ("unconditional", "conditional", "none")
 TIERS = ("public", "campus", "office")
@@ -40,8 +38,6 @@ LOGICAL_TYPES = ("string", "integer", "number", "boolean", "date", "timestamp")
 MODES = ("full", "watermark", "append")
 ABSENCES = ("end", "keep", "keep_as_former")
 FORMATS = ("csv", "fixed", "xlsx", "xls", "dbf", "jsonl", "parquet")
-SEVERITIES = ("error", "warning", "info")
-ON_FAILURE = ("refuse_row", "finding", "refuse_extract")
 SECRECIES = ("none", "work", "state")
 
 CONTRACT_PROPERTIES = (
@@ -56,11 +52,10 @@ ITEM_PROPERTIES = (
     "dataLevel", "tier", "subjectView", "authoritative", "many", "pick", "guideType", "length", "derivedFrom",
     "note",
 )  # fmt: skip
-RULE_PROPERTIES = ("gbDimension", "onFailure")
 _READ_KEYS = (
-    "format", "encoding", "delimiter", "header", "headerRow", "skip", "path", "rows", "where", "quote", "columns",
-    "widths", "sheet", "pattern", "params", "paging", "method", "body", "since", "total", "dateFormat",
-    "timestampFormat", "decimal", "nulls", "trim",
+    "format", "encoding", "delimiter", "header", "headerRow", "skip", "path", "rows", "where", "quote",
+    "columns", "widths", "sheet", "pattern", "params", "paging", "method", "body", "since", "total",
+    "dateFormat", "timestampFormat", "decimal", "nulls", "trim",
 )  # fmt: skip
 
 
@@ -127,7 +122,7 @@ class _Reader:
         self.elements = elements
         self.faults = faults
         self.top = Fields(doc, file, "", faults)
-        self.custom = self._custom(doc, CONTRACT_PROPERTIES)
+        self.custom = read_custom(doc, CONTRACT_PROPERTIES, file, faults)
         self.own = Fields(self.custom, file, "", faults)
 
     def read(self) -> Contract | None:
@@ -140,9 +135,10 @@ class _Reader:
         name = self._name(system, schema)
         own, top = self.own, self.top
         share_type = own.text("shareType", default="conditional", among=SHARE_TYPES)
-        for key in ("system", "resourceCode", "shareType", "tier", "secrecy", "updateCycle"):
-            if not self.custom.get(key):
-                own.fault("C13", None, f'custom property "{key}" is missing')
+        key, subject = self._key(schema), self._subject()
+        for wanted in ("system", "resourceCode", "shareType", "tier", "secrecy", "updateCycle"):
+            if not self.custom.get(wanted):
+                own.fault("C13", None, f'custom property "{wanted}" is missing')
         if not self.doc.get("status"):
             top.fault("C04", None, "no status")
         if own.text("secrecy", default="none") not in ("none", "work"):
@@ -158,11 +154,12 @@ class _Reader:
             authoritative=own.flag("authoritative"),
             many=own.flag("many"),
             pick=self._pick(own),
+            repeated_key=subject.key if subject and key != (subject.key,) else "",
         )
         item_docs, item_customs, items = self._items(schema, defaults)
         known = self.systems.get(system)
         members = (self.doc.get("team") or {}).get("members") or []
-        rules, metrics, rule_docs = self._quality(schema, items)
+        rules, metrics, rule_docs = read_quality(schema, self.file, self.faults)
         resource = Resource(
             name=name,
             system=system,
@@ -174,10 +171,10 @@ class _Reader:
             status=str(self.doc.get("status") or ""),
             provider=own.text("provider") or (known.provider if known else ""),
             items=tuple(items.values()),
-            key=self._key(schema),
+            key=key,
             ingest=self._ingest(),
             read=self._read(),
-            subject=self._subject(),
+            subject=subject,
             share_type=share_type,
             tier=defaults.tier,
             update_cycle=own.text("updateCycle", default="daily", among=UPDATE_CYCLES),
@@ -203,24 +200,21 @@ class _Reader:
             self.top.fault("V05", None, f'"{name}" is not a name', expected="[a-z][a-z0-9_]* twice")
         for key, found, wanted in (("name", self.doc.get("name"), name), ("system", system, folder)):
             if found != wanted:
-                self.top.fault("C03", key if key in self.doc else None, f'{key} is "{found}"',
-                               expected=f'"{wanted}", as the file is named')  # fmt: skip
+                self.top.fault(
+                    "C03",
+                    key if key in self.doc else None,
+                    f'{key} is "{found}"',
+                    expected=f'"{wanted}", as the file is named',
+                )
         if schema["name"] != table:
-            self.faults.add("C03", self.file, line_of(schema, "name"), f'schema name is "{schema["name"]}"',
-                            expected=f'"{table}", as the file is named')  # fmt: skip
+            self.faults.add(
+                "C03",
+                self.file,
+                line_of(schema, "name"),
+                f'schema name is "{schema["name"]}"',
+                expected=f'"{table}", as the file is named',
+            )
         return name
-
-    def _custom(self, holder: Mapping[str, Any], known: tuple[str, ...]) -> LinedDict:
-        entries = holder.get("customProperties") or []
-        custom = LinedDict(line_of(holder))
-        for index, entry in enumerate(entries):
-            key, line = entry["property"], line_of(entries, index)
-            if key in custom:
-                self.faults.add("F04", self.file, line, f'custom property "{key}" stands twice')
-            custom[key] = entry["value"]
-            custom.lines[key] = line
-        Fields(custom, self.file, "", self.faults).only(known, "C02")
-        return custom
 
     def _items(
         self, schema: LinedDict, defaults: "_Defaults"
@@ -234,10 +228,15 @@ class _Reader:
                 self.faults.add("V04", self.file, line_of(doc), f'item "{name}" stands twice')
                 continue
             if not SQL_NAME.match(name):
-                self.faults.add("V05", self.file, line_of(doc, "name"), f'item "{name}" is not a name',
-                                expected="[a-z][a-z0-9_]*")  # fmt: skip
+                self.faults.add(
+                    "V05",
+                    self.file,
+                    line_of(doc, "name"),
+                    f'item "{name}" is not a name',
+                    expected="[a-z][a-z0-9_]*",
+                )
             docs[name] = doc
-            customs[name] = self._custom(doc, ITEM_PROPERTIES)
+            customs[name] = read_custom(doc, ITEM_PROPERTIES, self.file, self.faults)
             items[name] = self._item(doc, customs[name], defaults)
         if not items:
             self.faults.add("C05", self.file, line_of(schema), "no items under properties")
@@ -279,10 +278,11 @@ class _Reader:
             or defaults.data_level,
             tier=own.text("tier", among=TIERS) or defaults.tier,
             subject_view=own.text("subjectView", default="full", among=SUBJECT_VIEWS),
-            authoritative=bool(element_code) and own.flag("authoritative", defaults.authoritative),
+            authoritative=bool(element_code)
+            and own.flag("authoritative", defaults.authoritative and name != defaults.repeated_key),
             many=own.flag("many", defaults.many),
             pick=self._pick(own) or defaults.pick,
-            format=str(options.get("format") or ""),
+            format=str(options.get("format") or (element.format if element else "")),
             guide_type=own.text("guideType"),
             derived_from=own.text("derivedFrom"),
             physical_type=str(doc.get("physicalType") or ""),
@@ -294,8 +294,13 @@ class _Reader:
         given = own.mapping("codeMap")
         for source, standard in given.items():
             if not isinstance(standard, str):
-                own.fault("V03", "codeMap", f'codeMap of "{source}" is not a string', expected="a quoted code",
-                          mend="put the code in double quotes")  # fmt: skip
+                own.fault(
+                    "V03",
+                    "codeMap",
+                    f'codeMap of "{source}" is not a string',
+                    expected="a quoted code",
+                    mend="put the code in double quotes",
+                )
         return {source: str(standard) for source, standard in given.items()} or None
 
     def _pick(self, own: Fields) -> Pick | None:
@@ -357,9 +362,11 @@ class _Reader:
         if told is not None:
             told.only(("number", "type", "country", "name"))
             identity = IdentityItems(
-                told.text("number", required=True), told.text("type", required=True),
-                told.text("country"), told.text("name"),
-            )  # fmt: skip
+                told.text("number", required=True),
+                told.text("type", required=True),
+                told.text("country"),
+                told.text("name"),
+            )
         links = []
         for row in inner.rows("links", "subject.links"):
             row.only(("item", "idType"))
@@ -394,81 +401,15 @@ class _Reader:
         parted = [target.rpartition(".") for target in targets]
         tables = {table for table, _, _ in parted}
         if len(tables) != 1 or any(table.count(".") != 1 for table in tables) or len(items) != len(parted):
-            self.faults.add("C16", self.file, line_of(told, "to"), f"relationship to {', '.join(targets)}",
-                            expected='"<system>.<table>.<item>", as many as "from"')  # fmt: skip
+            self.faults.add(
+                "C16",
+                self.file,
+                line_of(told, "to"),
+                f"relationship to {', '.join(targets)}",
+                expected='"<system>.<table>.<item>", as many as "from"',
+            )
             return None
         return Relationship(tuple(items), parted[0][0], tuple(item for _, _, item in parted))
-
-    def _quality(
-        self, schema: LinedDict, items: Mapping[str, Item]
-    ) -> tuple[tuple[Rule, ...], tuple[Metric, ...], dict[str, LinedDict]]:
-        rules: list[Rule] = []
-        metrics: list[Metric] = []
-        docs: dict[str, LinedDict] = {}
-        told: list[tuple[str | None, LinedDict]] = [(None, doc) for doc in schema.get("quality") or []]
-        for item in schema.get("properties") or []:
-            told += [(item["name"], doc) for doc in item.get("quality") or []]
-        for number, (item_name, doc) in enumerate(told, start=1):
-            fields = Fields(doc, self.file, "", self.faults, line_of(doc))
-            rule_id = fields.text("id") or f"rule-{number}"
-            if rule_id in docs:
-                fields.fault("V04", "id", f'rule "{rule_id}" stands twice')
-                continue
-            docs[rule_id] = doc
-            fields = Fields(doc, self.file, f'rule "{rule_id}"', self.faults, line_of(doc))
-            kind = doc.get("type") or "library"
-            if kind == "sql":
-                rules.append(self._rule(rule_id, fields))
-            elif kind == "library":
-                metrics.append(self._metric(rule_id, fields, item_name, items))
-            elif kind == "custom":
-                fields.fault("V03", "type", 'type is "custom"', expected='"sql" or "library"')
-        return tuple(rules), tuple(metrics), docs
-
-    def _told(self, fields: Fields) -> dict[str, Any]:
-        custom = self._custom(fields.data, RULE_PROPERTIES)
-        own = Fields(custom, self.file, fields.place, self.faults, fields.line)
-        severity = fields.text("severity", default="error", among=SEVERITIES)
-        default = "refuse_row" if severity == "error" and fields.data.get("type") == "sql" else "finding"
-        return {
-            "name": fields.text("name"),
-            "severity": severity,
-            "dimension": fields.text("dimension"),
-            "gb_dimension": own.text("gbDimension"),
-            "on_failure": own.text("onFailure", default=default, among=ON_FAILURE),
-            "bounds": {key: plain(value) for key, value in fields.data.items() if key.startswith("must")},
-        }
-
-    def _rule(self, rule_id: str, fields: Fields) -> Rule:
-        told = self._told(fields)
-        query = str(fields.data["query"])
-        where, columns = None, ()
-        try:
-            condition = row_rule(query)
-        except SqlFault as fault:
-            fields.fault("C08", "query", str(fault))
-        else:
-            if condition is not None:
-                where, columns = condition.where, condition.columns
-                if told["bounds"] != {"mustBe": 0}:
-                    fields.fault("C08", "query", "a row rule counts breaking rows", expected="mustBe: 0",
-                                 mend="write mustBe: 0")  # fmt: skip
-            elif told["on_failure"] == "refuse_row":
-                fields.fault("C08", "query", "a rule that refuses rows is not a row rule")
-        return Rule(id=rule_id, query=query, where=where, columns=columns, **told)
-
-    def _metric(
-        self, rule_id: str, fields: Fields, item_name: str | None, items: Mapping[str, Item]
-    ) -> Metric:
-        told = self._told(fields)
-        if told["on_failure"] == "refuse_row":
-            fields.fault("V03", None, "a library rule refuses rows", expected="finding or refuse_extract")
-        metric = str(fields.data["metric"])
-        if metric != "rowCount" and item_name is None and not fields.mapping("arguments"):
-            fields.fault("V03", "metric", f'"{metric}" stands at no item',
-                         expected="the rule under the item it judges")  # fmt: skip
-        return Metric(id=rule_id, metric=metric, item=item_name, unit=fields.text("unit"),
-                      arguments=plain(fields.mapping("arguments")), **told)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -482,6 +423,7 @@ class _Defaults:
     authoritative: bool
     many: bool
     pick: Pick | None
+    repeated_key: str
 
 
 def _first(custom: Mapping[str, Any], key: str, inherited: str) -> str:

@@ -1,4 +1,4 @@
-"""What follows from a catalog: sources of facts, grants, responsibilities, order of release, spared materials.
+"""What follows from a catalog: sources of facts, grants, responsibilities, release order, spared materials.
 
 Pure functions of a `Catalog`; nothing here is ever written by hand (CATALOG §1).
 """
@@ -52,10 +52,16 @@ def fact_sources(catalog: Catalog) -> Mapping[str, tuple[FactSource, ...]]:
             continue
         for item in authoritative_items(resource):
             source = FactSource(
-                element=item.element, resource=resource.name, item=item.name,
-                populations=covered_populations(resource), subject_type=subject.type, key_item=subject.key,
-                id_type=subject.id_type, many=item.many, pick=item.pick,
-            )  # fmt: skip
+                element=item.element,
+                resource=resource.name,
+                item=item.name,
+                populations=covered_populations(resource),
+                subject_type=subject.type,
+                key_item=subject.key,
+                id_type=subject.id_type,
+                many=item.many,
+                pick=item.pick,
+            )
             found.setdefault(item.element, []).append(source)
 
     def rank(source: FactSource) -> tuple[int, str, str]:
@@ -83,11 +89,19 @@ def grants(catalog: Catalog) -> tuple[Grant, ...]:
                 if item.share_type == NOT_SHARED:
                     continue
                 found[demand.demand_id, element, source.resource + "." + source.item] = Grant(
-                    client=demand.client, purpose_kind=demand.purpose_kind, purpose=demand.purpose,
-                    element=element, resource=source.resource, item=source.item, share_type=item.share_type,
-                    mask="" if element in demand.unmasked else item.mask, ground=demand.ground,
-                    valid_from=demand.valid_from, valid_to=demand.valid_to, demand_id=demand.demand_id,
-                )  # fmt: skip
+                    client=demand.client,
+                    purpose_kind=demand.purpose_kind,
+                    purpose=demand.purpose,
+                    element=element,
+                    resource=source.resource,
+                    item=source.item,
+                    share_type=item.share_type,
+                    mask="" if element in demand.unmasked else item.mask,
+                    ground=demand.ground,
+                    valid_from=demand.valid_from,
+                    valid_to=demand.valid_to,
+                    demand_id=demand.demand_id,
+                )
     return tuple(found.values())
 
 
@@ -158,7 +172,7 @@ def responsibilities(catalog: Catalog, on: date | None = None) -> tuple[Responsi
                     contact=unit.contact if unit else "",
                     demands=dependents.get((resource.name, item.name), ()),
                     gap=gap,
-                )  # fmt: skip
+                )
             )
     return tuple(sorted(rows, key=lambda row: (row.unit, row.resource)))
 
@@ -213,7 +227,10 @@ class DemandLine:
 
 
 def demand_lines(catalog: Catalog) -> tuple[DemandLine, ...]:
-    """Reconcile the demand list: every element of every demand finds its source or a named gap (CATALOG §2 A)."""
+    """Reconcile the demand list: every element of every demand finds its source or a named gap.
+
+    Source: CATALOG §2 A.
+    """
     return tuple(
         _demand_line(catalog, demand, element)
         for demand in sorted(catalog.demands.values(), key=lambda one: one.demand_id)
@@ -228,12 +245,21 @@ def _demand_line(catalog: Catalog, demand: Demand, element: str) -> DemandLine:
     if demand.state == "disputed":
         gap = gap or "争议"
     return DemandLine(
-        demand_id=demand.demand_id, requester_unit=demand.requester_unit, purpose_kind=demand.purpose_kind,
-        purpose=demand.purpose, element=element, resources=tuple(f"{s.resource}.{s.item}" for s in shared),
+        demand_id=demand.demand_id,
+        requester_unit=demand.requester_unit,
+        purpose_kind=demand.purpose_kind,
+        purpose=demand.purpose,
+        element=element,
+        resources=tuple(f"{s.resource}.{s.item}" for s in shared),
         providers=tuple(dict.fromkeys(catalog.resources[s.resource].provider for s in shared)),
-        basis=demand.basis, ground=demand.ground, client=demand.client, frequency=demand.frequency,
-        retention=demand.retention, state=demand.state, gap=gap,
-    )  # fmt: skip
+        basis=demand.basis,
+        ground=demand.ground,
+        client=demand.client,
+        frequency=demand.frequency,
+        retention=demand.retention,
+        state=demand.state,
+        gap=gap,
+    )
 
 
 def _item_of(catalog: Catalog, source: FactSource) -> Item:
@@ -279,8 +305,8 @@ def _topological(names: list[str], targets: Mapping[str, set[str]]) -> list[str]
 def groups(catalog: Catalog) -> tuple[tuple[str, ...], ...]:
     """Return the resources that are published all or none: those of one snapshot group of one system.
 
-    A group is what its system declared to be read in one snapshot (`ingest.snapshotGroup`); every other resource
-    is a group of its own. Ordered by the first member's name.
+    A group is what its system declared to be read in one snapshot (`ingest.snapshotGroup`); every other
+    resource is a group of its own. Ordered by the first member's name.
     """
     found: dict[tuple[str, str], list[str]] = {}
     for name in sorted(catalog.resources):
@@ -376,9 +402,14 @@ def _material_verdict(
     if blocked and readable and ours:
         outcome = CERTIFICATE
     return MaterialVerdict(
-        service_item=item.code, material=use.material, name_zh=material.name_zh if material else use.material,
-        necessity=use.necessity, outcome=outcome, facts=facts, blocked=tuple(blocked),
-    )  # fmt: skip
+        service_item=item.code,
+        material=use.material,
+        name_zh=material.name_zh if material else use.material,
+        necessity=use.necessity,
+        outcome=outcome,
+        facts=facts,
+        blocked=tuple(blocked),
+    )
 
 
 def proofs_of(catalog: Catalog, use: MaterialUse) -> Iterable[Proof]:

@@ -1,4 +1,4 @@
-"""Typed reading of one mapping of a YAML file or one row of a CSV register, telling faults with their line."""
+"""Typed reading of one YAML mapping or one row of a CSV register, telling faults with their line."""
 
 import csv
 import io
@@ -49,15 +49,21 @@ class Fields:
         for key in self.data:
             if key not in names:
                 hint = did_you_mean(key, names)
-                self.fault(rule, key, f'unknown key "{key}"',
-                           expected=f"one of {', '.join(names)}", mend=hint)  # fmt: skip
+                self.fault(
+                    rule, key, f'unknown key "{key}"', expected=f"one of {', '.join(names)}", mend=hint
+                )
 
     def _given(self, key: str, required: bool) -> Any:
         value = self.data.get(key)
         if value is None or value == "":
             if required:
-                self.fault("V01", key if key in self.data else None, f'"{key}" is missing',
-                           expected=f'a value for "{key}"', mend=f'add "{key}"')  # fmt: skip
+                self.fault(
+                    "V01",
+                    key if key in self.data else None,
+                    f'"{key}" is missing',
+                    expected=f'a value for "{key}"',
+                    mend=f'add "{key}"',
+                )
             return None
         return value
 
@@ -69,8 +75,13 @@ class Fields:
         if value is None:
             return default
         if not isinstance(value, str):
-            self.fault("V03", key, f'"{key}" is not a string', expected="a quoted string",
-                       mend="put the value in double quotes")  # fmt: skip
+            self.fault(
+                "V03",
+                key,
+                f'"{key}" is not a string',
+                expected="a quoted string",
+                mend="put the value in double quotes",
+            )
             return default
         return self.among(key, value, among, default) if among is not None else value
 
@@ -96,8 +107,13 @@ class Fields:
         if value is None:
             return default
         if not isinstance(value, bool):
-            self.fault("V03", key, f'"{key}" is not a boolean', expected="true or false",
-                       mend="write true or false without quotes")  # fmt: skip
+            self.fault(
+                "V03",
+                key,
+                f'"{key}" is not a boolean',
+                expected="true or false",
+                mend="write true or false without quotes",
+            )
             return default
         return value
 
@@ -107,8 +123,13 @@ class Fields:
         if value is None:
             return default
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            self.fault("V03", key, f'"{key}" is not a whole number ≥ 0', expected="a whole number ≥ 0",
-                       mend="write digits without quotes")  # fmt: skip
+            self.fault(
+                "V03",
+                key,
+                f'"{key}" is not a whole number ≥ 0',
+                expected="a whole number ≥ 0",
+                mend="write digits without quotes",
+            )
             return default
         return value
 
@@ -118,8 +139,13 @@ class Fields:
         if value is None:
             return ()
         if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
-            self.fault("V03", key, f'"{key}" is not a list of strings', expected='a list like ["A", "B"]',
-                       mend="write a list of quoted strings")  # fmt: skip
+            self.fault(
+                "V03",
+                key,
+                f'"{key}" is not a list of strings',
+                expected='a list like ["A", "B"]',
+                mend="write a list of quoted strings",
+            )
             return ()
         return tuple(value)
 
@@ -129,8 +155,13 @@ class Fields:
         if value is None:
             return {}
         if not isinstance(value, dict):
-            self.fault("V03", key, f'"{key}" is not a mapping', expected="a mapping like {key: value}",
-                       mend="write a mapping")  # fmt: skip
+            self.fault(
+                "V03",
+                key,
+                f'"{key}" is not a mapping',
+                expected="a mapping like {key: value}",
+                mend="write a mapping",
+            )
             return {}
         return value
 
@@ -156,8 +187,13 @@ class Fields:
             if isinstance(row, dict):
                 rows.append(Fields(row, self.file, place, self.faults, line_of(value, index, self.at(key))))
             else:
-                self.fault("V03", key, f'"{key}" [{index + 1}] is not a mapping', expected="a mapping",
-                           mend="write a mapping")  # fmt: skip
+                self.fault(
+                    "V03",
+                    key,
+                    f'"{key}" [{index + 1}] is not a mapping',
+                    expected="a mapping",
+                    mend="write a mapping",
+                )
         return rows
 
     def day(self, key: str, *, required: bool = False) -> date | None:
@@ -225,8 +261,9 @@ def read_csv(
                     return []
                 continue
             if len(cells) != len(header):
-                faults.add("F06", file, start, f"the row has {len(cells)} cells",
-                           expected=f"{len(header)} cells")  # fmt: skip
+                faults.add(
+                    "F06", file, start, f"the row has {len(cells)} cells", expected=f"{len(header)} cells"
+                )
                 continue
             data = dict(zip(header, (cell.strip() for cell in cells), strict=True))
             rows.append(Fields(data, file, "", faults, start))
@@ -250,13 +287,20 @@ def _header_fits(
     fits = True
     for column in required:
         if column not in header:
-            faults.add("F06", file, line, f'column "{column}" is missing',
-                       expected=f"the header {','.join(known)}")  # fmt: skip
+            faults.add(
+                "F06", file, line, f'column "{column}" is missing', expected=f"the header {','.join(known)}"
+            )
             fits = False
     for column in header:
         if column not in known:
-            faults.add("F06", file, line, f'unknown column "{column}"', expected=f"the header {','.join(known)}",
-                       mend=did_you_mean(column, known))  # fmt: skip
+            faults.add(
+                "F06",
+                file,
+                line,
+                f'unknown column "{column}"',
+                expected=f"the header {','.join(known)}",
+                mend=did_you_mean(column, known),
+            )
             fits = False
     if len(set(header)) != len(header):
         faults.add("F06", file, line, "a column stands twice in the header", expected="each column once")

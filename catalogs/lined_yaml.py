@@ -116,8 +116,14 @@ class _Builder:
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, line, is_key=False)
         if id(node) in self.seen:
-            self.faults.add("F01", self.file, line, "an alias (*name)", expected="the text itself",
-                            mend="write the value out")  # fmt: skip
+            self.faults.add(
+                "F01",
+                self.file,
+                line,
+                "an alias (*name)",
+                expected="the text itself",
+                mend="write the value out",
+            )
             return None
         self.seen.add(id(node))
         if isinstance(node, yaml.SequenceNode):
@@ -147,14 +153,23 @@ class _Builder:
         kind_1_1 = _RESOLVE_1_1.resolve(yaml.ScalarNode, text, (True, False)).rpartition(":")[2]
         if not _same(text, kind, value, kind_1_1):
             self.faults.add(
-                "F02", self.file, line,
-                f'{"key" if is_key else "value"} {text} is {_ARTICLE.get(kind_1_1, kind_1_1)} in YAML 1.1 and '
-                f"{_ARTICLE[kind]} in YAML 1.2",
-                expected="a quoted string", mend=f'write "{text}"',
-            )  # fmt: skip
+                "F02",
+                self.file,
+                line,
+                f"{'key' if is_key else 'value'} {text} is {_ARTICLE.get(kind_1_1, kind_1_1)} in YAML 1.1 "
+                f"and {_ARTICLE[kind]} in YAML 1.2",
+                expected="a quoted string",
+                mend=f'write "{text}"',
+            )
         elif kind == "str" and not is_key:
-            self.faults.add("F03", self.file, line, f"value {text[:40]} is not quoted",
-                            expected="a quoted string", mend=f'write "{text[:40]}"')  # fmt: skip
+            self.faults.add(
+                "F03",
+                self.file,
+                line,
+                f"value {text[:40]} is not quoted",
+                expected="a quoted string",
+                mend=f'write "{text[:40]}"',
+            )
         return text if is_key else value
 
 

@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from catalogs.check_contracts import tell_contract_faults
+from catalogs.check_registers import tell_register_faults
+from catalogs.check_services import tell_service_faults
 from catalogs.contracts import Contract, read_contract
 from catalogs.faults import CatalogError, Fault, Faults
-from catalogs.fields import Fields
-from catalogs.model import Calendar, Campus, Catalog, Demand, Material, ServiceItem
+from catalogs.model import Calendar, Campus, Catalog
 from catalogs.registers import (
     Register,
     read_calendar,
@@ -21,6 +22,8 @@ from catalogs.registers import (
     read_units,
 )
 from catalogs.services import read_demands, read_materials, read_service_items
+from catalogs.settings import now
+from catalogs.sources import Sources
 
 REQUIRED_FILES = ("campus.yaml", "systems.yaml", "units.csv")
 _SINGLE_FILES = (
@@ -29,18 +32,6 @@ _SINGLE_FILES = (
 )  # fmt: skip
 _FOLDERS = {"codes": ".csv", "services": ".yaml", "demands": ".yaml", "resources": ".odcs.yaml"}
 _CONTENT = (".yaml", ".yml", ".csv")
-
-
-@dataclass(frozen=True)
-class Sources:
-    """The catalog with all that checks need to say where something stands."""
-
-    catalog: Catalog
-    register: Register
-    contracts: Mapping[str, Contract]
-    services: tuple[tuple[ServiceItem, Fields], ...]
-    materials: tuple[tuple[Material, Fields], ...]
-    demands: tuple[tuple[Demand, Fields], ...]
 
 
 def load(source: str | Path | Mapping[str, bytes]) -> Catalog:
@@ -134,7 +125,11 @@ def read(source: str | Path | Mapping[str, bytes]) -> tuple[Sources, Faults]:
         files=files,
         version=version_of(files),
     )
-    return Sources(catalog, register, contracts, tuple(services), tuple(materials), tuple(demands)), faults
+    sources = Sources(catalog, register, contracts, tuple(services), tuple(materials), tuple(demands))
+    tell_register_faults(sources, faults, now().date())
+    tell_contract_faults(sources, faults)
+    tell_service_faults(sources, faults)
+    return sources, faults
 
 
 def _nowhere() -> Campus:
@@ -155,5 +150,10 @@ def _tell_places(files: Mapping[str, bytes], faults: Faults) -> None:
         depth = 3 if parts[0] == "resources" else 2
         if path in _SINGLE_FILES or (ending and len(parts) == depth and path.endswith(ending)):
             continue
-        faults.add("F07", path, 0, "no such file belongs to a catalog",
-                   expected="a file named in the catalog's documentation")  # fmt: skip
+        faults.add(
+            "F07",
+            path,
+            0,
+            "no such file belongs to a catalog",
+            expected="a file named in the catalog's documentation",
+        )

@@ -11,6 +11,60 @@ from datetime import date, time, timedelta
 from functools import cached_property
 from typing import Any
 
+from catalogs.model_registers import (
+    Calendar,
+    CalendarDay,
+    Campus,
+    CodeRow,
+    CodeTable,
+    Element,
+    Population,
+    System,
+    Unit,
+)
+from catalogs.model_services import (
+    Demand,
+    FormField,
+    Material,
+    MaterialUse,
+    Proof,
+    ServiceItem,
+    Step,
+)
+
+__all__ = [
+    "Calendar",
+    "CalendarDay",
+    "Campus",
+    "Catalog",
+    "CodeRow",
+    "CodeTable",
+    "Demand",
+    "Element",
+    "FactSource",
+    "FormField",
+    "Grant",
+    "IdentityItems",
+    "Ingest",
+    "Item",
+    "Material",
+    "MaterialUse",
+    "Metric",
+    "Partition",
+    "Pick",
+    "Population",
+    "Proof",
+    "Relationship",
+    "Resource",
+    "Rule",
+    "ServiceItem",
+    "Step",
+    "Subject",
+    "SubjectLink",
+    "System",
+    "Unit",
+]
+
 PG_TYPES = {
     "string": "text",
     "integer": "bigint",
@@ -48,102 +102,6 @@ UPDATE_CYCLES = tuple(_CYCLE)
 def table_name(resource_name: str) -> str:
     """Return the warehouse table of a resource: `hr.staff` → `hr__staff`."""
     return resource_name.replace(".", "__")
-
-
-@dataclass(frozen=True)
-class System:
-    """A source system (业务系统). `settings` keep their `env:NAME` strings unresolved."""
-
-    code: str
-    name_zh: str
-    provider: str
-    kind: str
-    settings: Mapping[str, Any]
-    delivers: time | None
-    limits: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Unit:
-    """A unit of the organisation register (CATALOG §3.3)."""
-
-    code: str
-    name_zh: str
-    name_en: str
-    parent: str
-    kind: str
-    uscc: str
-    accountable: str
-    steward: str
-    contact: str
-    successor: str
-    valid_from: date | None
-    valid_to: date | None
-
-
-@dataclass(frozen=True)
-class Element:
-    """A data element (数据元): what a field means, campus-wide."""
-
-    code: str
-    name_zh: str
-    name_en: str
-    type: str
-    code_table: str
-    subject_type: str
-    data_level: str
-    pi_class: str
-    mask: str
-    format: str
-    population: str = ""
-    norm: str = ""
-
-
-@dataclass(frozen=True)
-class CodeRow:
-    """One code of a table, with the time it is valid for."""
-
-    code: str
-    name_zh: str
-    name_en: str
-    valid_from: date | None
-    valid_to: date | None
-    parent: str
-
-
-@dataclass(frozen=True)
-class CodeTable:
-    """A code table (代码表) with the norm it comes from."""
-
-    name: str
-    norm: str
-    version: str
-    rows: Mapping[str, CodeRow]
-    name_zh: str = ""
-    status: str = ""
-
-    @cached_property
-    def codes_by_name(self) -> dict[str, str]:
-        """Chinese name → code; of two equal names the first stands."""
-        names: dict[str, str] = {}
-        for row in self.rows.values():
-            names.setdefault(row.name_zh, row.code)
-        return names
-
-
-@dataclass(frozen=True)
-class Population:
-    """Whom a resource covers (人群): `rule` and `former_rule` are SQL predicates over `register`."""
-
-    code: str
-    name_zh: str
-    name_en: str
-    subject_type: str
-    register: str
-    rule: str
-    precedence: int
-    former_rule: str = ""
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -386,151 +344,6 @@ class Resource:
 
 
 @dataclass(frozen=True)
-class FormField:
-    """A field of a service item's form; `element` is empty where only the applicant can know it."""
-
-    field: str
-    name_zh: str
-    element: str
-    editable: bool
-
-
-@dataclass(frozen=True)
-class Proof:
-    """A fact a material proves: an element and what must hold of its value."""
-
-    element: str
-    predicate: str
-
-
-@dataclass(frozen=True)
-class MaterialUse:
-    """A material as one service item asks for it."""
-
-    material: str
-    necessity: str
-    proves: tuple[Proof, ...]
-    condition: str = ""
-
-
-@dataclass(frozen=True)
-class Step:
-    """A step (环节) of a service item's flow."""
-
-    seq: int
-    name_zh: str
-    unit: str
-    role: str
-    parallel_group: str
-    join: str
-    on_return: str
-    raw: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class ServiceItem:
-    """A service item (服务事项) with its guide, form, materials and flow. `raw` is the file as written."""
-
-    code: str
-    name_zh: str
-    name_en: str
-    lead_unit: str
-    joint_units: tuple[str, ...]
-    audience: tuple[str, ...]
-    kind: str
-    case_type: str
-    promised_limit: Mapping[str, Any]
-    channels: tuple[str, ...]
-    online_depth: str
-    visits: int
-    visit_reason: str
-    form: tuple[FormField, ...]
-    materials: tuple[MaterialUse, ...]
-    steps: tuple[Step, ...]
-    legal_basis: tuple[Mapping[str, Any], ...]
-    description: str
-    raw: Mapping[str, Any]
-    file: str
-
-
-@dataclass(frozen=True)
-class Material:
-    """A material (申请材料) of the register; `gap` names why no source exists, if none does."""
-
-    code: str
-    name_zh: str
-    kind: str
-    source: str
-    issuer: str
-    form: tuple[str, ...]
-    original_required: bool
-    original_basis: str
-    gap: str
-    facts: tuple[Proof, ...]
-    raw: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Demand:
-    """A filed wish to use elements for a service item or a task; once granted, the source of grants."""
-
-    demand_id: str
-    requester_unit: str
-    purpose_kind: str
-    purpose: str
-    replaces: tuple[str, ...]
-    elements: tuple[str, ...]
-    unmasked: tuple[str, ...]
-    basis: str
-    ground: str
-    client: str
-    frequency: str
-    retention: str
-    valid_from: date | None
-    valid_to: date | None
-    state: str
-    decided_by: tuple[str, ...]
-    decided_on: date | None
-    file: str
-    raw: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class CalendarDay:
-    """One day of the campus: `kind` as written (教学, 寒假, 法定节假, 调休上班, …), `event` if announced."""
-
-    day: date
-    kind: str
-    is_working: bool
-    event: str = ""
-
-
-@dataclass(frozen=True)
-class Calendar:
-    """The campus calendar. A day it does not list is a working day from Monday to Friday."""
-
-    days: Mapping[date, CalendarDay] = field(default_factory=dict)
-
-    def is_working(self, day: date) -> bool:
-        """Whether offices work on this day (调休 included)."""
-        listed = self.days.get(day)
-        return listed.is_working if listed else day.weekday() < 5
-
-    def add_working_days(self, day: date, count: int) -> date:
-        """Return the `count`-th working day after `day` (before it, if negative); 0 returns `day`."""
-        step = timedelta(days=1 if count >= 0 else -1)
-        left = abs(count)
-        while left:
-            day += step
-            left -= self.is_working(day)
-        return day
-
-    def years(self) -> frozenset[int]:
-        """The years of which the calendar lists any day."""
-        return frozenset(day.year for day in self.days)
-
-
-@dataclass(frozen=True)
 class FactSource:
     """Where the value of an element is read: the item, for whom, by which key."""
 
@@ -561,18 +374,6 @@ class Grant:
     valid_from: date | None
     valid_to: date | None
     demand_id: str
-
-
-@dataclass(frozen=True)
-class Campus:
-    """The university itself, of campus.yaml; `raw` keeps thresholds and whatever else it says."""
-
-    code: str
-    name_zh: str
-    name_en: str
-    time_zone: str
-    clients: Mapping[str, Mapping[str, Any]]
-    raw: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 """Validity of a contract under the ODCS 3.2.0 JSON Schema, which a wheel carries (never fetched).
 
-The schema is slow on large contracts (0.13 s for 40 items, mostly `unevaluatedProperties`), and items are alike:
-each item is validated by its shape, in which free text counts as one, and every shape once.
+The schema is slow on large contracts (0.13 s for 40 items, mostly `unevaluatedProperties`), and items are
+alike: each item is validated by its shape, in which free text counts as one, and every shape once.
 """
 
 import json
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -15,6 +15,7 @@ from jsonschema import Draft201909Validator
 from jsonschema.validators import validator_for
 
 from catalogs.faults import Faults
+from catalogs.fields import Fields
 from catalogs.lined_yaml import LinedDict, LinedList, line_of
 
 _FREE_TEXT = frozenset(
@@ -59,11 +60,31 @@ def tell_schema_faults(doc: LinedDict, file: str, faults: Faults) -> bool:
     for error in _errors(_validator(), head):
         _tell(error, doc, file, faults)
     if doc.get("apiVersion") not in (None, "v3.2.0"):
-        faults.add("C01", file, line_of(doc, "apiVersion"), f'apiVersion is "{doc["apiVersion"]}"',
-                   expected='"v3.2.0"', mend='write apiVersion: "v3.2.0"')  # fmt: skip
+        faults.add(
+            "C01",
+            file,
+            line_of(doc, "apiVersion"),
+            f'apiVersion is "{doc["apiVersion"]}"',
+            expected='"v3.2.0"',
+            mend='write apiVersion: "v3.2.0"',
+        )
     valid = len(faults.found) == before
     _tell_fetched(doc, file, faults)
     return valid
+
+
+def read_custom(holder: Mapping[str, Any], known: tuple[str, ...], file: str, faults: Faults) -> LinedDict:
+    """Return customProperties as one mapping, property → value, telling unknown and repeated ones."""
+    entries = holder.get("customProperties") or []
+    custom = LinedDict(line_of(holder))
+    for index, entry in enumerate(entries):
+        key, line = entry["property"], line_of(entries, index)
+        if key in custom:
+            faults.add("F04", file, line, f'custom property "{key}" stands twice')
+        custom[key] = entry["value"]
+        custom.lines[key] = line
+    Fields(custom, file, "", faults).only(known, "C02")
+    return custom
 
 
 def _has_items(doc: LinedDict) -> bool:

@@ -96,8 +96,14 @@ def _list_of(content: bytes, file: str, place: str, faults: Faults) -> list[Fiel
     if data is None:
         return []
     if not isinstance(data, list):
-        faults.add("V03", file, 1, "not a list", expected=f'a list of entries starting with "- {place}:"',
-                   mend="write a list")  # fmt: skip
+        faults.add(
+            "V03",
+            file,
+            1,
+            "not a list",
+            expected=f'a list of entries starting with "- {place}:"',
+            mend="write a list",
+        )
         return []
     return Fields({place: data}, file, place, faults).rows(place, place)
 
@@ -133,26 +139,52 @@ def _tell_secrets(row: Fields) -> None:
         if isinstance(value, dict):
             _tell_secrets(Fields(value, row.file, f"{row.place} {key}", row.faults, row.at(key)))
         elif isinstance(value, str) and key.lower() in _SECRETS and not _ENV.match(value):
-            row.fault("V03", key, f'"{key}" is written out', expected="the name of an environment variable",
-                      mend=f'write "env:YICI_…_{key.upper()}" and set the variable')  # fmt: skip
+            row.fault(
+                "V03",
+                key,
+                f'"{key}" is written out',
+                expected="the name of an environment variable",
+                mend=f'write "env:YICI_…_{key.upper()}" and set the variable',
+            )
 
 
 def read_units(content: bytes, faults: Faults, register: Register) -> dict[str, Unit]:
     """Read units.csv (CATALOG §3.3)."""
     rows = read_csv(
-        content, "units.csv", ("code", "nameZh"),
-        ("nameEn", "parent", "kind", "uscc", "accountable", "steward", "contact", "successor", "validFrom", "validTo"),
+        content,
+        "units.csv",
+        ("code", "nameZh"),
+        (
+            "nameEn",
+            "parent",
+            "kind",
+            "uscc",
+            "accountable",
+            "steward",
+            "contact",
+            "successor",
+            "validFrom",
+            "validTo",
+        ),
         faults,
-    )  # fmt: skip
+    )
 
     def build(row: Fields) -> Unit:
         valid_from, valid_to = row.period("validFrom", "validTo")
         return Unit(
-            code=row.text("code"), name_zh=row.text("nameZh", required=True), name_en=row.text("nameEn"),
-            parent=row.text("parent"), kind=row.text("kind"), uscc=row.text("uscc"),
-            accountable=row.text("accountable"), steward=row.text("steward"), contact=row.text("contact"),
-            successor=row.text("successor"), valid_from=valid_from, valid_to=valid_to,
-        )  # fmt: skip
+            code=row.text("code"),
+            name_zh=row.text("nameZh", required=True),
+            name_en=row.text("nameEn"),
+            parent=row.text("parent"),
+            kind=row.text("kind"),
+            uscc=row.text("uscc"),
+            accountable=row.text("accountable"),
+            steward=row.text("steward"),
+            contact=row.text("contact"),
+            successor=row.text("successor"),
+            valid_from=valid_from,
+            valid_to=valid_to,
+        )
 
     return _collect(rows, "unit", "code", build, register)
 
@@ -160,19 +192,38 @@ def read_units(content: bytes, faults: Faults, register: Register) -> dict[str, 
 def read_elements(content: bytes, faults: Faults, register: Register) -> dict[str, Element]:
     """Read elements.csv."""
     rows = read_csv(
-        content, "elements.csv", ("code", "nameZh", "type"),
-        ("nameEn", "codeTable", "subjectType", "population", "dataLevel", "piClass", "mask", "format", "norm"),
+        content,
+        "elements.csv",
+        ("code", "nameZh", "type"),
+        (
+            "nameEn",
+            "codeTable",
+            "subjectType",
+            "population",
+            "dataLevel",
+            "piClass",
+            "mask",
+            "format",
+            "norm",
+        ),
         faults,
-    )  # fmt: skip
+    )
 
     def build(row: Fields) -> Element:
         return Element(
-            code=row.text("code"), name_zh=row.text("nameZh", required=True), name_en=row.text("nameEn"),
-            type=row.text("type", required=True), code_table=row.text("codeTable"),
+            code=row.text("code"),
+            name_zh=row.text("nameZh", required=True),
+            name_en=row.text("nameEn"),
+            type=row.text("type", required=True),
+            code_table=row.text("codeTable"),
             subject_type=row.text("subjectType", default="person", among=SUBJECT_TYPES),
-            data_level=row.text("dataLevel"), pi_class=row.text("piClass"), mask=row.text("mask"),
-            format=row.text("format"), population=row.text("population"), norm=row.text("norm"),
-        )  # fmt: skip
+            data_level=row.text("dataLevel"),
+            pi_class=row.text("piClass"),
+            mask=row.text("mask"),
+            format=row.text("format"),
+            population=row.text("population"),
+            norm=row.text("norm"),
+        )
 
     return _collect(rows, "element", "code", build, register)
 
@@ -181,8 +232,13 @@ def read_codes(files: Mapping[str, bytes], faults: Faults, register: Register) -
     """Read codes/*.csv, with norm, version and name from codes/index.csv where it is there."""
     index: dict[str, Fields] = {}
     if "codes/index.csv" in files:
-        rows = read_csv(files["codes/index.csv"], "codes/index.csv", ("table",),
-                        ("norm", "version", "nameZh", "status"), faults)  # fmt: skip
+        rows = read_csv(
+            files["codes/index.csv"],
+            "codes/index.csv",
+            ("table",),
+            ("norm", "version", "nameZh", "status"),
+            faults,
+        )
         index = _collect(rows, "code table", "table", lambda row: row, register)
     tables: dict[str, CodeTable] = {}
     for file, content in files.items():
@@ -191,9 +247,13 @@ def read_codes(files: Mapping[str, bytes], faults: Faults, register: Register) -
         name = file.removeprefix("codes/").removesuffix(".csv")
         told = index.pop(name, Fields({}, file, "", faults))
         tables[name] = CodeTable(
-            name=name, norm=told.text("norm"), version=told.text("version"), rows=_code_rows(content, file, faults),
-            name_zh=told.text("nameZh"), status=told.text("status"),
-        )  # fmt: skip
+            name=name,
+            norm=told.text("norm"),
+            version=told.text("version"),
+            rows=_code_rows(content, file, faults),
+            name_zh=told.text("nameZh"),
+            status=told.text("status"),
+        )
         register.places.setdefault(("code table", name), (file, 1))
     for name, row in index.items():
         row.fault("R01", "table", f"there is no codes/{name}.csv", expected="a file of this name")
@@ -211,8 +271,14 @@ def _code_rows(content: bytes, file: str, faults: Faults) -> dict[str, CodeRow]:
             row.fault("V04", "code", f'code "{code}" stands twice', expected="each code once")
             continue
         valid_from, valid_to = row.period("validFrom", "validTo")
-        rows[code] = CodeRow(code, row.text("nameZh", required=True), row.text("nameEn"), valid_from, valid_to,
-                             row.text("parent"))  # fmt: skip
+        rows[code] = CodeRow(
+            code,
+            row.text("nameZh", required=True),
+            row.text("nameEn"),
+            valid_from,
+            valid_to,
+            row.text("parent"),
+        )
     for code, entry in rows.items():
         if entry.parent and entry.parent not in rows:
             faults.add("R01", file, 1, f'code "{code}": parent "{entry.parent}" is not in the table')
@@ -222,9 +288,12 @@ def _code_rows(content: bytes, file: str, faults: Faults) -> dict[str, CodeRow]:
 def read_populations(content: bytes, faults: Faults, register: Register) -> dict[str, Population]:
     """Read populations.csv. A lower precedence number goes first."""
     rows = read_csv(
-        content, "populations.csv", ("code", "nameZh"),
-        ("nameEn", "subjectType", "register", "rule", "formerRule", "precedence", "note"), faults,
-    )  # fmt: skip
+        content,
+        "populations.csv",
+        ("code", "nameZh"),
+        ("nameEn", "subjectType", "register", "rule", "formerRule", "precedence", "note"),
+        faults,
+    )
 
     def build(row: Fields) -> Population:
         text = row.text("precedence", default="100")
@@ -232,11 +301,16 @@ def read_populations(content: bytes, faults: Faults, register: Register) -> dict
             row.fault("V03", "precedence", f'"precedence" is "{text}"', expected="a whole number ≥ 0")
             text = "100"
         return Population(
-            code=row.text("code"), name_zh=row.text("nameZh", required=True), name_en=row.text("nameEn"),
+            code=row.text("code"),
+            name_zh=row.text("nameZh", required=True),
+            name_en=row.text("nameEn"),
             subject_type=row.text("subjectType", default="person", among=SUBJECT_TYPES),
-            register=row.text("register"), rule=row.text("rule"), precedence=int(text),
-            former_rule=row.text("formerRule"), note=row.text("note"),
-        )  # fmt: skip
+            register=row.text("register"),
+            rule=row.text("rule"),
+            precedence=int(text),
+            former_rule=row.text("formerRule"),
+            note=row.text("note"),
+        )
 
     return _collect(rows, "population", "code", build, register)
 
@@ -244,8 +318,8 @@ def read_populations(content: bytes, faults: Faults, register: Register) -> dict
 def read_calendar(content: bytes, faults: Faults) -> Calendar:
     """Read calendar.csv: one row per day, or per period where `to` is given.
 
-    `working` says whether offices work; without it a kind named in WORKING_WORDS works (on weekends only if the
-    kind itself says 上班), and every other kind does not.
+    `working` says whether offices work; without it a kind named in WORKING_WORDS works (on weekends only if
+    the kind itself says 上班), and every other kind does not.
     """
     rows = read_csv(
         content, "calendar.csv", ("day", "kind"), ("to", "working", "event", "note", "term", "week"), faults

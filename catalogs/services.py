@@ -30,8 +30,9 @@ def _entries(content: bytes, file: str, key: str, place: str, faults: Faults) ->
         return [Fields(data, file, place, faults)]
     if isinstance(data, list):
         return Fields({key: data}, file, place, faults).rows(key, place)
-    faults.add("V03", file, 1, f"not a {place}", expected=f"a mapping or a list of {place}s",
-               mend="write a mapping")  # fmt: skip
+    faults.add(
+        "V03", file, 1, f"not a {place}", expected=f"a mapping or a list of {place}s", mend="write a mapping"
+    )
     return []
 
 
@@ -94,8 +95,14 @@ def _service_item(own: Fields) -> ServiceItem:
     form = []
     for row in own.rows("form", f"{own.place} form"):
         row.only(("field", "nameZh", "element", "editable", "required", "note", "type", "codeTable", "help"))
-        form.append(FormField(row.text("field", required=True), row.text("nameZh", required=True),
-                              row.text("element"), row.flag("editable")))  # fmt: skip
+        form.append(
+            FormField(
+                row.text("field", required=True),
+                row.text("nameZh", required=True),
+                row.text("element"),
+                row.flag("editable"),
+            )
+        )
     _tell_twice(own, "form", [one.field for one in form])
     uses = []
     for row in own.rows("materials", f"{own.place} materials"):
@@ -184,8 +191,13 @@ def read_materials(
             raw=plain(own.data),
         )
         if material.original_required and not material.original_basis:
-            own.fault("V01", "originalRequired", "the original is required without basis",
-                      expected='"originalBasis"', mend='add "originalBasis"')  # fmt: skip
+            own.fault(
+                "V01",
+                "originalRequired",
+                "the original is required without basis",
+                expected='"originalBasis"',
+                mend='add "originalBasis"',
+            )
         materials.append((material, own))
     return materials
 
@@ -210,8 +222,12 @@ def _demand(demand_id: str, own: Fields) -> Demand:
         if key in purpose:
             kind, code = name, str(purpose[key] or "")
     if not code:
-        own.fault("V03", "purpose", "the purpose is neither a service item nor a task",
-                  expected='{serviceItem: "RS-012"} or {task: "T-2026-001"}')  # fmt: skip
+        own.fault(
+            "V03",
+            "purpose",
+            "the purpose is neither a service item nor a task",
+            expected='{serviceItem: "RS-012"} or {task: "T-2026-001"}',
+        )
     valid_from, valid_to = own.period("validFrom", "validTo")
     state, by, on = _decision(own)
     return Demand(

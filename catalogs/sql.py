@@ -1,7 +1,7 @@
 """The little SQL that a catalog contains: row rules, membership rules, orders.
 
-A row rule of a contract counts breaking rows; admission takes its WHERE clause as written and applies it to each
-row, so the text is cut, not rendered anew.
+A row rule of a contract counts breaking rows; admission takes its WHERE clause as written and applies it to
+each row, so the text is cut, not rendered anew.
 """
 
 from dataclasses import dataclass

@@ -1,0 +1,118 @@
+"""Checks of the registers among themselves: references, circles, membership rules, the calendar's years."""
+
+from datetime import date
+
+from catalogs.faults import Faults, did_you_mean
+from catalogs.model import Catalog
+from catalogs.sources import Sources
+from catalogs.sql import SqlFault, predicate
+
+_NEXT_YEAR_FROM_MONTH = 12
+
+
+def tell_register_faults(sources: Sources, faults: Faults, on: date) -> None:
+    """Check units, systems, elements, populations and the calendar.
+
+    Args:
+        sources: the catalog and its places.
+        faults: where faults are told.
+        on: the day whose year the calendar must have, and from 1 December the next.
+    """
+    catalog = sources.catalog
+    _tell_units(sources, faults)
+    for code, system in catalog.systems.items():
+        if system.provider and system.provider not in catalog.units:
+            file, line = sources.register.line("system", code)
+            faults.add(
+                "R01",
+                file,
+                line,
+                f'system "{code}": unknown provider "{system.provider}"',
+                expected="a code of units.csv",
+                mend=did_you_mean(system.provider, catalog.units),
+            )
+    if catalog.codes:
+        for code, element in catalog.elements.items():
+            if element.code_table and element.code_table not in catalog.codes:
+                file, line = sources.register.line("element", code)
+                faults.add(
+                    "R01",
+                    file,
+                    line,
+                    f'element "{code}": unknown code table "{element.code_table}"',
+                    expected="a file of codes/",
+                    mend=did_you_mean(element.code_table, catalog.codes),
+                )
+    _tell_populations(sources, faults)
+    _tell_years(catalog, faults, on)
+
+
+def _tell_units(sources: Sources, faults: Faults) -> None:
+    units = sources.catalog.units
+    for code, unit in units.items():
+        file, line = sources.register.line("unit", code)
+        for what, other in (("parent", unit.parent), ("successor", unit.successor)):
+            if other and other not in units:
+                faults.add(
+                    "R01",
+                    file,
+                    line,
+                    f'unit "{code}": unknown {what} "{other}"',
+                    expected="a code of units.csv",
+                    mend=did_you_mean(other, units),
+                )
+        seen, above = {code}, unit.parent
+        while above in units and above not in seen:
+            seen.add(above)
+            above = units[above].parent
+        if above == code:
+            faults.add("R04", file, line, f'unit "{code}" is its own ancestor')
+
+
+def _tell_populations(sources: Sources, faults: Faults) -> None:
+    catalog = sources.catalog
+    for code, population in catalog.populations.items():
+        file, line = sources.register.line("population", code)
+        if not population.register:
+            continue
+        register = catalog.resources.get(population.register)
+        if register is None:
+            faults.add(
+                "R01",
+                file,
+                line,
+                f'population "{code}": unknown register "{population.register}"',
+                expected="a resource with a contract",
+                mend=did_you_mean(population.register, catalog.resources),
+            )
+            continue
+        for what, text in (("rule", population.rule), ("formerRule", population.former_rule)):
+            if not text:
+                continue
+            try:
+                columns = predicate(text).columns
+            except SqlFault as fault:
+                faults.add("R02", file, line, f'population "{code}": {what} {fault}')
+                continue
+            for column in columns:
+                if not register.has_item(column):
+                    names = [item.name for item in register.items]
+                    faults.add(
+                        "R02",
+                        file,
+                        line,
+                        f'population "{code}": {what} names unknown item "{column}"',
+                        expected=f"an item of {register.name}",
+                        mend=did_you_mean(column, names),
+                    )
+
+
+def _tell_years(catalog: Catalog, faults: Faults, on: date) -> None:
+    if "calendar.csv" not in catalog.files:
+        return
+    wanted = [on.year] + ([on.year + 1] if on.month >= _NEXT_YEAR_FROM_MONTH else [])
+    for year in wanted:
+        if year not in catalog.calendar.years():
+            faults.add(
+                "R03", "calendar.csv", 1, f"the year {year} is missing", expected=f"the days of {year}"
+            )

@@ -1,0 +1,150 @@
+"""The registers as frozen data (campus, systems, units, elements, codes, days); part of `catalogs.model`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, time, timedelta
+from functools import cached_property
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Campus:
+    """The university itself, of campus.yaml; `raw` keeps thresholds and whatever else it says."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    time_zone: str
+    clients: Mapping[str, Mapping[str, Any]]
+    raw: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class System:
+    """A source system (业务系统). `settings` keep their `env:NAME` strings unresolved."""
+
+    code: str
+    name_zh: str
+    provider: str
+    kind: str
+    settings: Mapping[str, Any]
+    delivers: time | None
+    limits: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit of the organisation register (CATALOG §3.3)."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    parent: str
+    kind: str
+    uscc: str
+    accountable: str
+    steward: str
+    contact: str
+    successor: str
+    valid_from: date | None
+    valid_to: date | None
+
+
+@dataclass(frozen=True)
+class Element:
+    """A data element (数据元): what a field means, campus-wide."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    type: str
+    code_table: str
+    subject_type: str
+    data_level: str
+    pi_class: str
+    mask: str
+    format: str
+    population: str = ""
+    norm: str = ""
+
+
+@dataclass(frozen=True)
+class CodeRow:
+    """One code of a table, with the time it is valid for."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    valid_from: date | None
+    valid_to: date | None
+    parent: str
+
+
+@dataclass(frozen=True)
+class CodeTable:
+    """A code table (代码表) with the norm it comes from."""
+
+    name: str
+    norm: str
+    version: str
+    rows: Mapping[str, CodeRow]
+    name_zh: str = ""
+    status: str = ""
+
+    @cached_property
+    def codes_by_name(self) -> dict[str, str]:
+        """Chinese name → code; of two equal names the first stands."""
+        names: dict[str, str] = {}
+        for row in self.rows.values():
+            names.setdefault(row.name_zh, row.code)
+        return names
+
+
+@dataclass(frozen=True)
+class Population:
+    """Whom a resource covers (人群): `rule` and `former_rule` are SQL predicates over `register`."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    subject_type: str
+    register: str
+    rule: str
+    precedence: int
+    former_rule: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class CalendarDay:
+    """One day of the campus: `kind` as written (教学, 寒假, 法定节假, 调休上班, …), `event` if announced."""
+
+    day: date
+    kind: str
+    is_working: bool
+    event: str = ""
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The campus calendar. A day it does not list is a working day from Monday to Friday."""
+
+    days: Mapping[date, CalendarDay] = field(default_factory=dict)
+
+    def is_working(self, day: date) -> bool:
+        """Whether offices work on this day (调休 included)."""
+        listed = self.days.get(day)
+        return listed.is_working if listed else day.weekday() < 5
+
+    def add_working_days(self, day: date, count: int) -> date:
+        """Return the `count`-th working day after `day` (before it, if negative); 0 returns `day`."""
+        step = timedelta(days=1 if count >= 0 else -1)
+        left = abs(count)
+        while left:
+            day += step
+            left -= self.is_working(day)
+        return day
+
+    def years(self) -> frozenset[int]:
+        """The years of which the calendar lists any day."""
+        return frozenset(day.year for day in self.days)

@@ -1,0 +1,116 @@
+"""Service items, materials and demands as frozen data; part of `catalogs.model`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+
+@dataclass(frozen=True)
+class FormField:
+    """A field of a service item's form; `element` is empty where only the applicant can know it."""
+
+    field: str
+    name_zh: str
+    element: str
+    editable: bool
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A fact a material proves: an element and what must hold of its value."""
+
+    element: str
+    predicate: str
+
+
+@dataclass(frozen=True)
+class MaterialUse:
+    """A material as one service item asks for it."""
+
+    material: str
+    necessity: str
+    proves: tuple[Proof, ...]
+    condition: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step (环节) of a service item's flow."""
+
+    seq: int
+    name_zh: str
+    unit: str
+    role: str
+    parallel_group: str
+    join: str
+    on_return: str
+    raw: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ServiceItem:
+    """A service item (服务事项) with its guide, form, materials and flow. `raw` is the file as written."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    lead_unit: str
+    joint_units: tuple[str, ...]
+    audience: tuple[str, ...]
+    kind: str
+    case_type: str
+    promised_limit: Mapping[str, Any]
+    channels: tuple[str, ...]
+    online_depth: str
+    visits: int
+    visit_reason: str
+    form: tuple[FormField, ...]
+    materials: tuple[MaterialUse, ...]
+    steps: tuple[Step, ...]
+    legal_basis: tuple[Mapping[str, Any], ...]
+    description: str
+    raw: Mapping[str, Any]
+    file: str
+
+
+@dataclass(frozen=True)
+class Material:
+    """A material (申请材料) of the register; `gap` names why no source exists, if none does."""
+
+    code: str
+    name_zh: str
+    kind: str
+    source: str
+    issuer: str
+    form: tuple[str, ...]
+    original_required: bool
+    original_basis: str
+    gap: str
+    facts: tuple[Proof, ...]
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Demand:
+    """A filed wish to use elements for a service item or a task; once granted, the source of grants."""
+
+    demand_id: str
+    requester_unit: str
+    purpose_kind: str
+    purpose: str
+    replaces: tuple[str, ...]
+    elements: tuple[str, ...]
+    unmasked: tuple[str, ...]
+    basis: str
+    ground: str
+    client: str
+    frequency: str
+    retention: str
+    valid_from: date | None
+    valid_to: date | None
+    state: str
+    decided_by: tuple[str, ...]
+    decided_on: date | None
+    file: str
+    raw: Mapping[str, Any] = field(default_factory=dict)

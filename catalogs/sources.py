@@ -1,0 +1,21 @@
+"""A catalog together with the places it was read from: what the checks need to say where a fault stands."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from catalogs.contracts import Contract
+from catalogs.fields import Fields
+from catalogs.model import Catalog, Demand, Material, ServiceItem
+from catalogs.registers import Register
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The catalog, where each register entry stands, and the mappings that everything else was read from."""
+
+    catalog: Catalog
+    register: Register
+    contracts: Mapping[str, Contract]
+    services: tuple[tuple[ServiceItem, Fields], ...]
+    materials: tuple[tuple[Material, Fields], ...]
+    demands: tuple[tuple[Demand, Fields], ...]
