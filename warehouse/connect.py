@@ -4,6 +4,7 @@ Roles: `owner` runs the pipeline and owns every schema; `service` may read `raw`
 and append to the record. A connection that reads `raw` is pinned by `SET yici.release`; unset, the views fail.
 """
 
+import os
 import secrets
 from collections.abc import Mapping
 from functools import cache
@@ -113,14 +114,10 @@ def _password(home: Path, role: Role) -> str:
 
 
 def _private(path: str, flags: int) -> int:
-    import os
-
     return os.open(path, flags, 0o600)
 
 
 def _external(found: Settings, role: Role) -> PgParams:
-    import os
-
     name = "YICI_DATABASE_URL" if role == "owner" else "YICI_SERVICE_DATABASE_URL"
     text = found.database_url if role == "owner" else os.environ.get(name)
     if not text:
@@ -133,5 +130,5 @@ def _external(found: Settings, role: Role) -> PgParams:
         raise ConfigurationError(f"{name}: expected postgresql://user:password@host:port/database")
     host = address.host or address.query.get("host") or "localhost"
     return PgParams(
-        str(host), address.port or 5432, address.database, address.username, address.password or ""
+        str(host), int(address.port or address.query.get("port") or 5432), address.database, address.username, address.password or ""
     )

@@ -240,8 +240,8 @@ def _write_staged(
     inserted, replaced = con.execute(
         "SELECT * FROM postgres_query('wh', ?)",
         [
-            f"SELECT (SELECT count(*) FROM {staged} WHERE _op = 'put'),"
-            f" (SELECT count(*) FROM store.{q(table.name)} t JOIN {staged} s ON {on} WHERE t._to = {candidate})"
+            f"SELECT (SELECT count(*) FROM {staged} WHERE _op = 'put') AS put,"
+            f" (SELECT count(*) FROM store.{q(table.name)} t JOIN {staged} s ON {on} WHERE t._to = {candidate}) AS ended"
         ],
     ).fetchone()
     _pg(con, f"DROP TABLE {staged}")

@@ -1,0 +1,122 @@
+"""`yici demo`: the reference campus, from its source systems to an answered query.
+
+The campus is another program (`python -m demo`): it is started, never imported, and meets Yici over a database
+port, a folder and an HTTP address only.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import typer
+
+app = typer.Typer(help="The reference campus: made-up people in real source systems.", no_args_is_help=True)
+
+SIZES = ("small", "campus", "province")
+
+
+@app.command()
+def build(
+    size: str = typer.Option("small", help="small, campus or province."),
+    seed: int = typer.Option(1, help="Same seed, same people."),
+) -> None:
+    """Fill the source systems; afterwards `yici run` reads them."""
+    home = _home()
+    arguments = ["build", "--out", str(home / "demo"), "--postgres", _sources_url(), "--size", size]
+    arguments += ["--seed", str(seed), "--env-file", str(home / "sources.env")]
+    if finance := os.environ.get("YICI_DEMO_FINANCE_URL"):
+        arguments += ["--finance-url", finance]
+    _campus(*arguments)
+
+
+@app.command()
+def advance(days: int = typer.Option(1, min=1, help="How many days pass.")) -> None:
+    """Let days pass on the campus: new grades, payments, cases; `yici run` then moves only those."""
+    _sources_url()
+    _campus("advance", "--out", str(_home() / "demo"), "--days", str(days))
+
+
+@app.command()
+def stop() -> None:
+    """Stop the campus's HTTP systems and the service."""
+    from yici import serving
+
+    serving.stop(_home())
+    _campus("stop", "--out", str(_home() / "demo"))
+
+
+@app.command()
+def run(
+    size: str = typer.Option("small", help="small, campus or province."),
+    seed: int = typer.Option(1, help="Same seed, same people."),
+    keep: bool = typer.Option(False, help="Leave campus, service and warehouse running."),
+) -> None:
+    """From nothing to an answered query: build the campus, run the pipeline, serve, ask as the service hall."""
+    from yici import clients, serving, warehouse
+    from yici.screen import console
+
+    started = time.monotonic()
+    home = _home()
+    try:
+        console.rule("1 The campus's systems")
+        if not (home / "demo" / "state.json").is_file():
+            build(size, seed)
+        _load_sources(home)
+        _campus("serve", "--out", str(home / "demo"), "--daemon")
+        console.rule("2 From the systems to a release")
+        warehouse.run(None, True)
+        warehouse.status()
+        console.rule("3 A service system asks for one applicant")
+        clients.register(
+            "service-hall", unit="XX", name="网上办事大厅", jwks=home / "demo" / "hall" / "client_public.jwks.json"
+        )
+        with serving.running(home) as address:
+            _campus("ask", "--out", str(home / "demo"), "--service", address)
+        console.rule("Where to look next")
+        console.print("yici status                                  systems, ages, quarantine, release")
+        console.print("yici demo advance --days 1 && yici run       the next day: only what changed moves")
+        console.print("yici serve                                   the service and its pages")
+        console.print("yici dev                                     Dagster's pages and the service")
+        console.print("yici quarantine list                         rows that broke their contract")
+        console.print(f"Done in {time.monotonic() - started:.0f} s.")
+    finally:
+        if not keep:
+            _campus("stop", "--out", str(home / "demo"))
+            _server().stop()
+
+
+def _campus(*arguments: str) -> None:
+    """Run the campus's own program; its exit code is ours."""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+    done = subprocess.run([sys.executable, "-m", "demo", *arguments], env=environment, check=False)
+    if done.returncode:
+        raise typer.Exit(done.returncode)
+
+
+def _home() -> Path:
+    from catalogs.settings import settings
+
+    return settings().home
+
+
+def _server():
+    from warehouse.embedded import EmbeddedServer
+
+    return EmbeddedServer(_home())
+
+
+def _sources_url() -> str:
+    """Address of a PostgreSQL in which the campus may create its databases: the embedded one, or a named one."""
+    if named := os.environ.get("YICI_DEMO_POSTGRES_URL"):
+        return named
+    return _server().ensure(tcp=True).url("postgres", over_tcp=True)
+
+
+def _load_sources(home: Path) -> None:
+    """Take over what the campus wrote about its systems, also where this process knew an earlier campus."""
+    for line in (home / "sources.env").read_text(encoding="utf-8").splitlines():
+        name, equals, value = line.partition("=")
+        if equals and not name.startswith("#"):
+            os.environ[name.strip()] = value.strip().strip("\"'")
