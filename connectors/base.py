@@ -6,7 +6,7 @@ types, because retrying the second kind hammers a source and hides the cause.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -137,6 +137,7 @@ class Reading:
         source_digest: identifies what was read (file content, rows of a partition); None if unknown.
         extra_columns: columns of the source that the contract does not name.
         notes: what a reader of the ledger should know (for example rows a DBF marks as deleted).
+        failure: after the query failed: what the stream that feeds it had raised, if one feeds it.
     """
 
     resource: Resource
@@ -150,6 +151,7 @@ class Reading:
     source_digest: str | None = None
     extra_columns: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    failure: Callable[[], SourceError | None] = lambda: None
 
 
 @dataclass(frozen=True)

@@ -314,7 +314,9 @@ def _copy(reading: Reading, target: Path) -> int:
             f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})"
         ).fetchone()
     except duckdb.Error as error:
-        raise source_error(error, reading.resource.system, reading.resource.name) from None
+        raise reading.failure() or source_error(
+            error, reading.resource.system, reading.resource.name
+        ) from None
     return int(answer[0])
 
 

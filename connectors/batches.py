@@ -1,0 +1,106 @@
+"""Python values to Arrow texts: for sources that DuckDB cannot scan, or not without changing a value.
+
+Every value becomes the text that reads back as exactly that value; a batch at a time, so that memory
+does not grow with the table. The stream is registered in DuckDB, so landing sees a query as always.
+"""
+
+import datetime
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from connectors.base import SourceError
+
+BATCH_ROWS = 20_000
+_ARROW_WRITES = (int, bool)
+
+
+def as_text(value: Any) -> str | None:
+    """Write one value as text: numbers to the last digit, bytes as PostgreSQL's `\\x…`, times ISO."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return repr(value).removesuffix(".0")
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, datetime.datetime):
+        return value.isoformat(sep=" ")
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, bytes | bytearray | memoryview):
+        return "\\x" + bytes(value).hex()
+    return str(value)
+
+
+def text_column(values: Sequence[Any]) -> pa.Array:
+    """Return a column of texts; columns of one plain type take Arrow's own conversion."""
+    kinds = set(map(type, values))
+    kinds.discard(type(None))
+    if kinds <= {str}:
+        return pa.array(values, pa.string())
+    if len(kinds) == 1 and kinds.issubset(_ARROW_WRITES):
+        try:
+            return pa.array(values).cast(pa.string())
+        except (OverflowError, pa.ArrowInvalid):
+            pass  # beyond 64 bits: written one by one
+    return pa.array([as_text(value) for value in values], pa.string())
+
+
+def text_batches(rows: Iterable[Sequence[Any]], names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Cut rows into batches of `BATCH_ROWS`, every column text."""
+    held: list[Sequence[Any]] = []
+    for row in rows:
+        held.append(row)
+        if len(held) == BATCH_ROWS:
+            yield text_batch(held, names)
+            held = []
+    if held:
+        yield text_batch(held, names)
+
+
+def text_batch(rows: Sequence[Sequence[Any]], names: Sequence[str]) -> pa.RecordBatch:
+    """Turn one or more rows into one batch."""
+    columns = [text_column(column) for column in zip(*rows, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, names=list(names))
+
+
+class Stream:
+    """A stream of batches registered in DuckDB under `name`; it may be read once.
+
+    DuckDB wraps what a stream raises into an error of its own, so the SourceError is kept in `failure`.
+
+    Args:
+        con: session that will read it.
+        name: of the registered relation.
+        columns: their names; all are texts.
+        batches: may raise SourceError, and only that.
+    """
+
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        name: str,
+        columns: Sequence[str],
+        batches: Iterator[pa.RecordBatch],
+    ):
+        self.name = name
+        self.failure: SourceError | None = None
+        self.rows = 0
+        self.finished = False
+        schema = pa.schema([(column, pa.string()) for column in columns])
+        con.register(name, pa.RecordBatchReader.from_batches(schema, self._watched(batches)))
+
+    def _watched(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        try:
+            for batch in batches:
+                self.rows += batch.num_rows
+                yield batch
+        except SourceError as error:
+            self.failure = error
+            raise
+        self.finished = True
