@@ -63,17 +63,16 @@ def read_histories(con: Connection, names: Iterable[str], release: int) -> dict[
     for name, rows_total in rows:
         if len(counts[name]) < REMEMBERED_RELEASES:
             counts[name].append(rows_total)
-    confirmed = dict(
-        con.execute(
-            text(
-                """SELECT DISTINCT ON (x.resource) x.resource, e.taken_at
-                   FROM yici.release_resource x JOIN yici.extract e ON e.id = x.extract_id
-                   WHERE x.resource = ANY (:names) AND x.release <= :release
-                   ORDER BY x.resource, x.release DESC"""
-            ),
-            {"names": names, "release": release},
-        ).tuples()
+    taken = con.execute(
+        text(
+            """SELECT DISTINCT ON (x.resource) x.resource, e.taken_at
+               FROM yici.release_resource x JOIN yici.extract e ON e.id = x.extract_id
+               WHERE x.resource = ANY (:names) AND x.release <= :release
+               ORDER BY x.resource, x.release DESC"""
+        ),
+        {"names": names, "release": release},
     )
+    confirmed = {row.resource: row.taken_at for row in taken}
     return {name: History(tuple(counts[name]), confirmed.get(name)) for name in names}
 
 

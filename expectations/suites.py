@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import URL, create_engine, make_url
+from sqlalchemy import URL, create_engine, make_url, text
 
 from catalogs.model import Catalog, Metric, Resource
 from catalogs.settings import now
@@ -26,6 +26,10 @@ from expectations.gx_run import DISTINCT, FILLED, MEASURE, ROW_COUNT, Expected
 from expectations.history import VOLUME, History, collapse_below, read_histories, volume_band
 
 REFUSE_EXTRACT = "refuse_extract"
+_TABLES = text(
+    "SELECT table_name FROM information_schema.tables"
+    " WHERE table_schema = 'raw' AND table_name = ANY (:names)"
+)
 # A library rule that its contract only calls a finding never takes a resource back, however severe.
 _SEVERITY = {"error": "warning", "warning": "warning", "info": "info"}
 
@@ -139,7 +143,11 @@ def run_suites(
         with engine.connect() as con:
             if histories is None:
                 histories = read_histories(con, names, release)
+            present = set(con.execute(_TABLES, {"names": [r.table for r in resources]}).scalars())
             for resource in resources:
+                if resource.table not in present:
+                    checks.append(could_not_run(resource.name, "suite", COMPLETENESS, "it has no table"))
+                    continue
                 history = histories.get(resource.name, History())
                 checks.append(freshness(resource, history, at))
                 try:
