@@ -5,7 +5,7 @@ BIN := .venv/bin
 HOME_FOLDER := $(or $(YICI_HOME),.yici)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve dev test check clean lock
+.PHONY: help setup demo serve dev test check bench clean lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,8 +35,13 @@ check: setup ## Linter, types, import order, the catalog
 	@$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_rooms.py
 	@$(BIN)/yici catalog check
 
+bench: setup ## Extract, admission and store against bare COPY (ROWS=1000000)
+	@$(BIN)/python -m benchmarks.run --rows $(or $(ROWS),1000000)
+
 clean: ## Stop what runs and delete the state folder, warehouse included (.venv stays)
-	@if [ -x $(BIN)/yici ]; then $(BIN)/yici demo stop; $(BIN)/yici db remove --yes; fi
+	@if [ -x $(BIN)/yici ]; then \
+		if [ -d $(HOME_FOLDER)/demo ]; then $(BIN)/yici demo stop || true; fi; \
+		$(BIN)/yici db remove --yes; fi
 	@rm -rf $(HOME_FOLDER)
 
 lock: setup ## Resolve requirements*.in again, keeping pins (UPGRADE=--upgrade lets all move)
