@@ -37,6 +37,10 @@ class _Translator(DagsterDbtTranslator):
             return store_key(resource) if resource else dg.AssetKey(["warehouse", dbt_resource_props["name"]])
         return dg.AssetKey(["dbt", dbt_resource_props["name"]])
 
+    def get_owners(self, dbt_resource_props: Mapping) -> list[str]:
+        found = super().get_owners(dbt_resource_props) or []
+        return [owner if "@" in owner else f"team:{owner.replace(':', '-')}" for owner in found]
+
     def get_group_name(self, dbt_resource_props: Mapping) -> str:
         return "dbt"
 
@@ -60,14 +64,21 @@ def prepare(catalog: Catalog) -> Path:
 
 
 def specs(project: Path, stage: str) -> list[dg.AssetSpec]:
-    """Return the assets of the models that one invocation builds."""
+    """Return the assets of the models that one invocation builds, each with what it reads within it.
+
+    What it reads of other steps may have nothing new, and Dagster skips what depends on that.
+    """
     manifest = json.loads((project / "target" / "manifest.json").read_text(encoding="utf-8"))
     feeding = f"+tag:{dbt_files.FEEDS_DERIVED}"
     selection = {"select": feeding} if stage == "derived" else {"select": "fqn:*", "exclude": feeding}
     found = build_dbt_asset_specs(
         manifest=manifest, dagster_dbt_translator=_Translator(), project=None, **selection
     )
-    return [found_spec.replace_attributes(skippable=True) for found_spec in found]
+    own = {model.key for model in found}
+    return [
+        model.replace_attributes(skippable=True, deps=[dep for dep in model.deps if dep.asset_key in own])
+        for model in found
+    ]
 
 
 def build(project: Path, stage: str, release: int, disqualified: Iterable[str] = ()) -> tuple[Verdict, ...]:

@@ -6,7 +6,7 @@ that stopped Dagster would stop every resource.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from expectations.admission import Finding
 from expectations.admit import Admitted, admit
 from expectations.suites import run_suites
 from pipelines import dbt
-from pipelines.assets import check_result, check_spec, spec, store_key, stored
+from pipelines.assets import check_result, check_spec, landing_key, spec, store_key, stored
 from pipelines.progress import tell
 from warehouse import identity, releases
 from warehouse.connect import pg_params, url
@@ -31,8 +31,6 @@ from warehouse.extraction import land_system
 from warehouse.releases import CANDIDATE_SCHEMA, Candidate
 
 ADMISSION, EXPECTATIONS = "admission", "expectations"
-DERIVED = "derived"
-_AT_RELEASE = "release"
 
 
 @dataclass
@@ -61,26 +59,53 @@ def release_run(catalog: Catalog, project: Path) -> dg.ResourceDefinition:
 def release_assets(catalog: Catalog, project: Path) -> list[dg.AssetsDefinition]:
     """Return the assets of the release job, in the order of its steps."""
     base, derived = stored(catalog, derived=False), stored(catalog, derived=True)
-    identity_key = dg.AssetKey(["warehouse", "links"])
     feeds, rest = dbt.specs(project, "derived"), dbt.specs(project, "rest")
-    base_keys = [store_key(r.name) for r in base]
-    return [
-        _stored_asset("admit_resources", base, lambda run, r: admit(run.candidate, run.catalog, r, run.landing), []),
-        _identity_asset(identity_key, base_keys),
-        *([_dbt_asset("dbt_feeds", "derived", feeds)] if feeds and derived else []),
-        *([_stored_asset("admit_derived", derived, _derive, [s.key for s in feeds])] if derived else []),
-        *([_dbt_asset("dbt_marts", "rest", rest)] if rest else []),
-        _publish_asset([*base_keys, identity_key, *(s.key for s in (*feeds, *rest)), *(store_key(r.name) for r in derived)]),
-        _catalog_asset(),
-    ]
+    assets, after = [], []
+
+    def then(make, *arguments) -> None:
+        assets.append(make(*arguments, after[-1:]))
+        after.append(_last_key(assets[-1]))
+
+    then(_stored_asset, "resources", base, _admit)
+    then(_identity_asset)
+    if feeds and derived:
+        then(_dbt_asset, "feeds", "derived", feeds)
+        then(_stored_asset, "derived_resources", derived, _derive)
+    if rest:
+        then(_dbt_asset, "marts", "rest", rest)
+    then(_publish_asset)
+    then(_catalog_asset)
+    return assets
 
 
-def _stored_asset(name: str, resources: Sequence[Resource], step, deps: list[dg.AssetKey]) -> dg.AssetsDefinition:
+def _last_key(assets: dg.AssetsDefinition) -> dg.AssetKey:
+    """The asset that a step always materializes, and on which the next step waits.
+
+    A resource that has nothing new, or is refused, gives no materialization, and Dagster would skip whatever
+    depends on it directly.
+    """
+    return next(s.key for s in assets.specs if not s.skippable)
+
+
+def _done(name: str, after: list[dg.AssetKey], members: Sequence[dg.AssetKey]) -> dg.AssetSpec:
+    return dg.AssetSpec(["done", name], deps=[*after, *members], group_name="warehouse", description=f"步骤完成: {name}")
+
+
+def _admit(run: "ReleaseRun", resource: Resource) -> Admitted:
+    return admit(run.candidate, run.catalog, resource, run.landing)
+
+
+def _stored_asset(
+    name: str, resources: Sequence[Resource], step: Callable[[ReleaseRun, Resource], Admitted], after: list[dg.AssetKey]
+) -> dg.AssetsDefinition:
     """One asset and two checks per resource: admitted one by one, then gated together by the expectations."""
 
     @dg.multi_asset(
-        name=name,
-        specs=[spec(r, store_key(r.name), deps).replace_attributes(skippable=True) for r in resources],
+        name=f"admit_{name}",
+        specs=[
+            *(spec(r, store_key(r.name), [landing_key(r.name)]).replace_attributes(skippable=True) for r in resources),
+            _done(name, after, [store_key(r.name) for r in resources]),
+        ],
         check_specs=[check_spec(r, n, store_key(r.name)) for r in resources for n in (ADMISSION, EXPECTATIONS)],
         required_resource_keys={"release"},
     )
@@ -100,6 +125,7 @@ def _stored_asset(name: str, resources: Sequence[Resource], step, deps: list[dg.
                 context.log.warning(outcome.reason)
             yield check_result(ADMISSION, key, list(outcome.findings))
             yield check_result(EXPECTATIONS, key, gated.findings.get(outcome.resource, []))
+        yield dg.MaterializeResult(asset_key=["done", name])
 
     return admitted
 
@@ -143,19 +169,10 @@ def _gate(run: ReleaseRun, applied: Sequence[Resource]) -> _Gated:
             releases.refuse(con, number, name, ids, reason)
             taken_back.add(name)
             tell(name, f"✕ {reason}")
-    for name, guilty in releases.hold_groups(con, number, snapshot_groups(run.catalog)).items():
+    for name, guilty in releases.hold_groups(con, number, run.catalog.groups()).items():
         taken_back.add(name)
         tell(name, f"held back with {guilty}")
     return _Gated(found, taken_back)
-
-
-def snapshot_groups(catalog: Catalog) -> list[list[str]]:
-    """Return the resources that are read in one snapshot and therefore released together or not at all."""
-    groups = defaultdict(list)
-    for resource in catalog.resources.values():
-        if resource.ingest.snapshot_group:
-            groups[resource.system, resource.ingest.snapshot_group].append(resource.name)
-    return [members for members in groups.values() if len(members) > 1]
 
 
 def _derive(run: ReleaseRun, resource: Resource) -> Admitted:
@@ -173,10 +190,10 @@ def _derive(run: ReleaseRun, resource: Resource) -> Admitted:
     return admit(run.candidate, run.catalog, resource, run.landing)
 
 
-def _identity_asset(key: dg.AssetKey, deps: list[dg.AssetKey]) -> dg.AssetsDefinition:
+def _identity_asset(after: list[dg.AssetKey]) -> dg.AssetsDefinition:
     @dg.asset(
-        key=key,
-        deps=deps,
+        key=["warehouse", "links"],
+        deps=after,
         group_name="warehouse",
         description="对象: 业务系统自然键与人、项目、单位、房间的对应",
         required_resource_keys={"release"},
@@ -190,10 +207,12 @@ def _identity_asset(key: dg.AssetKey, deps: list[dg.AssetKey]) -> dg.AssetsDefin
     return links
 
 
-def _dbt_asset(name: str, stage: str, specs: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
+def _dbt_asset(
+    name: str, stage: str, specs: Sequence[dg.AssetSpec], after: list[dg.AssetKey]
+) -> dg.AssetsDefinition:
     @dg.multi_asset(
-        name=name,
-        specs=specs,
+        name=f"dbt_{name}",
+        specs=[*specs, _done(name, after, [s.key for s in specs])],
         check_specs=[dg.AssetCheckSpec("dbt", asset=s.key, description="dbt 构建与测试") for s in specs],
         required_resource_keys={"release"},
     )
@@ -221,6 +240,7 @@ def _dbt_asset(name: str, stage: str, specs: Sequence[dg.AssetSpec]) -> dg.Asset
                 else dg.AssetCheckSeverity.ERROR,
                 metadata={"failed": ", ".join(t.name for t in verdict.failed_tests) or "-" if verdict else "not run"},
             )
+        yield dg.MaterializeResult(asset_key=["done", name])
 
     return built
 
@@ -245,10 +265,10 @@ def _dbt_findings(verdict: Verdict) -> list[Finding]:
     return found
 
 
-def _publish_asset(deps: list[dg.AssetKey]) -> dg.AssetsDefinition:
+def _publish_asset(after: list[dg.AssetKey]) -> dg.AssetsDefinition:
     @dg.asset(
-        key=[_AT_RELEASE],
-        deps=deps,
+        key=["release"],
+        deps=after,
         group_name="warehouse",
         description="发布版次: 服务由此作答的状态",
         required_resource_keys={"release"},
@@ -265,10 +285,10 @@ def _publish_asset(deps: list[dg.AssetKey]) -> dg.AssetsDefinition:
     return release
 
 
-def _catalog_asset() -> dg.AssetsDefinition:
+def _catalog_asset(after: list[dg.AssetKey]) -> dg.AssetsDefinition:
     @dg.asset(
         key=["catalog"],
-        deps=[dg.AssetKey([_AT_RELEASE])],
+        deps=after,
         group_name="warehouse",
         description="数据资源目录: 公布的清单与合同",
         required_resource_keys={"release"},

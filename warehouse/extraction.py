@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 
 from catalogs.model import Catalog, Resource
-from catalogs.settings import now
+from catalogs.settings import ConfigurationError, now
 from connectors import open_source
 from connectors.base import ReadSpec, Source, SourceError, SourceUnavailable, WarehousePin, guard
 from connectors.landing import Landing, Manifest
@@ -79,12 +79,17 @@ def land_system(
         tempfile.TemporaryDirectory(prefix="yici-extract-") as folder,
     ):
         con.execute("SELECT pg_advisory_lock(hashtext('land ' || %s))", [system])
-        with open_source(catalog.systems[system], warehouse=warehouse, temp_dir=Path(folder)) as source:
-            for resource in listed:
-                landed = _land(con, source, landing, resource)
-                _note(con, landed)
-                report(landed)
-                done.append(landed)
+        try:
+            with open_source(catalog.systems[system], warehouse=warehouse, temp_dir=Path(folder)) as source:
+                for resource in listed:
+                    landed = _land(con, source, landing, resource)
+                    _note(con, landed)
+                    report(landed)
+                    done.append(landed)
+        except (SourceError, ConfigurationError) as error:
+            for resource in listed[len(done) :]:
+                _note(con, Landed(resource.name, error=str(error)))
+            raise
     return done
 
 
