@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path, PurePosixPath
 
 from catalogs.check_contracts import tell_contract_faults
@@ -50,9 +51,14 @@ def load(source: str | Path | Mapping[str, bytes]) -> Catalog:
     return sources.catalog
 
 
-def check(source: str | Path | Mapping[str, bytes]) -> list[Fault]:
-    """Return every fault of a catalog, errors and warnings, ordered by file and line."""
-    return read(source)[1].all()
+def check(source: str | Path | Mapping[str, bytes], on: date | None = None) -> list[Fault]:
+    """Return every fault of a catalog, errors and warnings, ordered by file and line.
+
+    Args:
+        source: as for `load`.
+        on: the day whose year the calendar must have; default: the campus's present day.
+    """
+    return read(source, on)[1].all()
 
 
 def read_files(folder: str | Path) -> dict[str, bytes]:
@@ -76,7 +82,7 @@ def version_of(files: Mapping[str, bytes]) -> str:
     return digest.hexdigest()
 
 
-def read(source: str | Path | Mapping[str, bytes]) -> tuple[Sources, Faults]:
+def read(source: str | Path | Mapping[str, bytes], on: date | None = None) -> tuple[Sources, Faults]:
     """Read everything and collect every fault."""
     faults = Faults()
     files = dict(sorted(source.items())) if isinstance(source, Mapping) else read_files(source)
@@ -126,7 +132,7 @@ def read(source: str | Path | Mapping[str, bytes]) -> tuple[Sources, Faults]:
         version=version_of(files),
     )
     sources = Sources(catalog, register, contracts, tuple(services), tuple(materials), tuple(demands))
-    tell_register_faults(sources, faults, now().date())
+    tell_register_faults(sources, faults, on or now().date())
     tell_contract_faults(sources, faults)
     tell_service_faults(sources, faults)
     return sources, faults

@@ -256,7 +256,10 @@ def responsibility_rows(catalog: Catalog, reader: str) -> list[tuple[str | int, 
 
 
 def demand_rows(catalog: Catalog, reader: str) -> list[tuple[str | int, ...]]:
-    """数据共享需求清单 under DEMAND_HEADER; a row is seen where its source is, gaps only inside the campus."""
+    """数据共享需求清单 under DEMAND_HEADER.
+
+    A row is seen where its source is; gaps are seen inside the campus only.
+    """
     seen = {
         f"{resource.name}.{item.name}"
         for resource in visible_resources(catalog, reader)

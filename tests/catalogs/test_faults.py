@@ -1,0 +1,226 @@
+"""Every rule of the check catches its breach, at its file and line, and says how to mend it."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+import catalogs
+from catalogs.faults import RULES
+from tests.catalogs import small
+from tests.catalogs.small import (
+    AWARDS,
+    DEMAND,
+    SERVICE,
+    STAFF,
+    STUDENTS,
+    as_bytes,
+    awards,
+    campus,
+    contract,
+    demand,
+    item,
+    key_item,
+    materials,
+    props,
+    row_rule,
+    service_item,
+    staff,
+    students,
+)
+
+ON = date(2026, 10, 20)
+
+
+def edited(doc: dict[str, Any], **keys: Any) -> dict[str, Any]:
+    """Return a contract with other top-level keys; None removes one."""
+    return {key: value for key, value in (doc | keys).items() if value is not None}
+
+
+def staff_with(extra_item: dict[str, Any], **custom: Any) -> dict[str, Any]:
+    """Return hr.staff with one more item."""
+    doc = staff(**custom)
+    doc["schema"][0]["properties"].append(extra_item)
+    return doc
+
+
+def staff_with_rule(**rule: Any) -> dict[str, Any]:
+    """Return hr.staff whose only rule is replaced."""
+    doc = staff()
+    doc["schema"][0]["quality"] = [row_rule("other", "born_on IS NULL", **rule)]
+    return doc
+
+
+def unit(line: str) -> str:
+    return small.UNITS + line + "\n"
+
+
+BREACHES: list[tuple[str, dict[str, Any], str, str]] = [
+    ("F01", {"systems.yaml": b"- system: [\n"}, "systems.yaml:2", ""),
+    ("F01", {STAFF: b"\xff\xfe"}, STAFF + ":1", "not UTF-8"),
+    ("F01", {"units.csv": b'code,nameZh\n"RS,x\n'}, "units.csv:2", ""),
+    ("F01", {SERVICE: b""}, SERVICE + ":1", "empty"),
+    ("F01", {SERVICE: b'a: &x {b: "1"}\nc: *x\n'}, SERVICE + ":1", "alias"),
+    ("F02", {DEMAND: as_bytes(demand()).replace(b'"per_case"', b"no")}, DEMAND, "boolean in YAML 1.1"),
+    ("F02", {"campus.yaml": b'code: "A"\nnameZh: "x"\non: "y"\n'}, "campus.yaml:3", 'write "on"'),
+    ("F03", {"campus.yaml": b'code: DEMO\nnameZh: "x"\n'}, "campus.yaml:1", "not quoted"),
+    ("F04", {"campus.yaml": b'code: "A"\ncode: "B"\nnameZh: "x"\n'}, "campus.yaml:2", "twice"),
+    ("F04", {STAFF: edited(staff(), customProperties=props(system="hr") * 2)}, STAFF, "twice"),
+    ("F05", {"units.csv": None}, "units.csv:0", ""),
+    ("F06", {"units.csv": "code,name\nRS,x\n"}, "units.csv:1", 'did you mean "nameZh"?'),
+    ("F06", {"units.csv": "code,nameZh\nRS,x,y\n"}, "units.csv:2", "3 cells"),
+    ("F07", {"unit.csv": "code\n"}, "unit.csv:0", ""),
+    ("F07", {"resources/staff.odcs.yaml": staff()}, "resources/staff.odcs.yaml:0", ""),
+    ("V01", {SERVICE: service_item(nameZh="")}, SERVICE, '"nameZh" is missing'),
+    ("V02", {STAFF: staff(ingest={"mode": "full", "onAbsense": "keep"})}, STAFF, 'did you mean "onAbsence"?'),
+    ("V03", {STAFF: staff(ingest={"mode": "ful"})}, STAFF, 'did you mean "full"?'),
+    ("V03", {STAFF: staff(shareType=1)}, STAFF, "not a string"),
+    ("V03", {STAFF: staff(updateCycle="dayly")}, STAFF, 'did you mean "daily"?'),
+    ("V03", {"systems.yaml": [small.SYSTEMS[0] | {"password": "s3cret"}, small.SYSTEMS[1]]}, "systems.yaml", ""),
+    ("V04", {"units.csv": unit("RS,又一个,,,,,,,,,,")}, "units.csv:6", "already at line 3"),
+    ("V04", {"demands/d-002.yaml": demand()}, "demands/d-002.yaml", DEMAND),
+    ("V04", {STAFF: staff_with(item("name", "XM"))}, STAFF, 'item "name"'),
+    ("V05", {"units.csv": unit("人事,又一个,,,,,,,,,,")}, "units.csv:6", "ASCII"),
+    ("V05", {STAFF: staff_with(item("StaffNo"))}, STAFF, "[a-z]"),
+    ("V06", {DEMAND: demand(validTo="2025-12-31")}, DEMAND, "before validFrom"),
+    ("V06", {DEMAND: demand(validFrom="2026/1/1")}, DEMAND, "2026-09-01"),
+    ("C01", {STAFF: edited(staff(), version=None)}, STAFF, "version is missing"),
+    ("C01", {STAFF: edited(staff(), colour="red")}, STAFF, "colour"),
+    ("C01", {STAFF: edited(staff(), apiVersion="v3.1.0")}, STAFF, "v3.2.0"),
+    ("C01", {STAFF: staff_with(item("x", kind="strng"))}, STAFF, "strng"),
+    ("C01", {STAFF: staff_with(item("x", required="yes"))}, STAFF, "boolean"),
+    ("C02", {STAFF: staff(sharetype="none")}, STAFF, 'did you mean "shareType"?'),
+    ("C02", {STAFF: staff_with(item("x", custom={"elemnt": "XM"}))}, STAFF, 'did you mean "element"?'),
+    ("C03", {STAFF: edited(staff(), name="hr.people")}, STAFF, '"hr.staff", as the file is named'),
+    ("C04", {STAFF: edited(staff(), status=None)}, STAFF, "no status"),
+    ("C05", {AWARDS: contract("academic.awards", [item("award_no")])}, AWARDS, "no primary key"),
+    ("C05", {AWARDS: contract("academic.awards", [item("a", primaryKey=True)])}, AWARDS, "add required: true"),
+    ("C06", {STAFF: staff_with(item("x", "XMM"))}, STAFF, 'did you mean "XM"?'),
+    ("C06", {STAFF: staff(provider="RX")}, STAFF, 'unknown unit "RX"'),
+    ("C06", {STAFF: staff_with(item("x", custom={"codeTable": "sexes"}))}, STAFF, 'did you mean "sex"?'),
+    ("C06", {STAFF: staff(relatedServiceItems=["RS-002"])}, STAFF, 'did you mean "RS-001"?'),
+    ("C06", {STAFF: staff(authoritativeFor=["staf"])}, STAFF, 'did you mean "staff"?'),
+    ("C06", {STAFF: staff_with(item("x", custom={"derivedFrom": "academic.students.nam"}))}, STAFF, '"name"'),
+    ("C07", {STAFF: staff_with(item("x", custom={"codeTable": "sex", "codeMap": {"女": "3"}}))}, STAFF, '"2"'),
+    ("C08", {STAFF: staff_with_rule(query="SELECT COUNT(*) FROM ${object} WHERE born IS NULL")}, STAFF, '"born_on"'),
+    ("C08", {STAFF: staff_with_rule(query="SELECT COUNT(*) FROM ${object} WHERE (")}, STAFF, "parse"),
+    ("C08", {STAFF: staff_with_rule(query="SELECT COUNT(*) FROM staff WHERE name IS NULL")}, STAFF, "${object}"),
+    ("C08", {STAFF: staff_with_rule(query="SELECT MAX(name) FROM ${object}")}, STAFF, "not a row rule"),
+    ("C08", {STAFF: staff_with_rule(mustBe=1)}, STAFF, "mustBe: 0"),
+    ("C09", {STAFF: staff_with(item("alias", "XM"))}, STAFF, "hr.staff.alias"),
+    ("C10", {AWARDS: awards(many=False)}, AWARDS, 'item "award"'),
+    ("C10", {STAFF: staff(subject=None)}, STAFF, "no subject"),
+    ("C11", {STUDENTS: students(ingest={"mode": "watermark", "watermark": "changed"})}, STUDENTS, '"changed_at"'),
+    ("C11", {STUDENTS: students(ingest={"mode": "append"})}, STUDENTS, "partition"),
+    ("C11", {STAFF: staff(ingest={"mode": "full", "exclude": "涉密 = ("})}, STAFF, "duckdb"),
+    ("C12", {STAFF: staff(shareType="none")}, STAFF, "noShareBasis"),
+    ("C12", {STAFF: staff(shareType="conditional")}, STAFF, "shareCondition"),
+    ("C13", {STAFF: staff(resourceCode=None)}, STAFF, "resourceCode"),
+    ("C14", {STAFF: staff(secrecy="state")}, STAFF, "state"),
+    ("C15", {STAFF: staff(subject={"type": "person", "key": "staffno", "idType": "staff_no"})}, STAFF, '"staff_no"'),
+    ("C16", {AWARDS: contract("academic.awards", [
+        key_item("award_no", relationships=[{"to": "academic.student.student_no"}])])}, AWARDS, '"academic.students"'),
+    ("C17", {AWARDS: contract("academic.awards", [
+        key_item("award_no", relationships=[{"to": "academic.students.name"}])])}, AWARDS, "(student_no)"),
+    ("C18", {STAFF: edited(staff(), authoritativeDefinitions=[{"url": "u", "type": "definition"}])}, STAFF, "definition"),
+    ("C19", {STAFF: staff_with(item("x", "JXMC", "integer"))}, STAFF, "string"),
+    ("R01", {"units.csv": unit("YY,又一个,,XY,,,,,,,,")}, "units.csv:6", 'unknown parent "XY"'),
+    ("R01", {"systems.yaml": [small.SYSTEMS[0] | {"provider": "RX"}, small.SYSTEMS[1]]}, "systems.yaml", "RX"),
+    ("R01", {"elements.csv": small.ELEMENTS + "YY,又一个,,string,sexes,,,,,,,\n"}, "elements.csv:10", '"sex"'),
+    ("R02", {"populations.csv": "code,nameZh,register,rule\nstaff,教职工,hr.staff,sx = '1'\nstudent,学生,,\n"},
+     "populations.csv:2", '"sex"'),
+    ("R03", {"calendar.csv": "day,kind\n2025-01-01,法定节假\n"}, "calendar.csv:1", "2026"),
+    ("R04", {"units.csv": "code,nameZh,parent\nRS,a,CW\nCW,b,RS\nJW,c,\n"}, "units.csv:2", "ancestor"),
+    ("S01", {SERVICE: service_item(leadUnit="RX", steps=[{"seq": 1, "nameZh": "受理", "unit": "CW"}])}, SERVICE, "RX"),
+    ("S01", {SERVICE: service_item(materials=[{"material": "M-IDD"}])}, SERVICE, 'did you mean "M-ID"?'),
+    ("S02", {SERVICE: service_item(materials=[
+        {"material": "M-ID", "proves": [{"element": "YHKH", "predicate": "is_known"}]}])}, SERVICE, "not shared"),
+    ("S02", {AWARDS: awards(authoritative=False), SERVICE: service_item(materials=[
+        {"material": "M-ID", "proves": [{"element": "JXMC", "predicate": "is_known"}]}])}, SERVICE, "no source"),
+    ("S03", {SERVICE: service_item(materials=[
+        {"material": "M-ID", "proves": [{"element": "XM", "predicate": "equals:1"}]}])}, SERVICE, "equals:1"),
+    ("S04", {SERVICE: service_item(promisedLimit={"value": 3, "unit": "workday"})}, SERVICE, "即办件"),
+    ("S04", {SERVICE: service_item(visits=1)}, SERVICE, "visits 0"),
+    ("S05", {SERVICE: service_item(jointUnits=[])}, SERVICE, 'unit "CW"'),
+    ("S05", {SERVICE: service_item(steps=[])}, SERVICE, "no steps"),
+    ("S06", {AWARDS: awards(authoritative=False), SERVICE: service_item(form=[
+        {"field": "jx", "nameZh": "奖项", "element": "JXMC", "editable": False}])}, SERVICE, '"jx"'),
+    ("D01", {DEMAND: demand(elements=["XM", "SFZHH"])}, DEMAND, 'did you mean "SFZH"?'),
+    ("D01", {"clients.yaml": [{"client": "hall-1"}]}, DEMAND, 'did you mean "hall-1"?'),
+    ("D02", {DEMAND: demand(basis="")}, DEMAND, '"basis" is missing'),
+    ("D02", {DEMAND: demand(decision={"state": "granted", "by": ["post:office"]})}, DEMAND, "decision.on"),
+    ("D03", {DEMAND: demand(elements=["XM", "YHKH"])}, DEMAND, "YHKH"),
+    ("D04", {AWARDS: awards(authoritative=False), DEMAND: demand(elements=["JXMC"])}, DEMAND, "no source"),
+    ("D05", {DEMAND: demand(elements=["XM", "CSRQ"])}, DEMAND, "CSRQ"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rule", "changes", "place", "words"), BREACHES, ids=[f"{row[0]}-{n}" for n, row in enumerate(BREACHES)]
+)
+def test_a_breach_is_told_with_its_place_and_a_mend(rule, changes, place, words):
+    found = [fault for fault in catalogs.check(campus(changes), ON) if fault.rule == rule]
+    assert found, f"{rule} was not told"
+    texts = [str(fault) for fault in found]
+    assert any(text.startswith(place) and words in text for text in texts), texts
+    assert all(fault.what and fault.why and fault.severity == RULES[rule].severity for fault in found)
+
+
+def test_every_rule_has_a_breach_above_and_nothing_else_is_tested():
+    assert {row[0] for row in BREACHES} == set(RULES)
+
+
+def test_a_right_campus_has_no_fault():
+    assert catalogs.check(campus(), ON) == []
+
+
+def test_all_faults_are_told_at_once_in_order_and_warnings_do_not_forbid_use():
+    changes = {
+        "units.csv": unit("RS,x,,,,,,,,,,"),
+        STAFF: staff(shareType="none"),
+        "campus.yaml": b'code: A\nnameZh: "x"\n',
+    }
+    with pytest.raises(catalogs.CatalogError) as caught:
+        catalogs.load(campus(changes))
+    assert [fault.rule for fault in caught.value.faults] == ["C12", "V04"]
+    assert "2 faults; nothing was run" in str(caught.value)
+
+
+def test_the_line_is_the_one_a_person_would_look_at():
+    content = as_bytes(staff_with(item("nick", "XMM")))
+    line = next(n for n, text in enumerate(content.decode().splitlines(), 1) if '"XMM"' in text)
+    [fault] = [one for one in catalogs.check(campus({STAFF: content}), ON) if one.rule == "C06"]
+    assert abs(fault.line - line) <= 1
+    assert str(fault) == (
+        f'{STAFF}:{fault.line} [C06] unknown element "XMM" – expected a code of elements.csv; did you mean "XM"?'
+    )
+
+
+def test_a_secret_written_into_systems_is_told_without_its_value():
+    changed = {
+        "systems.yaml": [small.SYSTEMS[0] | {"auth": {"type": "bearer", "token": "s3cret"}}, small.SYSTEMS[1]]
+    }
+    faults = catalogs.check(campus(changed), ON)
+    assert [fault.rule for fault in faults] == ["V03"]
+    assert "s3cret" not in str(faults[0])
+
+
+@pytest.mark.parametrize("doc", [b"[]", b'"x"', b"1", b"- 1\n- [2]", b'schema: 3\nversion: "1"', b"{}"])
+def test_a_contract_of_any_wrong_shape_is_a_fault_and_never_a_crash(doc):
+    assert any(fault.severity == "error" for fault in catalogs.check(campus({STAFF: doc}), ON))
+
+
+@pytest.mark.parametrize(
+    "path", [SERVICE, DEMAND, "materials.yaml", "systems.yaml", "campus.yaml", "clients.yaml"]
+)
+@pytest.mark.parametrize(
+    "doc", [b"[]", b'"x"', b"1", b"- 1\n- [2]", b"form: 3\ncode: 4", b'purpose: []\ndemandId: "x"']
+)
+def test_a_register_of_any_wrong_shape_never_crashes(path, doc):
+    catalogs.check(campus({path: doc}), ON)
+
+
+def test_materials_hold_what_service_items_leave_out():
+    told = [one | {"facts": [{"element": "JXMC"}]} if one["code"] == "M-FORM" else one for one in materials()]
+    changes = {"materials.yaml": told, AWARDS: awards(authoritative=False)}
+    assert [fault.rule for fault in catalogs.check(campus(changes), ON)] == ["S02"]
