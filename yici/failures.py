@@ -1,16 +1,22 @@
 """Which errors a reader can mend, and how a command ends on them: a message, an exit code, no traceback."""
 
-import importlib
-from typing import Any, NoReturn
+import sys
+from typing import Any
 
 import click
 import typer
 from typer.core import TyperGroup
 
-# (module, error, exit code). By name: an error of a room that was never imported cannot have been raised.
+# (module, error, exit code); subclasses included. By name, so that the command imports no room for them:
+# an error of a module that was never imported cannot have been raised.
 _KNOWN = (
     ("catalogs.settings", "ConfigurationError", 2),
+    ("catalogs.faults", "CatalogError", 2),
     ("warehouse.placement", "EmbeddedServerError", 3),
+    ("connectors.base", "SourceError", 4),
+    ("connectors.landing", "LandingError", 4),
+    ("warehouse.releases", "ReleaseRunning", 5),
+    ("pipelines.dbt", "DbtFailed", 6),
 )
 
 
@@ -20,19 +26,18 @@ class FriendlyGroup(TyperGroup):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except _known_errors() as error:
-            _fail(error)
+        except Exception as error:
+            code = exit_code(error)
+            if code is None:
+                raise
+            typer.secho(f"yici: {error}", fg="red", err=True)
+            raise typer.Exit(code) from None
 
 
-def _known_errors() -> tuple[type[Exception], ...]:
-    return tuple(_error_type(module, name) for module, name, _ in _KNOWN)
-
-
-def _fail(error: Exception) -> NoReturn:
-    typer.secho(f"yici: {error}", fg="red", err=True)
-    code = next(code for module, name, code in _KNOWN if isinstance(error, _error_type(module, name)))
-    raise typer.Exit(code)
-
-
-def _error_type(module: str, name: str) -> type[Exception]:
-    return getattr(importlib.import_module(module), name)
+def exit_code(error: Exception) -> int | None:
+    """The exit code of an error that a reader can mend; None for all others."""
+    for module, name, code in _KNOWN:
+        known = getattr(sys.modules.get(module), name, None)
+        if known is not None and isinstance(error, known):
+            return code
+    return None
