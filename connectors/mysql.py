@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pymysql
 from pymysql.constants import CR, ER
 from pymysql.converters import encoders
@@ -28,9 +29,10 @@ from connectors.base import (
     family_of,
     setting,
 )
-from connectors.batches import BATCH_ROWS, Stream, text_batch
+from connectors.batches import BATCH_ROWS, text_batch
+from connectors.cursors import CursorSource
 from connectors.duck import session
-from connectors.sql import Relation, SqlSource, Table, split_name
+from connectors.sql import Table, split_name
 
 _CONNECT_S = 10
 _STATEMENT_S = 600
@@ -51,14 +53,12 @@ class MyColumn(Column):
     base: str
 
 
-class MySqlSource(SqlSource):
+class MySqlSource(CursorSource):
     """One connection; a stream that was not read to its end costs the connection, hence the snapshot."""
 
     def __init__(self, system: System, con: duckdb.DuckDBPyConnection):
         super().__init__(system, con)
         self.db: pymysql.Connection | None = None
-        self._streams = 0
-        self._stream: Stream | None = None
 
     def name(self, identifier: str) -> str:
         """Quote an identifier in backticks."""
@@ -107,13 +107,6 @@ class MySqlSource(SqlSource):
             cursor.execute(sql)
             return list(cursor.fetchall())
 
-    def relation(self, sql: str, names: Sequence[str]) -> Relation:
-        """See `SqlSource.relation`."""
-        self._streams += 1
-        self._stream = Stream(self.con, f"stream_{self._streams}", names, self._batches(sql, names))
-        stream = self._stream
-        return Relation(f"SELECT * FROM {stream.name}", lambda: stream.failure)
-
     def begin_snapshot(self) -> None:
         """See `SqlSource.begin_snapshot`; the time limits are the server's own."""
         limit_s = float(self.system.limits.get("statement_s", _STATEMENT_S))
@@ -132,7 +125,6 @@ class MySqlSource(SqlSource):
 
     def end_snapshot(self) -> None:
         """See `SqlSource.end_snapshot`; closing the connection spares reading the rest of a stream."""
-        self._stream = None
         if self.db is not None:
             with suppress(pymysql.Error, OSError):
                 self.db._force_close()
@@ -140,10 +132,10 @@ class MySqlSource(SqlSource):
 
     def is_broken(self) -> bool:
         """See `SqlSource.is_broken`."""
-        unread = self._stream is not None and not self._stream.finished
-        return unread or self.db is None or not self.db.open
+        return self.has_unread_rows or self.db is None or not self.db.open
 
-    def _batches(self, sql: str, names: Sequence[str]) -> Iterator:
+    def batches(self, sql: str, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """See `CursorSource.batches`."""
         with self._translated(), self._connection().cursor(SSCursor) as cursor:
             cursor.execute(sql)
             while rows := cursor.fetchmany(BATCH_ROWS):
@@ -176,7 +168,7 @@ class MySqlSource(SqlSource):
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        """Turn the driver's errors into ours; the server's text may quote a value, so only its kind is told."""
+        """Turn the driver's errors into ours; its text may quote a value, so only its kind is told."""
         try:
             yield
         except (pymysql.Error, OSError) as error:

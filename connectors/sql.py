@@ -129,7 +129,7 @@ class SqlSource(Source):
         if table is None:
             raise SourceChanged(
                 f"{resource.name}: {resource.physical_name} is not in {self.system.code}, or hidden from the "
-                f"reading user. Provider {resource.provider} restores it; until then the last good state stays"
+                f"reading user. Provider {resource.provider} restores it; the last good state stays"
             )
         matched = match_columns(spec, resource.physical_name, table.columns)
         ingest = resource.ingest

@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from catalogs.model import Resource, System
 from catalogs.settings import ConfigurationError
@@ -22,22 +23,21 @@ from connectors.base import (
     family_of,
     setting,
 )
-from connectors.batches import BATCH_ROWS, Stream, text_batch
+from connectors.batches import BATCH_ROWS, text_batch
+from connectors.cursors import CursorSource
 from connectors.duck import literal, quote, session
-from connectors.sql import Relation, SqlSource, Table
+from connectors.sql import Table
 
 _BUSY_S = 5.0
 _STATEMENT_S = 600
 
 
-class SqliteSource(SqlSource):
+class SqliteSource(CursorSource):
     """One SQLite file; a WAL file's writers are not held up, others wait with their commit."""
 
     def __init__(self, system: System, con: duckdb.DuckDBPyConnection, db: sqlite3.Connection):
         super().__init__(system, con)
         self.db = db
-        self._streams = 0
-        self._stream: Stream | None = None
 
     def table(self, resource: Resource) -> Table | None:
         """See `SqlSource.table`."""
@@ -72,13 +72,6 @@ class SqliteSource(SqlSource):
         with _translated(self.system):
             return self.db.execute(sql).fetchall()
 
-    def relation(self, sql: str, names: Sequence[str]) -> Relation:
-        """See `SqlSource.relation`."""
-        self._streams += 1
-        self._stream = Stream(self.con, f"stream_{self._streams}", names, self._batches(sql, names))
-        stream = self._stream
-        return Relation(f"SELECT * FROM {stream.name}", lambda: stream.failure)
-
     def begin_snapshot(self) -> None:
         """See `SqlSource.begin_snapshot`."""
         with _translated(self.system):
@@ -86,7 +79,6 @@ class SqliteSource(SqlSource):
 
     def end_snapshot(self) -> None:
         """See `SqlSource.end_snapshot`."""
-        self._stream = None
         with suppress(sqlite3.Error):
             self.db.execute("ROLLBACK")
 
@@ -94,7 +86,8 @@ class SqliteSource(SqlSource):
         """See `SqlSource.is_broken`; an unread rest of a stream does no harm here."""
         return not self.db.in_transaction
 
-    def _batches(self, sql: str, names: Sequence[str]) -> Iterator:
+    def batches(self, sql: str, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """See `CursorSource.batches`."""
         with _translated(self.system):
             cursor = self.db.execute(sql)
             while rows := cursor.fetchmany(BATCH_ROWS):
