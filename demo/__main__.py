@@ -1,0 +1,150 @@
+"""`python -m demo`: build the reference campus, let days pass, run its HTTP systems, ask as its hall."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from demo.target import Target, TargetError, built_target, campus_day, new_target
+
+SIZES = ("small", "campus", "province")
+SYSTEMS = (
+    "academic", "graduate", "finance", "research", "hr", "logistics", "assets", "student_affairs", "hall",
+    "administration", "party", "library", "archives", "certificates_legacy", "government",
+)  # fmt: skip
+console = Console(highlight=False)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    asked = _parser().parse_args(arguments)
+    try:
+        return asked.run(asked)
+    except TargetError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="demo", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    build = commands.add_parser("build", help="fill the source systems anew")
+    build.add_argument(
+        "--postgres", required=True, help="address of a PostgreSQL role that may create databases"
+    )
+    build.add_argument("--finance-url", help="mysql+pymysql://… of a database for finance; without it SQLite")
+    build.add_argument("--size", choices=SIZES, default="small")
+    build.add_argument("--seed", type=int, default=1, help="same seed, same people")
+    build.add_argument(
+        "--env-file", type=Path, required=True, help="where hosts, ports and passwords are written"
+    )
+    build.set_defaults(run=_build)
+
+    advance = commands.add_parser("advance", help="let days pass")
+    advance.add_argument("--days", type=int, default=1)
+    advance.add_argument("--postgres", help="the server's address, if it has moved since the build")
+    advance.set_defaults(run=_advance)
+
+    serve = commands.add_parser("serve", help="run the HTTP systems (research, government)")
+    serve.add_argument("--daemon", action="store_true", help="detach, and return when they answer")
+    serve.set_defaults(run=_serve)
+
+    stop = commands.add_parser("stop", help="stop the HTTP systems")
+    stop.set_defaults(run=_stop)
+
+    ask = commands.add_parser("ask", help="ask the service as the service hall does, for one applicant")
+    ask.add_argument(
+        "--service", required=True, help="address of the service, for example http://127.0.0.1:8080"
+    )
+    ask.add_argument("--service-item", default="RS-012")
+    ask.add_argument("--applicant", help="staff or student number; without it one of the campus is chosen")
+    ask.add_argument("--capacity", help="population in which the applicant acts")
+    ask.set_defaults(run=_ask)
+
+    for command in (build, advance, serve, stop, ask):
+        command.add_argument("--out", type=Path, required=True, help="folder of the campus")
+    return parser
+
+
+def _build(asked: argparse.Namespace) -> int:
+    from demo.world import build_world
+
+    target = new_target(asked.out, asked.postgres, asked.finance_url, asked.env_file)
+    started = time.monotonic()
+    world = build_world(asked.seed, asked.size)
+    _run(target, world, "build")
+    target.save(asked.seed, asked.size, day=0)
+    console.print(
+        f"{asked.size} campus, seed {asked.seed}, {campus_day(0)}: {time.monotonic() - started:.1f} s; "
+        f"{len(world.faults)} rows break their contracts on purpose; variables in {asked.env_file}"
+    )
+    return 0
+
+
+def _advance(asked: argparse.Namespace) -> int:
+    from demo.world import build_world
+
+    target, state = built_target(asked.out, asked.postgres)
+    world = build_world(state["seed"], state["size"])
+    for day in range(state["day"] + 1, state["day"] + asked.days + 1):
+        _run(target, world, "advance", day)
+        target.save(state["seed"], state["size"], day)
+        console.print(f"It is {campus_day(day)} on the campus.")
+    return 0
+
+
+def _run(target: Target, world: object, step: str, day: int | None = None) -> None:
+    """Build or advance every system, each once per day even if an earlier try broke off."""
+    table = Table(title=f"Source systems: {step}", title_justify="left")
+    for heading in ("system", "tables"):
+        table.add_column(heading)
+    for heading in ("rows", "seconds"):
+        table.add_column(heading, justify="right")
+    for name in SYSTEMS:
+        module = import_module(f"demo.systems.{name}")
+        if day is not None and target.reached(name) >= day:
+            continue
+        started = time.monotonic()
+        counts = module.build(world, target) if day is None else module.advance(world, target, day)
+        target.reach(name, day or 0)
+        rows = {key: count for key, count in counts.items() if count}
+        spent = f"{time.monotonic() - started:.1f}"
+        table.add_row(
+            name, ", ".join(f"{key} {count}" for key, count in rows.items()), str(sum(rows.values())), spent
+        )
+    console.print(table)
+
+
+def _serve(asked: argparse.Namespace) -> int:
+    from demo.servers import running
+
+    target, _ = built_target(asked.out)
+    if asked.daemon:
+        running.start(target)
+    else:
+        running.serve(target)
+    return 0
+
+
+def _stop(asked: argparse.Namespace) -> int:
+    from demo.servers import running
+
+    console.print("Stopped." if running.stop(asked.out.absolute()) else "Nothing was running.")
+    return 0
+
+
+def _ask(asked: argparse.Namespace) -> int:
+    from demo.ask import ask
+
+    target, state = built_target(asked.out)
+    return ask(target, state, asked.service, asked.service_item, asked.applicant, asked.capacity)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
