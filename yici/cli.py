@@ -1,13 +1,13 @@
 """The command `yici`: one function per command, thin, with imports inside.
 
-A group of commands (`db`, `catalog`, `release`, `demo`, …) is a typer `app` in a module of this package, added
-below; single commands (`run`, `status`, `serve`, `dev`) are functions. A command that fails on something the reader
-can mend raises one of the errors named in `yici.failures` and lets `app` print it.
+A group of commands (`db`, `catalog`, `release`, …) is a typer `app` in a module of this package, added below;
+single commands (`run`, `status`, …) are functions. A command that fails on something the reader can mend raises
+one of the errors named in `yici.failures` and lets `app` print it.
 """
 
 import typer
 
-from yici import db, warehouse
+from yici import catalog, db, demo, warehouse
 from yici.failures import FriendlyGroup
 
 app = typer.Typer(
@@ -19,6 +19,8 @@ app = typer.Typer(
 )
 app.command()(warehouse.run)
 app.command()(warehouse.status)
+app.add_typer(catalog.app, name="catalog")
 app.add_typer(warehouse.release_app, name="release")
 app.add_typer(warehouse.quarantine_app, name="quarantine")
+app.add_typer(demo.app, name="demo")
 app.add_typer(db.app, name="db")
