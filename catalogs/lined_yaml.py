@@ -5,6 +5,7 @@ the same to every parser. The composer is libyaml's where it is there (a thousan
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -25,7 +26,7 @@ _CORE = (
         "float",
     ),
 )
-_STR = "tag:yaml.org,2002:str"
+_TAG = "tag:yaml.org,2002:"
 
 
 class LinedDict(dict):
@@ -126,6 +127,7 @@ class _Builder:
             )
             return None
         self.seen.add(id(node))
+        self._tell_tag(node, line, "seq" if isinstance(node, yaml.SequenceNode) else "map")
         if isinstance(node, yaml.SequenceNode):
             sequence = LinedList(line)
             for child in node.value:
@@ -148,10 +150,11 @@ class _Builder:
     def _scalar(self, node: Any, line: int, is_key: bool) -> Any:
         text = node.value
         if node.style:
+            self._tell_tag(node, line, "str")
             return text
-        kind, value = _core_value(text)
-        kind_1_1 = _RESOLVE_1_1.resolve(yaml.ScalarNode, text, (True, False)).rpartition(":")[2]
-        if not _same(text, kind, value, kind_1_1):
+        kind, value, kind_1_1 = _both_ways(text)
+        self._tell_tag(node, line, kind_1_1)
+        if not _same(text, kind, kind_1_1):
             self.faults.add(
                 "F02",
                 self.file,
@@ -172,11 +175,25 @@ class _Builder:
             )
         return text if is_key else value
 
+    def _tell_tag(self, node: Any, line: int, kind: str) -> None:
+        """Tell a tag that somebody wrote; the composer leaves only the tag, and what the text itself is."""
+        if node.tag != _TAG + kind:
+            self.faults.add(
+                "F01", self.file, line, f"a tag ({node.tag})", expected="plain YAML", mend="remove the tag"
+            )
+
 
 _ARTICLE = {
     "str": "a string", "int": "a whole number", "float": "a number", "bool": "a boolean", "null": "empty",
     "timestamp": "a date", "merge": "a merge", "value": "a default value",
 }  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def _both_ways(text: str) -> tuple[str, Any, str]:
+    """What a plain scalar is in YAML 1.2, its value there, and what it is in YAML 1.1."""
+    kind_1_1 = _RESOLVE_1_1.resolve(yaml.ScalarNode, text, (True, False)).rpartition(":")[2]
+    return *_core_value(text), kind_1_1
 
 
 def _core_value(text: str) -> tuple[str, Any]:
@@ -196,7 +213,7 @@ def _convert(text: str, kind: str) -> Any:
     return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
 
 
-def _same(text: str, kind: str, value: Any, kind_1_1: str) -> bool:
+def _same(text: str, kind: str, kind_1_1: str) -> bool:
     """Whether YAML 1.1 reads this plain scalar as YAML 1.2 does."""
     if kind != kind_1_1:
         return False

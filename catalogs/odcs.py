@@ -1,10 +1,11 @@
 """Validity of a contract under the ODCS 3.2.0 JSON Schema, which a wheel carries (never fetched).
 
-The schema is slow on large contracts (0.13 s for 40 items, mostly `unevaluatedProperties`), and items are
-alike: each item is validated by its shape, in which free text counts as one, and every shape once.
+The schema is slow on large contracts (0.13 s for 40 items, mostly `unevaluatedProperties`), and contracts are
+alike: items and the rest are validated by their shape, in which free text counts as one, every shape once.
 """
 
 import json
+import re
 from collections.abc import Hashable, Iterator, Mapping
 from functools import cache
 from importlib import resources
@@ -19,8 +20,12 @@ from catalogs.fields import Fields
 from catalogs.lined_yaml import LinedDict, LinedList, line_of
 
 _FREE_TEXT = frozenset(
-    ("physicalName", "physicalType", "businessName", "description", "query", "value", "classification")
-)
+    (
+        "name", "physicalName", "physicalType", "businessName", "description", "query", "value",
+        "classification", "username", "purpose", "usage", "limitations", "domain", "version",
+    )
+)  # fmt: skip
+_STABLE_ID = re.compile(r"[A-Za-z0-9_-]+\Z")
 _FETCHED_TYPES = ("definition", "semantics")
 
 
@@ -49,16 +54,8 @@ def tell_schema_faults(doc: LinedDict, file: str, faults: Faults) -> bool:
         head["schema"] = [{**table, "properties": []} for table in doc["schema"]]
         for table in doc["schema"]:
             for item in table["properties"]:
-                shape = _shape(item)
-                if shape in _valid_shapes:
-                    continue
-                errors = list(_errors(_validator("SchemaProperty"), item))
-                for error in errors:
-                    _tell(error, item, file, faults)
-                if not errors:
-                    _valid_shapes.add(shape)
-    for error in _errors(_validator(), head):
-        _tell(error, doc, file, faults)
+                _tell_part(item, item, "SchemaProperty", file, faults)
+    _tell_part(head, doc, "", file, faults)
     if doc.get("apiVersion") not in (None, "v3.2.0"):
         faults.add(
             "C01",
@@ -71,6 +68,18 @@ def tell_schema_faults(doc: LinedDict, file: str, faults: Faults) -> bool:
     valid = len(faults.found) == before
     _tell_fetched(doc, file, faults)
     return valid
+
+
+def _tell_part(part: Any, lined: Any, definition: str, file: str, faults: Faults) -> None:
+    """Validate a part unless its shape is known to be valid; `lined` is the same data with its lines."""
+    shape = (definition, _shape(part))
+    if shape in _valid_shapes:
+        return
+    errors = list(_errors(_validator(definition), part))
+    for error in errors:
+        _tell(error, lined, file, faults)
+    if not errors:
+        _valid_shapes.add(shape)
 
 
 def read_custom(holder: Mapping[str, Any], known: tuple[str, ...], file: str, faults: Faults) -> LinedDict:
@@ -94,16 +103,15 @@ def _has_items(doc: LinedDict) -> bool:
     )
 
 
-def _shape(value: Any) -> Hashable:
+def _shape(value: Any, key: str = "") -> Hashable:
+    """Return what the schema can tell of a value; texts that it does not restrict count as one."""
     if isinstance(value, dict):
-        return tuple(
-            (key, "" if key in _FREE_TEXT and isinstance(inner, str) else _shape(inner))
-            for key, inner in sorted(value.items(), key=lambda pair: str(pair[0]))
-        )
+        return tuple((name, _shape(inner, name)) for name, inner in sorted(value.items()))
     if isinstance(value, list):
         return tuple(_shape(inner) for inner in value)
     if isinstance(value, str):
-        return value if len(value) < 200 else (value,)
+        free = key in _FREE_TEXT or (key == "id" and _STABLE_ID.match(value))
+        return "" if free else value
     return (type(value).__name__, value)
 
 

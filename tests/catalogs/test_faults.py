@@ -76,7 +76,12 @@ BREACHES: list[tuple[str, dict[str, Any], str, str]] = [
     ("V03", {STAFF: staff(ingest={"mode": "ful"})}, STAFF, 'did you mean "full"?'),
     ("V03", {STAFF: staff(shareType=1)}, STAFF, "not a string"),
     ("V03", {STAFF: staff(updateCycle="dayly")}, STAFF, 'did you mean "daily"?'),
-    ("V03", {"systems.yaml": [small.SYSTEMS[0] | {"password": "s3cret"}, small.SYSTEMS[1]]}, "systems.yaml", ""),
+    (
+        "V03",
+        {"systems.yaml": [small.SYSTEMS[0] | {"password": "s3cret"}, small.SYSTEMS[1]]},
+        "systems.yaml",
+        "",
+    ),
     ("V04", {"units.csv": unit("RS,又一个,,,,,,,,,,")}, "units.csv:6", "already at line 3"),
     ("V04", {"demands/d-002.yaml": demand()}, "demands/d-002.yaml", DEMAND),
     ("V04", {STAFF: staff_with(item("name", "XM"))}, STAFF, 'item "name"'),
@@ -94,57 +99,162 @@ BREACHES: list[tuple[str, dict[str, Any], str, str]] = [
     ("C03", {STAFF: edited(staff(), name="hr.people")}, STAFF, '"hr.staff", as the file is named'),
     ("C04", {STAFF: edited(staff(), status=None)}, STAFF, "no status"),
     ("C05", {AWARDS: contract("academic.awards", [item("award_no")])}, AWARDS, "no primary key"),
-    ("C05", {AWARDS: contract("academic.awards", [item("a", primaryKey=True)])}, AWARDS, "add required: true"),
+    (
+        "C05",
+        {AWARDS: contract("academic.awards", [item("a", primaryKey=True)])},
+        AWARDS,
+        "add required: true",
+    ),
     ("C06", {STAFF: staff_with(item("x", "XMM"))}, STAFF, 'did you mean "XM"?'),
     ("C06", {STAFF: staff(provider="RX")}, STAFF, 'unknown unit "RX"'),
     ("C06", {STAFF: staff_with(item("x", custom={"codeTable": "sexes"}))}, STAFF, 'did you mean "sex"?'),
     ("C06", {STAFF: staff(relatedServiceItems=["RS-002"])}, STAFF, 'did you mean "RS-001"?'),
     ("C06", {STAFF: staff(authoritativeFor=["staf"])}, STAFF, 'did you mean "staff"?'),
     ("C06", {STAFF: staff_with(item("x", custom={"derivedFrom": "academic.students.nam"}))}, STAFF, '"name"'),
-    ("C07", {STAFF: staff_with(item("x", custom={"codeTable": "sex", "codeMap": {"女": "3"}}))}, STAFF, '"2"'),
-    ("C08", {STAFF: staff_with_rule(query="SELECT COUNT(*) FROM ${object} WHERE born IS NULL")}, STAFF, '"born_on"'),
+    (
+        "C07",
+        {STAFF: staff_with(item("x", custom={"codeTable": "sex", "codeMap": {"女": "3"}}))},
+        STAFF,
+        '"2"',
+    ),
+    (
+        "C08",
+        {STAFF: staff_with_rule(query="SELECT COUNT(*) FROM ${object} WHERE born IS NULL")},
+        STAFF,
+        '"born_on"',
+    ),
     ("C08", {STAFF: staff_with_rule(query="SELECT COUNT(*) FROM ${object} WHERE (")}, STAFF, "parse"),
-    ("C08", {STAFF: staff_with_rule(query="SELECT COUNT(*) FROM staff WHERE name IS NULL")}, STAFF, "${object}"),
+    (
+        "C08",
+        {STAFF: staff_with_rule(query="SELECT COUNT(*) FROM staff WHERE name IS NULL")},
+        STAFF,
+        "${object}",
+    ),
     ("C08", {STAFF: staff_with_rule(query="SELECT MAX(name) FROM ${object}")}, STAFF, "not a row rule"),
     ("C08", {STAFF: staff_with_rule(mustBe=1)}, STAFF, "mustBe: 0"),
     ("C09", {STAFF: staff_with(item("alias", "XM"))}, STAFF, "hr.staff.alias"),
     ("C10", {AWARDS: awards(many=False)}, AWARDS, 'item "award"'),
     ("C10", {STAFF: staff(subject=None)}, STAFF, "no subject"),
-    ("C11", {STUDENTS: students(ingest={"mode": "watermark", "watermark": "changed"})}, STUDENTS, '"changed_at"'),
+    (
+        "C11",
+        {STUDENTS: students(ingest={"mode": "watermark", "watermark": "changed"})},
+        STUDENTS,
+        '"changed_at"',
+    ),
     ("C11", {STUDENTS: students(ingest={"mode": "append"})}, STUDENTS, "partition"),
     ("C11", {STAFF: staff(ingest={"mode": "full", "exclude": "涉密 = ("})}, STAFF, "duckdb"),
     ("C12", {STAFF: staff(shareType="none")}, STAFF, "noShareBasis"),
     ("C12", {STAFF: staff(shareType="conditional")}, STAFF, "shareCondition"),
     ("C13", {STAFF: staff(resourceCode=None)}, STAFF, "resourceCode"),
     ("C14", {STAFF: staff(secrecy="state")}, STAFF, "state"),
-    ("C15", {STAFF: staff(subject={"type": "person", "key": "staffno", "idType": "staff_no"})}, STAFF, '"staff_no"'),
-    ("C16", {AWARDS: contract("academic.awards", [
-        key_item("award_no", relationships=[{"to": "academic.student.student_no"}])])}, AWARDS, '"academic.students"'),
-    ("C17", {AWARDS: contract("academic.awards", [
-        key_item("award_no", relationships=[{"to": "academic.students.name"}])])}, AWARDS, "(student_no)"),
-    ("C18", {STAFF: edited(staff(), authoritativeDefinitions=[{"url": "u", "type": "definition"}])}, STAFF, "definition"),
+    (
+        "C15",
+        {STAFF: staff(subject={"type": "person", "key": "staffno", "idType": "staff_no"})},
+        STAFF,
+        '"staff_no"',
+    ),
+    (
+        "C16",
+        {
+            AWARDS: contract(
+                "academic.awards",
+                [key_item("award_no", relationships=[{"to": "academic.student.student_no"}])],
+            )
+        },
+        AWARDS,
+        '"academic.students"',
+    ),
+    (
+        "C17",
+        {
+            AWARDS: contract(
+                "academic.awards", [key_item("award_no", relationships=[{"to": "academic.students.name"}])]
+            )
+        },
+        AWARDS,
+        "(student_no)",
+    ),
+    (
+        "C18",
+        {STAFF: edited(staff(), authoritativeDefinitions=[{"url": "u", "type": "definition"}])},
+        STAFF,
+        "definition",
+    ),
     ("C19", {STAFF: staff_with(item("x", "JXMC", "integer"))}, STAFF, "string"),
     ("R01", {"units.csv": unit("YY,又一个,,XY,,,,,,,,")}, "units.csv:6", 'unknown parent "XY"'),
-    ("R01", {"systems.yaml": [small.SYSTEMS[0] | {"provider": "RX"}, small.SYSTEMS[1]]}, "systems.yaml", "RX"),
-    ("R01", {"elements.csv": small.ELEMENTS + "YY,又一个,,string,sexes,,,,,,,\n"}, "elements.csv:10", '"sex"'),
-    ("R02", {"populations.csv": "code,nameZh,register,rule\nstaff,教职工,hr.staff,sx = '1'\nstudent,学生,,\n"},
-     "populations.csv:2", '"sex"'),
+    (
+        "R01",
+        {"systems.yaml": [small.SYSTEMS[0] | {"provider": "RX"}, small.SYSTEMS[1]]},
+        "systems.yaml",
+        "RX",
+    ),
+    (
+        "R01",
+        {"elements.csv": small.ELEMENTS + "YY,又一个,,string,sexes,,,,,,,\n"},
+        "elements.csv:10",
+        '"sex"',
+    ),
+    (
+        "R02",
+        {"populations.csv": "code,nameZh,register,rule\nstaff,教职工,hr.staff,sx = '1'\nstudent,学生,,\n"},
+        "populations.csv:2",
+        '"sex"',
+    ),
     ("R03", {"calendar.csv": "day,kind\n2025-01-01,法定节假\n"}, "calendar.csv:1", "2026"),
     ("R04", {"units.csv": "code,nameZh,parent\nRS,a,CW\nCW,b,RS\nJW,c,\n"}, "units.csv:2", "ancestor"),
-    ("S01", {SERVICE: service_item(leadUnit="RX", steps=[{"seq": 1, "nameZh": "受理", "unit": "CW"}])}, SERVICE, "RX"),
+    (
+        "S01",
+        {SERVICE: service_item(leadUnit="RX", steps=[{"seq": 1, "nameZh": "受理", "unit": "CW"}])},
+        SERVICE,
+        "RX",
+    ),
     ("S01", {SERVICE: service_item(materials=[{"material": "M-IDD"}])}, SERVICE, 'did you mean "M-ID"?'),
-    ("S02", {SERVICE: service_item(materials=[
-        {"material": "M-ID", "proves": [{"element": "YHKH", "predicate": "is_known"}]}])}, SERVICE, "not shared"),
-    ("S02", {AWARDS: awards(authoritative=False), SERVICE: service_item(materials=[
-        {"material": "M-ID", "proves": [{"element": "JXMC", "predicate": "is_known"}]}])}, SERVICE, "no source"),
-    ("S03", {SERVICE: service_item(materials=[
-        {"material": "M-ID", "proves": [{"element": "XM", "predicate": "equals:1"}]}])}, SERVICE, "equals:1"),
+    (
+        "S02",
+        {
+            SERVICE: service_item(
+                materials=[{"material": "M-ID", "proves": [{"element": "YHKH", "predicate": "is_known"}]}]
+            )
+        },
+        SERVICE,
+        "not shared",
+    ),
+    (
+        "S02",
+        {
+            AWARDS: awards(authoritative=False),
+            SERVICE: service_item(
+                materials=[{"material": "M-ID", "proves": [{"element": "JXMC", "predicate": "is_known"}]}]
+            ),
+        },
+        SERVICE,
+        "no source",
+    ),
+    (
+        "S03",
+        {
+            SERVICE: service_item(
+                materials=[{"material": "M-ID", "proves": [{"element": "XM", "predicate": "equals:1"}]}]
+            )
+        },
+        SERVICE,
+        "equals:1",
+    ),
     ("S04", {SERVICE: service_item(promisedLimit={"value": 3, "unit": "workday"})}, SERVICE, "即办件"),
     ("S04", {SERVICE: service_item(visits=1)}, SERVICE, "visits 0"),
     ("S05", {SERVICE: service_item(jointUnits=[])}, SERVICE, 'unit "CW"'),
     ("S05", {SERVICE: service_item(steps=[])}, SERVICE, "no steps"),
-    ("S06", {AWARDS: awards(authoritative=False), SERVICE: service_item(form=[
-        {"field": "jx", "nameZh": "奖项", "element": "JXMC", "editable": False}])}, SERVICE, '"jx"'),
+    (
+        "S06",
+        {
+            AWARDS: awards(authoritative=False),
+            SERVICE: service_item(
+                form=[{"field": "jx", "nameZh": "奖项", "element": "JXMC", "editable": False}]
+            ),
+        },
+        SERVICE,
+        '"jx"',
+    ),
     ("D01", {DEMAND: demand(elements=["XM", "SFZHH"])}, DEMAND, 'did you mean "SFZH"?'),
     ("D01", {"clients.yaml": [{"client": "hall-1"}]}, DEMAND, 'did you mean "hall-1"?'),
     ("D02", {DEMAND: demand(basis="")}, DEMAND, '"basis" is missing'),
@@ -152,7 +262,7 @@ BREACHES: list[tuple[str, dict[str, Any], str, str]] = [
     ("D03", {DEMAND: demand(elements=["XM", "YHKH"])}, DEMAND, "YHKH"),
     ("D04", {AWARDS: awards(authoritative=False), DEMAND: demand(elements=["JXMC"])}, DEMAND, "no source"),
     ("D05", {DEMAND: demand(elements=["XM", "CSRQ"])}, DEMAND, "CSRQ"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(
@@ -192,7 +302,8 @@ def test_the_line_is_the_one_a_person_would_look_at():
     [fault] = [one for one in catalogs.check(campus({STAFF: content}), ON) if one.rule == "C06"]
     assert abs(fault.line - line) <= 1
     assert str(fault) == (
-        f'{STAFF}:{fault.line} [C06] unknown element "XMM" – expected a code of elements.csv; did you mean "XM"?'
+        f'{STAFF}:{fault.line} [C06] unknown element "XMM" – expected a code of elements.csv; '
+        'did you mean "XM"?'
     )
 
 

@@ -1,0 +1,22 @@
+"""The reference page says what the check does."""
+
+import re
+from pathlib import Path
+
+import catalogs
+from catalogs import rules_page
+from catalogs.rules import RULES
+
+ROOM = Path(catalogs.__file__).parent
+
+
+def test_the_page_in_docs_is_current():
+    assert rules_page.PAGE.read_text(encoding="utf-8") == rules_page.render()
+
+
+def test_every_rule_named_in_code_exists_and_every_rule_is_used():
+    code = "".join(
+        path.read_text(encoding="utf-8") for path in ROOM.glob("*.py") if path.name not in ("rules.py",)
+    )
+    named = set(re.findall(r'"([FVCRSD][0-9]{2})"', code))
+    assert named == set(RULES)
