@@ -109,7 +109,7 @@ async def answer(
     for element in wanted:
         answers = []
         for source in sources[element]:
-            if _applies(source, held, capacity):
+            if _applies(catalog, source, held, capacity):
                 grant = granted[element, source.resource, source.item]
                 answers += _read(catalog, source, grant, rows.get(source.resource, []), held, at, record_key)
         facts[element] = _settle(catalog, element, sources[element], answers, held, capacity)
@@ -167,10 +167,9 @@ async def _rows(
     return found
 
 
-def _applies(source: FactSource, held: set[str], capacity: str | None) -> bool:
-    if capacity is not None:
-        return not source.populations or capacity in source.populations
-    return not source.populations or bool(held & set(source.populations)) or not held
+def _applies(catalog: Catalog, source: FactSource, held: set[str], capacity: str | None) -> bool:
+    named = {code for code in source.populations if code in catalog.populations}
+    return not named or bool(named & held & ({capacity} if capacity else held))
 
 
 @dataclass(frozen=True)
