@@ -1,0 +1,33 @@
+"""`python -m service`: run the HTTP service with uvicorn."""
+
+import argparse
+
+import uvicorn
+
+from catalogs.settings import settings
+from warehouse.migrate import upgrade
+
+
+def main() -> None:
+    """Prepare the warehouse's schemas and serve until a signal ends it; open requests are answered first."""
+    parser = argparse.ArgumentParser(prog="python -m service", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8700)
+    parser.add_argument("--workers", type=int, default=1)
+    chosen = parser.parse_args()
+    settings()
+    upgrade()
+    uvicorn.run(
+        "service.app:create_app",
+        factory=True,
+        host=chosen.host,
+        port=chosen.port,
+        workers=chosen.workers,
+        access_log=False,
+        timeout_graceful_shutdown=10,
+        server_header=False,
+    )
+
+
+if __name__ == "__main__":
+    main()
