@@ -6,9 +6,9 @@ types, because retrying the second kind hammers a source and hides the cause.
 """
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -279,6 +279,7 @@ def match_columns(spec: ReadSpec, where: str, available: Sequence[Column]) -> Ma
     """
     resource = spec.resource
     exact = {column.name: column for column in available}
+    twice = Counter(column.name for column in available)
     folded: dict[str, list[Column]] = {}
     for column in available:
         folded.setdefault(column.name.casefold(), []).append(column)
@@ -290,8 +291,9 @@ def match_columns(spec: ReadSpec, where: str, available: Sequence[Column]) -> Ma
             if item.physical_name in exact
             else folded.get(item.physical_name.casefold(), [])
         )
-        if len(candidates) != 1:
-            faults.append(f"column {item.physical_name} ({item.name}) is gone")
+        if len(candidates) != 1 or twice[candidates[0].name] > 1:
+            fate = "is there more than once" if candidates else "is gone"
+            faults.append(f"column {item.physical_name} ({item.name}) {fate}")
             continue
         column = candidates[0]
         before = (spec.last_types or {}).get(item.name)
@@ -361,16 +363,3 @@ def guard(resource: str, rows: int, last_good_rows: int | None, minimum_share: f
             f"{last_good_rows} (at least {minimum_share:.0%} is believed); the last good state stays. "
             f"The provider confirms the count, or mends the source"
         )
-
-
-@dataclass
-class Spool:
-    """A private folder for what must be kept while a source is open."""
-
-    folder: Path
-    count: int = field(default=0)
-
-    def path(self, suffix: str) -> Path:
-        """Return a new path in the folder."""
-        self.count += 1
-        return self.folder / f"{self.count:06d}{suffix}"

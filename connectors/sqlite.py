@@ -98,18 +98,18 @@ class SqliteSource(CursorSource):
 def open_kind(
     system: System, warehouse: WarehousePin | None = None, temp_dir: Path | None = None
 ) -> Iterator[SqliteSource]:
-    """Open a SQLite system: setting `path`.
+    """Open a SQLite system: setting `file`.
 
     Raises:
         SourceUnavailable: there is no such file now.
     """
-    path = Path(setting(system, "path"))
+    path = Path(setting(system, "file"))
     if not path.is_absolute():
-        raise ConfigurationError(f"systems.yaml: {system.code}.path: give an absolute path")
+        raise ConfigurationError(f"systems.yaml: {system.code}.file: give an absolute path")
     if not path.is_file():
         raise SourceUnavailable(
             f"{system.code}: there is no database file at the configured path; the last good state stays; "
-            f"check {system.code}.path in systems.yaml"
+            f"check {system.code}.file in systems.yaml"
         )
     with _translated(system):
         # DuckDB reads the stream from its own threads, one at a time.
