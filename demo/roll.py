@@ -4,6 +4,7 @@ Finance, research, hall and offices know people by number, name and unit only. T
 academic affairs or personnel have already dropped, so leavers and earlier graduates stand here too.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from random import Random
@@ -63,3 +64,22 @@ class Roll:
 def dice(seed: int, *names: object) -> Random:
     """Return random numbers of their own for one purpose, so that one system's draws never move another's."""
     return Random(":".join(map(str, (seed, *names))))
+
+
+def roll_of(world: "World") -> Roll:
+    """Return the world's people as business systems know them."""
+    return Roll(
+        staff=_members((p.staff_no, p.name, p.unit, "staff", p.joined_on, p.left_on) for p in world.staff),
+        undergraduates=_members(
+            (p.student_no, p.name, p.unit, "undergraduate", p.entered_on, p.left_on)
+            for p in world.undergraduates
+        ),
+        graduates=_members(
+            (p.student_no, p.name, p.unit, "graduate", p.entered_on, p.left_on) for p in world.graduates
+        ),
+        units=tuple(world.units),
+    )
+
+
+def _members(rows: Iterable[tuple[str, str, str, str, date, date | None]]) -> tuple[Member, ...]:
+    return tuple(Member(*row) for row in sorted(rows, key=lambda row: row[0]))

@@ -7,9 +7,8 @@
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
-from demo.systems.government import FILE
-
 from demo.servers.common import Answer, Moods, Request, documents, make_server
+from demo.systems.government import FILE
 
 IDENTITY, HOUSEHOLD = "/gateway/identity-check", "/gateway/household"
 BUSY_EVERY, LIMITED_EVERY = 13, 7

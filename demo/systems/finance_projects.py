@@ -13,7 +13,7 @@ from demo.tables import Row, Table, yuan
 from demo.target import FIRST_DAY
 
 BOOKS_FROM = date(2025, 1, 1)
-_BANK, _EXPENSE, _PREPAID = "10020101", "50010201", "23050101"
+_BANK, _EXPENSE, _PREPAID = "10020101", "50010201", "41010101"
 _KINDS = (
     # code, words, account, amount in yuan, weight
     ("01", "差旅费", "50010211", (180, 6800), 30),

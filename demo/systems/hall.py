@@ -11,11 +11,11 @@ from datetime import date, datetime, time, timedelta
 from random import Random
 from typing import TYPE_CHECKING
 
-from demo.systems.hall_items import ITEMS, ServiceItem
 from joserfc.jwk import ECKey
 
 from demo.roll import Member, Roll, dice, roll_of
 from demo.systems import hall_tables as t
+from demo.systems.hall_items import ITEMS, ServiceItem
 from demo.tables import PostgresStore, Row, Spool, Table
 from demo.target import CAMPUS_ZONE, FIRST_DAY, Target, campus_day, write_private
 
