@@ -117,12 +117,16 @@ class Population:
 
 @dataclass(frozen=True)
 class CalendarDay:
-    """One day of the campus: `kind` as written (教学, 寒假, 法定节假, 调休上班, …), `event` if announced."""
+    """One day of the campus.
+
+    `kind` is as written (教学, 寒假, 法定节假, 调休上班, …), `event` what was announced, `term` as coded.
+    """
 
     day: date
     kind: str
     is_working: bool
     event: str = ""
+    term: str = ""
 
 
 @dataclass(frozen=True)

@@ -316,15 +316,16 @@ def read_populations(content: bytes, faults: Faults, register: Register) -> dict
 
 
 def read_calendar(content: bytes, faults: Faults) -> Calendar:
-    """Read calendar.csv: one row per day, or per period where `to` is given.
+    """Read calendar.csv: one row per day, or per period where `to` is given; a later row replaces its days.
 
     `working` says whether offices work; without it a kind named in WORKING_WORDS works (on weekends only if
-    the kind itself says 上班), and every other kind does not.
+    the kind itself says 上班), and every other kind does not. A day keeps its term where a later row names none.
     """
     rows = read_csv(
         content, "calendar.csv", ("day", "kind"), ("to", "working", "event", "note", "term", "week"), faults
     )
     days: dict[date, CalendarDay] = {}
+    alone: set[date] = set()
     for row in rows:
         first, last = row.period("day", "to")
         if first is None:
@@ -333,12 +334,15 @@ def read_calendar(content: bytes, faults: Faults) -> Calendar:
         stated = row.text("working").lower()
         if stated and stated not in _TRUE + _FALSE:
             row.fault("V03", "working", f'"working" is "{stated}"', expected="true or false")
-        for ordinal in range(first.toordinal(), (last or first).toordinal() + 1):
+        last = last or first
+        if first == last and first in alone:
+            row.fault("V04", "day", f"{first} stands twice", expected="each single day once")
+        alone.update([first] if first == last else [])
+        for ordinal in range(first.toordinal(), last.toordinal() + 1):
             day = date.fromordinal(ordinal)
-            if last is None and day in days:
-                row.fault("V04", "day", f"{day} stands twice", expected="each day once")
             working = stated in _TRUE if stated else _works(kind, day)
-            days[day] = CalendarDay(day, kind, working, row.text("event"))
+            term = row.text("term") or (days[day].term if day in days else "")
+            days[day] = CalendarDay(day, kind, working, row.text("event"), term)
     return Calendar(days)
 
 

@@ -137,6 +137,18 @@ def test_working_days_follow_holidays_and_adjusted_days():
     assert Calendar().add_working_days(date(2026, 10, 16), 1) == date(2026, 10, 19)
 
 
+def test_a_later_row_of_the_calendar_replaces_its_days_and_keeps_their_term():
+    rows = "day,to,kind,working,event,term\n2026-09-07,2026-10-18,教学,,,2026-1\n"
+    rows += "2026-10-01,2026-10-07,法定节假,,国庆节,\n"
+    days = catalogs.load(campus({"calendar.csv": rows})).calendar.days
+    assert (days[date(2026, 10, 1)].kind, days[date(2026, 10, 1)].term) == ("法定节假", "2026-1")
+    assert days[date(2026, 10, 8)].is_working and not days[date(2026, 10, 7)].is_working
+    twice = rows + "2026-10-10,,调休上班,,,\n2026-10-10,2026-10-10,教学,,,\n"
+    assert [fault.rule for fault in catalogs.check(campus({"calendar.csv": twice}), date(2026, 10, 20))] == [
+        "V04"
+    ]
+
+
 def test_nothing_of_a_catalog_can_be_changed():
     catalog = catalogs.load(campus())
     with pytest.raises(dataclasses.FrozenInstanceError):
