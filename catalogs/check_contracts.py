@@ -6,7 +6,7 @@ import sqlglot
 from sqlglot.errors import SqlglotError
 
 from catalogs.contracts import Contract
-from catalogs.derive import authoritative_items, covered_populations
+from catalogs.derive import authoritative_items
 from catalogs.faults import Faults, did_you_mean
 from catalogs.lined_yaml import line_of
 from catalogs.model import Item, Pick, Relationship, Resource
@@ -35,7 +35,6 @@ def tell_contract_faults(sources: Sources, faults: Faults) -> None:
         check.subject()
         check.relationships()
         check.sharing()
-    _tell_conflicts(sources, faults)
 
 
 class _Check:
@@ -391,41 +390,3 @@ def _near_code(source: str, standard: str, rows: Mapping[str, object], by_name: 
     if source in by_name:
         return f'did you mean "{by_name[source]}" ({source})?'
     return did_you_mean(standard, rows)
-
-
-def _tell_conflicts(sources: Sources, faults: Faults) -> None:
-    """一数一源, declared: per element and subject type, a population has one authoritative item."""
-    claims: dict[tuple[str, str], dict[str, list[tuple[Resource, Item]]]] = {}
-    for contract in sources.contracts.values():
-        resource = contract.resource
-        if resource.subject is None:
-            continue
-        for item in authoritative_items(resource):
-            by_population = claims.setdefault((item.element, resource.subject.type), {})
-            for population in covered_populations(resource) or ("",):
-                by_population.setdefault(population, []).append((resource, item))
-    for (element, _), by_population in claims.items():
-        everybody = by_population.pop("", [])
-        groups = [(population, everybody + others) for population, others in by_population.items()]
-        for population, claimants in groups or [("", everybody)]:
-            first, *rest = sorted(claimants, key=lambda claim: (claim[0].name, claim[1].name))
-            for resource, item in rest:
-                _tell_conflict(sources.contracts[resource.name], item, element, population, first, faults)
-
-
-def _tell_conflict(
-    contract: Contract,
-    item: Item,
-    element: str,
-    population: str,
-    first: tuple[Resource, Item],
-    faults: Faults,
-) -> None:
-    whom = f' for population "{population}"' if population else ""
-    faults.add(
-        "C09",
-        contract.resource.file,
-        contract.item_line(item.name, "element"),
-        f'element "{element}" has a second authoritative item "{item.name}"{whom}: the first is '
-        f"{first[0].name}.{first[1].name}",
-    )

@@ -31,6 +31,13 @@ def tell_register_faults(sources: Sources, faults: Faults, on: date) -> None:
                 expected="a code of units.csv",
                 mend=did_you_mean(system.provider, catalog.units),
             )
+    for code, client in catalog.campus.clients.items():
+        unit = client.get("unit")
+        if unit and unit not in catalog.units:
+            file, line = sources.register.line("client", code)
+            what = f'client "{code}": unknown unit "{unit}"'
+            mend = did_you_mean(str(unit), catalog.units)
+            faults.add("R01", file, line, what, expected="a code of units.csv", mend=mend)
     if catalog.codes:
         for code, element in catalog.elements.items():
             if element.code_table and element.code_table not in catalog.codes:

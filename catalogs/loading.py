@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path, PurePosixPath
 
+from catalogs.check_between import tell_conflicts, tell_doubles
 from catalogs.check_contracts import tell_contract_faults
 from catalogs.check_registers import tell_register_faults
 from catalogs.check_services import tell_service_faults
 from catalogs.contracts import Contract, read_contract
 from catalogs.faults import CatalogError, Fault, Faults
+from catalogs.lined_yaml import read_yaml
 from catalogs.model import Calendar, Campus, Catalog
 from catalogs.registers import (
     Register,
@@ -106,6 +108,9 @@ def read(source: str | Path | Mapping[str, bytes], on: date | None = None) -> tu
             if contract is not None:
                 contracts[contract.resource.name] = contract
     services, materials, demands = [], [], []
+    for path in ("powers.yaml", "approvals.yaml"):
+        if path in files:
+            read_yaml(files[path], path, faults)
     for path, data in files.items():
         if path.startswith("services/"):
             services += read_service_items(data, path, faults, register)
@@ -134,6 +139,8 @@ def read(source: str | Path | Mapping[str, bytes], on: date | None = None) -> tu
     sources = Sources(catalog, register, contracts, tuple(services), tuple(materials), tuple(demands))
     tell_register_faults(sources, faults, on or now().date())
     tell_contract_faults(sources, faults)
+    tell_doubles(sources, faults)
+    tell_conflicts(sources, faults)
     tell_service_faults(sources, faults)
     return sources, faults
 

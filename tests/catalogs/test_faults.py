@@ -51,6 +51,13 @@ def staff_with_rule(**rule: Any) -> dict[str, Any]:
     return doc
 
 
+def named(name: str, business_name: str) -> dict[str, Any]:
+    """Return a contract with a businessName."""
+    doc = contract(name, [key_item("k")])
+    doc["schema"][0]["businessName"] = business_name
+    return doc
+
+
 def unit(line: str) -> str:
     return small.UNITS + line + "\n"
 
@@ -83,6 +90,33 @@ BREACHES: list[tuple[str, dict[str, Any], str, str]] = [
         "",
     ),
     ("V04", {"units.csv": unit("RS,又一个,,,,,,,,,,")}, "units.csv:6", "already at line 3"),
+    (
+        "V04",
+        {
+            "resources/hr/people.odcs.yaml": contract(
+                "hr.people", [key_item("k")], resourceCode="3070201/staff"
+            )
+        },
+        STAFF,
+        "resourceCode",
+    ),
+    (
+        "V04",
+        {"resources/hr/people.odcs.yaml": named("hr.people", "人事 系统")},
+        "resources/hr/people.odcs.yaml",
+        "system hr",
+    ),
+    (
+        "V04",
+        {
+            "resources/hr/a.odcs.yaml": named("hr.a", "教师(名册)"),
+            "resources/hr/b.odcs.yaml": named("hr.b", "教师（名册）"),
+        },
+        "resources/hr/b.odcs.yaml",
+        "already that of hr.a",
+    ),
+    ("F02", {"powers.yaml": b'- power: "P1"\n  on: "x"\n'}, "powers.yaml:2", ""),
+    ("R01", {"clients.yaml": [{"client": "hall", "unit": "RX"}]}, "clients.yaml", "RX"),
     ("V04", {"demands/d-002.yaml": demand()}, "demands/d-002.yaml", DEMAND),
     ("V04", {STAFF: staff_with(item("name", "XM"))}, STAFF, 'item "name"'),
     ("V05", {"units.csv": unit("人事,又一个,,,,,,,,,,")}, "units.csv:6", "ASCII"),
