@@ -9,6 +9,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from warehouse.embedded import EmbeddedServer
 _VARIABLE = "YICI_TEST_SESSION"
 _PREFIX = f"yici-test-{os.geteuid()}-"
 _OWNER = "owner.pid"
+_BEGINNING_S = 60  # a folder without an owner may belong to a session that just begins
 
 
 def begin() -> None:
@@ -55,7 +57,9 @@ def exclusively(name: str) -> Iterator[None]:
 def _owner_lives(folder: Path) -> bool:
     try:
         os.kill(int((folder / _OWNER).read_text(encoding="ascii")), 0)
-    except (FileNotFoundError, ValueError, ProcessLookupError):
+    except (FileNotFoundError, ValueError):
+        return time.time() - folder.stat().st_mtime < _BEGINNING_S
+    except ProcessLookupError:
         return False
     return True
 
