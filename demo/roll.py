@@ -11,7 +11,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    pass
+    from demo.world import World
 
 
 @dataclass(frozen=True, slots=True)

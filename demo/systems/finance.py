@@ -124,7 +124,7 @@ def _history(
             account, money.workday(random, first, last), project.amount_fen // (parts + 1),
             f"DK{next(serials):010d}", books, random,
         )  # fmt: skip
-    for day in sorted(money.workday(random, first, last) for _ in range(random.randint(2, 6) * months)):
+    for day in sorted(money.workday(random, first, last) for _ in range(random.randint(4, 12) * months)):
         if account.balance < 1_000_000:
             continue
         claim = f"BX{next(claims):010d}" if random.random() < 0.4 else ""

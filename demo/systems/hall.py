@@ -67,6 +67,7 @@ def advance(world: "World", target: Target, day: int) -> dict[str, int]:
 
 def _keys(target: Target) -> None:
     folder = target.folder("hall")
+    target.env.set("YICI_CLIENT_SERVICE_HALL_JWKS", folder / "client_public.jwks.json")
     if (folder / "client_private.jwk").exists():
         return
     key = ECKey.generate_key("P-256", {"alg": "ES256", "use": "sig", "kid": f"{CLIENT_ID}-1"})

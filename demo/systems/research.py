@@ -110,9 +110,11 @@ def _documents(world: "World") -> Iterator[tuple[str, dict]]:
                 "kind": "横向" if project.level == "横向" else "纵向",
                 "leader": {"staffNo": project.leader.number, "name": project.leader.name},
                 "unitCode": project.leader.unit,
+                "approvedOn": (project.starts_on - timedelta(days=30)).isoformat(),
                 "startDate": project.starts_on.isoformat(),
                 "endDate": project.ends_on.isoformat(),
                 "approvedAmount": project.amount_fen / 100,
+                "overheadShare": 0.2,
                 "status": project.status,
                 "secretFlag": int(project.is_secret),
                 "updatedAt": at,
@@ -183,6 +185,7 @@ def _outcome(project: Project, number: str, day: date, kind: tuple[str, str], at
         "rank": kind[1] or None,
         "title": f"{project.name}({kind[0]})",
         "firstAuthorStaffNo": project.leader.number,
+        "authorRank": 1,
         "publishedOn": day.isoformat(),
         "secretFlag": int(project.is_secret),
         "updatedAt": at,
@@ -195,8 +198,8 @@ def _broken(world: "World") -> Iterator[tuple[str, dict]]:
     world.fault("research.outcomes", "CG0000X", "published on a day that does not exist")
     yield "outcomes", {
         "outcomeNo": "CG0000X", "projectNo": "ZK202100001", "type": "论文", "rank": "SCI",
-        "title": "日期有误", "firstAuthorStaffNo": leader.number, "publishedOn": "2025-02-30", "secretFlag": 0,
-        "updatedAt": "2025-03-01T09:00:00+08:00",
+        "title": "日期有误", "firstAuthorStaffNo": leader.number, "authorRank": 1,
+        "publishedOn": "2025-02-30", "secretFlag": 0, "updatedAt": "2025-03-01T09:00:00+08:00",
     }  # fmt: skip
     world.fault("research.contracts", "HT0000X", "ends before it was signed")
     yield "contracts", {
