@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from catalogs.derive import GRANTED, NOT_SHARED, proofs_of
 from catalogs.faults import Faults, did_you_mean
 from catalogs.fields import Fields
-from catalogs.model import Catalog, Demand, Material, MaterialUse, ServiceItem
+from catalogs.model import Catalog, Demand, Material, Proof, ServiceItem
 from catalogs.sources import Sources
 
 _AT_ONCE = "即办件"
@@ -17,7 +17,7 @@ def tell_service_faults(sources: Sources, faults: Faults) -> None:
     for item, own in sources.services:
         _tell_item(catalog, item, own)
     for material, own in sources.materials:
-        _tell_material(catalog, material, own)
+        _tell_proofs(catalog, material, material.facts, "facts", own)
     for demand, own in sources.demands:
         _tell_demand(catalog, demand, own)
 
@@ -62,31 +62,30 @@ def _tell_form(catalog: Catalog, item: ServiceItem, own: Fields) -> None:
 def _tell_uses(catalog: Catalog, item: ServiceItem, own: Fields) -> None:
     rows = own.rows("materials", f"{own.place} materials")
     for use, row in zip(item.materials, rows, strict=True):
-        if not _unknown(
-            row, "S01", "material", "material", use.material, catalog.materials, "a code of materials.yaml"
+        known = catalog.materials
+        if not _unknown(row, "S01", "material", "material", use.material, known, "a code of materials.yaml"):
+            _tell_proofs(catalog, known[use.material], use.proves, "proves", row)
+
+
+def _tell_proofs(
+    catalog: Catalog, material: Material, proofs: Iterable[Proof], key: str, row: Fields
+) -> None:
+    """Tell proved elements that are unknown, or have no source while the material names no gap."""
+    for proof in proofs:
+        if catalog.elements and _unknown(
+            row, "S01", key, "element", proof.element, catalog.elements, "a code of elements.csv"
         ):
-            _tell_proofs(catalog, use, row)
-
-
-def _tell_proofs(catalog: Catalog, use: MaterialUse, row: Fields) -> None:
-    material = catalog.materials[use.material]
-    for proof in proofs_of(catalog, use):
-        if catalog.elements:
-            _unknown(
-                row, "S01", "proves", "element", proof.element, catalog.elements, "a code of elements.csv"
-            )
+            continue
         if material.gap:
             continue
         sources = catalog.sources_of(proof.element)
         if not sources:
-            row.fault(
-                "S02", "material", f'material "{use.material}" proves "{proof.element}", which has no source'
-            )
+            row.fault("S02", key, f'"{material.code}" proves "{proof.element}", which has no source')
         elif all(catalog.resources[s.resource].item(s.item).share_type == NOT_SHARED for s in sources):
             row.fault(
                 "S02",
-                "material",
-                f'material "{use.material}" proves "{proof.element}", which is not shared',
+                key,
+                f'"{material.code}" proves "{proof.element}", which is not shared',
                 mend='set gap: "不予共享", or have the share type decided anew',
             )
 
@@ -118,14 +117,6 @@ def _tell_steps(catalog: Catalog, item: ServiceItem, own: Fields) -> None:
                 f'unit "{step.unit}" of step {step.seq} takes no part in the item',
                 expected="leadUnit or one of jointUnits",
                 mend="add the unit to jointUnits",
-            )
-
-
-def _tell_material(catalog: Catalog, material: Material, own: Fields) -> None:
-    for proof in material.facts:
-        if catalog.elements:
-            _unknown(
-                own, "S01", "facts", "element", proof.element, catalog.elements, "a code of elements.csv"
             )
 
 

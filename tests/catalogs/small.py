@@ -51,7 +51,7 @@ def contract(
     system, table = name.split(".")
     given = {
         "system": system,
-        "resourceCode": f"3070201/{table}",
+        "resourceCode": f"3070201/{system}-{table}",
         "shareType": "unconditional",
         "tier": "public",
         "secrecy": "none",
