@@ -211,9 +211,8 @@ def test_json_lines_keep_every_digit_and_reach_into_objects(drop: Path, hr: Syst
 
 
 def test_parquet_arrives_typed(drop: Path, hr: System, landing: Landing) -> None:
-    duckdb.execute(
-        f"COPY (SELECT 18446744073709551615::UBIGINT AS a, 1.50::DECIMAL(9,2) AS b, '0' AS c) TO '{drop}/p.parquet' (FORMAT parquet)"
-    )
+    table = "SELECT 18446744073709551615::UBIGINT AS a, 1.50::DECIMAL(9,2) AS b, '0' AS c"
+    duckdb.execute(f"COPY ({table}) TO '{drop}/p.parquet' (FORMAT parquet)")
     contract = resource("p.parquet", [item("a"), item("b", logical_type="number"), item("c")], name="hr.p")
     (manifest,) = land(landing, hr, contract)
     assert rows(landing, manifest) == [("18446744073709551615", "1.50", "0")]

@@ -1,0 +1,244 @@
+"""REST sources that misbehave: what passes is waited for, what will not is refused, nothing half-read lands."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from catalogs.model import Ingest, System
+from connectors import http
+from connectors.base import SourceChanged, SourceRefused, SourceUnavailable
+from connectors.landing import Landing
+from connectors.lookup import Lookup
+from tests.connectors.build import item, resource, system
+from tests.connectors.reading import land, rows
+from tests.support.http import Reply, Request, ScriptedServer
+
+PATH = "/api/v1/projects"
+PROJECT = resource(
+    PATH,
+    [item("no"), item("name"), item("amount")],
+    name="research.projects",
+    ingest=Ingest(exclude="secret = 1"),
+)
+
+
+def project(number: int, **other: object) -> dict[str, object]:
+    return {"no": f"P{number:03d}", "name": f"项目{number}", "amount": 0.1, "secret": 0} | other
+
+
+def research(server: ScriptedServer, paging: dict[str, object] | None = None, **limits: object) -> System:
+    settings = {
+        "base_url": server.url,
+        "auth": {"type": "bearer", "token": "env:TEST_TOKEN"},
+        "paging": paging or {"style": "page", "size": 2, "rows": "$.data.items", "total": "$.data.total"},
+    }
+    return system("rest", settings, code="research", **limits)
+
+
+@pytest.fixture(autouse=True)
+def token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_TOKEN", "CANARY-token")
+    monkeypatch.setattr(http, "_FIRST_WAIT_S", 0.01)
+
+
+def pages(projects: list[dict[str, object]], total: Callable[[], int] | None = None):
+    def answer(request: Request) -> Reply:
+        if request.headers.get("authorization") != "Bearer CANARY-token":
+            return Reply({"message": "CANARY"}, 401)
+        size, page = int(request.query["size"][0]), int(request.query["page"][0])
+        items = projects[(page - 1) * size : page * size]
+        return Reply({"data": {"total": total() if total else len(projects), "items": items}})
+
+    return answer
+
+
+def test_all_pages_arrive_with_every_digit_and_secret_rows_stay_behind(
+    http_server: ScriptedServer, landing: Landing
+) -> None:
+    projects = [project(n) for n in range(5)]
+    projects[3]["secret"] = 1
+    projects[4]["new"] = True
+    http_server.answers[PATH] = pages(projects)
+    (manifest,) = land(landing, research(http_server), PROJECT)
+    assert rows(landing, manifest) == [(f"P00{n}", f"项目{n}", "0.1") for n in (0, 1, 2, 4)]
+    assert (manifest.excluded_rows, manifest.extra_columns) == (1, ("new",))
+    assert len(http_server.requests) == 3
+
+
+def test_busy_and_limited_answers_are_waited_for_at_the_source_s_pace(
+    http_server: ScriptedServer, landing: Landing
+) -> None:
+    answer = pages([project(n) for n in range(3)])
+    bad = [
+        Reply(status=503, headers={"Retry-After": "0"}),
+        Reply(status=429, headers={"Retry-After": "1"}),
+        Reply(b'{"data": {"items": [', headers={}),
+    ]
+
+    def moody(request: Request) -> Reply:
+        return bad.pop() if bad else answer(request)
+
+    http_server.answers[PATH] = moody
+    started = time.monotonic()
+    (manifest,) = land(landing, research(http_server), PROJECT)
+    assert manifest.rows == 3
+    assert time.monotonic() - started > 1
+
+
+def test_a_source_that_stays_busy_or_asks_for_a_long_wait_is_a_passing_failure(
+    http_server: ScriptedServer, landing: Landing
+) -> None:
+    http_server.answers[PATH] = Reply(status=503)
+    with pytest.raises(SourceUnavailable, match="the source is busy, 5 times in a row"):
+        land(landing, research(http_server), PROJECT)
+    http_server.answers[PATH] = Reply(status=429, headers={"Retry-After": "3600"})
+    with pytest.raises(SourceUnavailable) as caught:
+        land(landing, research(http_server), PROJECT)
+    assert caught.value.retry_after_s == 3600
+    assert landing.extracts() == []
+
+
+def test_a_server_that_is_not_there_is_a_passing_failure(
+    landing: Landing, http_server: ScriptedServer
+) -> None:
+    there = research(http_server, attempts=2)
+    gone = System(**(vars(there) | {"settings": dict(there.settings) | {"base_url": "http://127.0.0.1:9"}}))
+    with pytest.raises(SourceUnavailable, match="no connection, 2 times"):
+        land(landing, gone, PROJECT)
+
+
+def test_a_refused_token_is_final_and_not_shown(
+    http_server: ScriptedServer, landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_TOKEN", "CANARY-wrong")
+    http_server.answers[PATH] = pages([project(1)])
+    with pytest.raises(SourceRefused, match="the token was refused") as caught:
+        land(landing, research(http_server), PROJECT)
+    assert "CANARY" not in str(caught.value)
+    assert len(http_server.requests) == 1
+
+
+def test_a_page_that_repeats_is_refused(http_server: ScriptedServer, landing: Landing) -> None:
+    http_server.answers[PATH] = Reply({"data": {"total": 9, "items": [project(1), project(2)]}})
+    with pytest.raises(SourceRefused, match="page 2 repeats page 1"):
+        land(landing, research(http_server), PROJECT)
+
+
+def test_a_source_that_changes_under_the_reader_is_read_again(
+    http_server: ScriptedServer, landing: Landing
+) -> None:
+    projects = [project(n) for n in range(5)]
+    answer = pages(projects)
+
+    def shifting(request: Request) -> Reply:
+        if len(http_server.requests) == 2:
+            projects.insert(0, project(9))
+        return answer(request)
+
+    http_server.answers[PATH] = shifting
+    (manifest,) = land(landing, research(http_server), PROJECT)
+    assert sorted(no for no, *_ in rows(landing, manifest)) == [
+        "P000",
+        "P001",
+        "P002",
+        "P003",
+        "P004",
+        "P009",
+    ]
+    assert manifest.notes == ("read 2 times: the source changed under the reader",)
+
+
+def test_a_source_that_never_stands_still_is_a_passing_failure(
+    http_server: ScriptedServer, landing: Landing
+) -> None:
+    projects = [project(n) for n in range(5)]
+    http_server.answers[PATH] = pages(projects, total=lambda: 5 + len(http_server.requests))
+    with pytest.raises(SourceUnavailable, match="changed while its pages were read, 3 times"):
+        land(landing, research(http_server), PROJECT)
+
+
+def test_a_lost_field_is_named_and_a_lost_secrecy_mark_stops_everything(
+    http_server: ScriptedServer, landing: Landing
+) -> None:
+    http_server.answers[PATH] = pages([{"no": "1", "name": "x", "secret": 0}])
+    with pytest.raises(SourceChanged, match="column amount"):
+        land(landing, research(http_server), PROJECT)
+    http_server.answers[PATH] = pages([{"no": "1", "name": "x", "amount": 1}])
+    with pytest.raises(SourceRefused, match="no row has secret"):
+        land(landing, research(http_server), PROJECT)
+
+
+def test_offset_cursor_and_link_paging(http_server: ScriptedServer, landing: Landing) -> None:
+    projects = [project(n) for n in range(5)]
+
+    def by_offset(request: Request) -> Reply:
+        start, size = int(request.query["start"][0]), int(request.query["limit"][0])
+        return Reply({"rows": projects[start : start + size]})
+
+    def by_cursor(request: Request) -> Reply:
+        start = int(request.query.get("cursor", ["0"])[0])
+        following = str(start + 2) if start + 2 < len(projects) else None
+        return Reply({"rows": projects[start : start + 2], "next": following})
+
+    def by_link(request: Request) -> Reply:
+        start = int(request.query.get("from", ["0"])[0])
+        link = {"Link": f'<{PATH}?from={start + 2}>; rel="next"'} if start + 2 < len(projects) else {}
+        return Reply(projects[start : start + 2], headers=link)
+
+    ways = [
+        (by_offset, {"style": "offset", "size": 2, "rows": "$.rows", "offset_param": "start"}),
+        (by_cursor, {"style": "cursor", "size": 2, "rows": "$.rows", "next": "$.next"}),
+        (by_link, {"style": "link", "rows": "$"}),
+    ]
+    for number, (answer, paging) in enumerate(ways, start=1):
+        http_server.answers[PATH] = answer
+        (manifest,) = land(landing, research(http_server, paging), PROJECT, extract_id=number)
+        assert manifest.rows == 5
+
+
+def test_the_token_never_goes_to_another_host(http_server: ScriptedServer, landing: Landing) -> None:
+    http_server.answers[PATH] = Reply([project(1)], headers={"Link": '<http://localhost:1/x>; rel="next"'})
+    with pytest.raises(SourceRefused, match="another host"):
+        land(landing, research(http_server, {"style": "link", "rows": "$"}), PROJECT)
+
+
+def test_a_watermark_is_asked_for_and_moves(http_server: ScriptedServer, landing: Landing) -> None:
+    contract = resource(
+        PATH,
+        [item("no"), item("at")],
+        name="research.projects",
+        ingest=Ingest(mode="watermark", watermark="at", overlap_s=60),
+        read={"since": "updated_since"},
+    )
+    changed = [{"no": "1", "at": "2026-10-20T07:00:00"}]
+    http_server.answers[PATH] = pages(changed)
+    (first,) = land(landing, research(http_server), contract)
+    assert (first.scope["kind"], first.watermark_to) == ("full", "2026-10-20T07:00:00")
+    (second,) = land(landing, research(http_server), contract, extract_id=2, watermark=first.watermark_to)
+    assert http_server.requests[-1].query["updated_since"] == ["2026-10-20T06:59:00"]
+    assert (second.scope["kind"], second.scope["low"]) == ("upsert", "2026-10-20T06:59:00")
+
+
+def test_a_lookup_returns_an_outcome_and_never_raises(http_server: ScriptedServer) -> None:
+    contract = resource(
+        "/identity", [item("result")], name="government.identity", read={"evidence": "$.serial"}
+    )
+    government = system(
+        "lookup",
+        {"base_url": http_server.url, "reason_header": "X-Reason"},
+        code="government",
+        attempts=2,
+    )
+    with Lookup(government) as lookup:
+        http_server.answers["/identity"] = Reply({"serial": 7, "data": {"result": "一致"}})
+        found = lookup.ask(contract, {"name": "CANARY", "id_no": "1"}, reason="case 12")
+        http_server.answers["/identity"] = Reply({"data": None})
+        none = lookup.ask(contract, {"name": "CANARY", "id_no": "1"})
+        http_server.answers["/identity"] = Reply(status=503)
+        unavailable = lookup.ask(contract, {"name": "CANARY", "id_no": "1"})
+    assert (found.kind, found.values, found.evidence) == ("found", {"result": "一致"}, "7")
+    assert http_server.requests[0].headers["x-reason"] == "case 12"
+    assert (none.kind, unavailable.kind) == ("none", "unavailable")
+    assert "CANARY" not in f"{found} {none} {unavailable}"
+    assert "一致" not in repr(found)
