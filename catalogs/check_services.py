@@ -76,6 +76,7 @@ def _tell_proofs(
             row, "S01", key, "element", proof.element, catalog.elements, "a code of elements.csv"
         ):
             continue
+        _tell_words(catalog, proof, key, row)
         if material.gap:
             continue
         sources = catalog.sources_of(proof.element)
@@ -87,6 +88,24 @@ def _tell_proofs(
                 key,
                 f'"{material.code}" proves "{proof.element}", which is not shared',
                 mend='set gap: "不予共享", or have the share type decided anew',
+            )
+
+
+def _tell_words(catalog: Catalog, proof: Proof, key: str, row: Fields) -> None:
+    """Tell words of a predicate that are neither name nor code in the table of a coded element."""
+    name, _, arguments = proof.predicate.partition(":")
+    element = catalog.elements.get(proof.element)
+    table = catalog.codes.get(element.code_table) if element else None
+    if table is None or name not in ("in", "eq"):
+        return
+    for word in arguments.split(",") if name == "in" else [arguments]:
+        if word.strip() not in table.rows and word.strip() not in table.codes_by_name:
+            row.fault(
+                "S03",
+                key,
+                f'predicate "{proof.predicate}" of element "{proof.element}" names "{word.strip()}"',
+                expected=f"a name or code of {table.name}",
+                mend=did_you_mean(word.strip(), [*table.codes_by_name, *table.rows]),
             )
 
 

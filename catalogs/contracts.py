@@ -248,6 +248,7 @@ class _Reader:
         key_fields = Fields(doc, self.file, f'item "{name}"', self.faults, line_of(doc))
         element_code = own.text("element")
         element = self.elements.get(element_code)
+        own.tell_mask()
         options = key_fields.mapping("logicalTypeOptions")
         return Item(
             name=name,

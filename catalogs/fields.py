@@ -12,6 +12,7 @@ from catalogs.faults import Faults, did_you_mean
 from catalogs.lined_yaml import line_of
 
 ASCII_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/+-]*\Z")
+MASK = re.compile(r"(?:|hide|year|keep:[0-9]+,[0-9]+|last:[0-9]+)\Z")
 SQL_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
@@ -100,6 +101,12 @@ class Fields:
         if value and not ASCII_CODE.match(value):
             self.fault("V05", key, f'"{key}" is "{value}"', expected="ASCII letters, digits, -, _, .")
         return value
+
+    def tell_mask(self, key: str = "mask") -> None:
+        """Tell a mask that is not of the language: nothing, hide, year, keep:<first>,<last> or last:<n>."""
+        value = self.text(key)
+        if not MASK.match(value):
+            self.fault("V03", key, f'"{key}" is "{value}"', expected='"hide", "year", "keep:6,4" or "last:4"')
 
     def flag(self, key: str, default: bool = False) -> bool:
         """Return a boolean."""

@@ -210,6 +210,7 @@ def read_elements(content: bytes, faults: Faults, register: Register) -> dict[st
     )
 
     def build(row: Fields) -> Element:
+        row.tell_mask()
         return Element(
             code=row.text("code"),
             name_zh=row.text("nameZh", required=True),

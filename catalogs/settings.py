@@ -6,7 +6,9 @@ stay names of variables (`env:NAME`) until the moment somebody connects, so that
 held by the catalog.
 """
 
+import contextlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -95,6 +97,26 @@ def resolve_env(value: str, where: str) -> str:
             f"{SOURCES_ENV} in the state folder (YICI_HOME). Nothing was read from this system"
         )
     return found
+
+
+def kept_secret(home: Path, name: str, make: Callable[[], str]) -> str:
+    """Return the secret kept in `<home>/keys/<name>` (mode 0600), made once; concurrent makers agree on one.
+
+    Args:
+        home: the state folder.
+        name: file name of the secret.
+        make: called if there is none yet.
+    """
+    file = home / "keys" / name
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not file.is_file():
+        partial = file.with_name(f"{name}.{os.getpid()}")
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+            out.write(make())
+        with contextlib.suppress(FileExistsError):
+            os.link(partial, file)
+        partial.unlink()
+    return file.read_text()
 
 
 def now() -> datetime:

@@ -89,6 +89,8 @@ BREACHES: list[tuple[str, dict[str, Any], str, str]] = [
         "systems.yaml",
         "",
     ),
+    ("V03", {STAFF: staff_with(item("x", custom={"mask": "keep 6,4"}))}, STAFF, "keep:6,4"),
+    ("V03", {"elements.csv": small.ELEMENTS + 'YY,又一个,,string,,,,,,"keep:6",,\n'}, "elements.csv:10", ""),
     ("V04", {"units.csv": unit("RS,又一个,,,,,,,,,,")}, "units.csv:6", "already at line 3"),
     (
         "V04",
@@ -273,6 +275,16 @@ BREACHES: list[tuple[str, dict[str, Any], str, str]] = [
         },
         SERVICE,
         "equals:1",
+    ),
+    (
+        "S03",
+        {
+            SERVICE: service_item(
+                materials=[{"material": "M-ID", "proves": [{"element": "XB", "predicate": "in:男性,女"}]}]
+            )
+        },
+        SERVICE,
+        "names",
     ),
     ("S04", {SERVICE: service_item(promisedLimit={"value": 3, "unit": "workday"})}, SERVICE, "即办件"),
     ("S04", {SERVICE: service_item(visits=1)}, SERVICE, "visits 0"),
