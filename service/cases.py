@@ -61,7 +61,7 @@ async def register(
     expires = min(case.expires_at or at + timedelta(days=90), at + MAX_LIFE)
     async with pool.acquire() as con, con.transaction():
         if key:
-            await con.execute("SELECT pg_advisory_xact_lock(hashtext($1))", f"{client_id}\0{key}")
+            await con.execute("SELECT pg_advisory_xact_lock(hashtext($1))", f"{client_id} {key}")
             row = await con.fetchrow(
                 "SELECT request_digest, case_id FROM service.idempotency WHERE client_id = $1 AND key = $2",
                 client_id,

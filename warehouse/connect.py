@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import URL, Engine, create_engine, make_url
 
-from catalogs.settings import ConfigurationError, Settings, settings
+from catalogs.settings import ConfigurationError, Settings, kept_secret, settings
 from connectors.duck import PgParams
 
 Role = Literal["owner", "service"]
@@ -70,7 +70,7 @@ def _embedded(home: Path, role: Role) -> PgParams:
 
     address = EmbeddedServer(home).ensure()
     host = str(address.socket_dir)
-    passwords = {name: _password(home, name) for name in ROLE_NAMES}
+    passwords = {name: kept_secret(home, f"postgres_{name}", lambda: secrets.token_urlsafe(24)) for name in ROLE_NAMES}
     with psycopg.connect(
         host=host,
         port=address.port,
@@ -99,22 +99,6 @@ def _prepare(con: psycopg.Connection, passwords: Mapping[Role, str]) -> None:
                 sql.Identifier(DATABASE), sql.Identifier(ROLE_NAMES["owner"])
             )
         )
-
-
-def _password(home: Path, role: Role) -> str:
-    """Return the role's generated password from `<home>/keys`, making it once (mode 0600)."""
-    file = home / "keys" / f"postgres_{role}"
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        with file.open("x", opener=_private) as out:
-            out.write(secrets.token_urlsafe(24))
-    except FileExistsError:
-        pass
-    return file.read_text()
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _external(found: Settings, role: Role) -> PgParams:

@@ -113,8 +113,8 @@ def resolve(
             held = owner.get(key)
             if (
                 held is None
-                or root(held[0]) == subject
-                and (held[0] != subject or digest and held[1] != digest)
+                or (root(held[0]) == subject
+                and (held[0] != subject or (digest and held[1] != digest)))
             ):
                 owner[key] = (subject, digest or (held[1] if held else ""))
                 found.links[key] = (subject, owner[key][1], claim.resource)

@@ -125,7 +125,7 @@ def _difference(con: duckdb.DuckDBPyConnection, table: StoreTable, judged: Judge
     if first:
         con.execute(
             f"CREATE OR REPLACE TEMP VIEW change_rows AS SELECT {values}, _partition, _extract,"
-            " 'reported' AS _state, NULL::BIGINT AS _last_extract, 'put' AS _op FROM admitted"
+            " 'reported' AS _state, NULL::BIGINT AS _last_extract, 'put' AS _op, false AS _replaces FROM admitted"
         )
         con.execute("CREATE OR REPLACE TEMP TABLE change AS FROM change_rows")
         return
@@ -138,10 +138,11 @@ def _difference(con: duckdb.DuckDBPyConnection, table: StoreTable, judged: Judge
     parts = [
         f"""SELECT {_list(table.columns, "a")}, a._partition,
                 CASE WHEN c._state IS NULL OR {differs} THEN a._extract ELSE c._extract END AS _extract,
-                'reported' AS _state, NULL::BIGINT AS _last_extract, 'put' AS _op
+                'reported' AS _state, NULL::BIGINT AS _last_extract, 'put' AS _op,
+                c._state IS NOT NULL AS _replaces
             FROM admitted a LEFT JOIN current_rows c ON {on}
             WHERE c._state IS NULL OR c._state <> 'reported' OR {differs}""",
-        f"""SELECT {kept}, 'refused', {confirmed}, 'put'
+        f"""SELECT {kept}, 'refused', {confirmed}, 'put', true
             FROM current_rows c SEMI JOIN refused a ON {on} ANTI JOIN admitted d ON {on.replace("a.", "d.")}
             WHERE c._state <> 'refused'""",
     ]
@@ -151,7 +152,7 @@ def _difference(con: duckdb.DuckDBPyConnection, table: StoreTable, judged: Judge
         op, to_state = ("end", "c._state") if ends else ("put", f"'{state}'")
         wanted = "true" if ends else f"c._state <> '{state}'"
         parts.append(
-            f"""SELECT {kept}, {to_state}, {confirmed}, '{op}'
+            f"""SELECT {kept}, {to_state}, {confirmed}, '{op}', true
                 FROM current_rows c ANTI JOIN (SELECT {key} FROM admitted UNION ALL SELECT {key} FROM refused) a
                 ON {on} WHERE {wanted}"""
         )
@@ -237,15 +238,8 @@ def _write_staged(
         f"INSERT INTO store.{q(table.name)} ({_list(columns)}, _from)"
         f" SELECT {_list(columns)}, {candidate} FROM {staged} WHERE _op = 'put'",
     )
-    inserted, replaced = con.execute(
-        "SELECT * FROM postgres_query('wh', ?)",
-        [
-            f"SELECT (SELECT count(*) FROM {staged} WHERE _op = 'put') AS put,"
-            f" (SELECT count(*) FROM store.{q(table.name)} t JOIN {staged} s ON {on} WHERE t._to = {candidate}) AS ended"
-        ],
-    ).fetchone()
     _pg(con, f"DROP TABLE {staged}")
-    return inserted, replaced
+    return con.execute("SELECT count(*) FILTER (_op = 'put'), count(*) FILTER (_replaces) FROM change").fetchone()
 
 
 def _quarantine_difference(con: duckdb.DuckDBPyConnection, judged: Judged) -> None:

@@ -40,10 +40,7 @@ def advance(days: int = typer.Option(1, min=1, help="How many days pass.")) -> N
 
 @app.command()
 def stop() -> None:
-    """Stop the campus's HTTP systems and the service."""
-    from yici import serving
-
-    serving.stop(_home())
+    """Stop the campus's HTTP systems."""
     _campus("stop", "--out", str(_home() / "demo"))
 
 
@@ -66,7 +63,7 @@ def run(
         _load_sources(home)
         _campus("serve", "--out", str(home / "demo"), "--daemon")
         console.rule("2 From the systems to a release")
-        warehouse.run(None, True)
+        warehouse.run([], True)
         warehouse.status()
         console.rule("3 A service system asks for one applicant")
         clients.register(
