@@ -16,6 +16,9 @@ def tell_service_faults(sources: Sources, faults: Faults) -> None:
     catalog = sources.catalog
     for item, own in sources.services:
         _tell_item(catalog, item, own)
+        if sources.powers is not None:
+            power = own.text("power")
+            _unknown(own, "S01", "power", "power", power, sources.powers, "a code of powers.yaml")
     for material, own in sources.materials:
         _tell_proofs(catalog, material, material.facts, "facts", own)
     for demand, own in sources.demands:

@@ -24,7 +24,7 @@ from catalogs.registers import (
     read_systems,
     read_units,
 )
-from catalogs.services import read_demands, read_materials, read_service_items
+from catalogs.services import read_demands, read_materials, read_powers, read_service_items
 from catalogs.settings import now
 from catalogs.sources import Sources
 
@@ -108,9 +108,10 @@ def read(source: str | Path | Mapping[str, bytes], on: date | None = None) -> tu
             if contract is not None:
                 contracts[contract.resource.name] = contract
     services, materials, demands = [], [], []
-    for path in ("powers.yaml", "approvals.yaml"):
-        if path in files:
-            read_yaml(files[path], path, faults)
+    powers_file, approvals_file = content("powers.yaml"), content("approvals.yaml")
+    powers = read_powers(powers_file, "powers.yaml", faults, register) if powers_file is not None else None
+    if approvals_file is not None:
+        read_yaml(approvals_file, "approvals.yaml", faults)
     for path, data in files.items():
         if path.startswith("services/"):
             services += read_service_items(data, path, faults, register)
@@ -136,7 +137,7 @@ def read(source: str | Path | Mapping[str, bytes], on: date | None = None) -> tu
         files=files,
         version=version_of(files),
     )
-    sources = Sources(catalog, register, contracts, tuple(services), tuple(materials), tuple(demands))
+    sources = Sources(catalog, register, contracts, tuple(services), tuple(materials), tuple(demands), powers)
     tell_register_faults(sources, faults, on or now().date())
     tell_contract_faults(sources, faults)
     tell_doubles(sources, faults)

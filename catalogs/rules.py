@@ -282,7 +282,7 @@ _TABLE = (
     RuleText(
         "S01",
         ERROR,
-        "What a service item refers to exists: units, elements, materials.",
+        "What a service item refers to exists: units, elements, materials, power.",
         "A form field without an element cannot be filled.",
         "correct the code",
     ),

@@ -16,6 +16,28 @@ DEMAND_STATES = ("draft", "filed", "granted", "refused", "disputed", "withdrawn"
 STEP_JOINS = ("all", "any")
 ON_RETURN = ("restartAll", "resumeNode")
 CASE_TYPES = ("即办件", "承诺件", "联办件")
+ITEM_KEYS = (
+    "code", "taskCode", "mainItem", "nameZh", "nameEn", "version", "status", "publishedOn", "batch", "description",
+    "kind", "audience", "theme", "lifeEvent", "leadUnit", "jointUnits", "coordination", "outsideAuthority", "power",
+    "legalBasis", "acceptConditions", "refusal", "preconditions", "materials", "form", "steps", "caseType",
+    "statutoryLimit", "promisedLimit", "channels", "onlineDepth", "visits", "visitReason", "negativeList",
+    "specialRequirement", "urls", "places", "fee", "result", "consult", "complaint", "notices", "contacts", "faq",
+    "current", "target", "note",
+)  # fmt: skip
+STEP_KEYS = (
+    "seq", "code", "nameZh", "nameEn", "unit", "role", "action", "input", "output", "limit", "channel",
+    "parallelGroup", "join", "onReturn", "condition", "notify", "note",
+)  # fmt: skip
+MATERIAL_KEYS = (
+    "code", "material", "nameZh", "nameEn", "kind", "source", "issuer", "form", "copies", "spec", "sample", "blank",
+    "help", "onlinePath", "originalRequired", "originalBasis", "handover", "facts", "gap", "gapNote", "note",
+)  # fmt: skip
+DEMAND_KEYS = (
+    "demandId", "requesterUnit", "applicant", "contact", "purpose", "step", "replaces", "elements", "unmasked",
+    "population", "populations", "presumedUnit", "basis", "ground", "scope", "mode", "client", "frequency",
+    "retention", "validFrom", "validTo", "destroyBy", "undertaking", "assessment", "state", "decision", "fulfil",
+    "note",
+)  # fmt: skip
 DEPTHS = ("I", "II", "III", "IV")
 
 
@@ -87,6 +109,7 @@ def read_service_items(
         code = _claim(entry, "service item", "code", register)
         if code:
             own = Fields(entry.data, file, f'service item "{code}"', faults, entry.line)
+            own.only(ITEM_KEYS)
             items.append((_service_item(own), own))
     return items
 
@@ -142,6 +165,7 @@ def _service_item(own: Fields) -> ServiceItem:
 def _steps(own: Fields) -> list[Step]:
     steps = []
     for row in own.rows("steps", f"{own.place} steps"):
+        row.only(STEP_KEYS)
         steps.append(
             Step(
                 seq=row.whole("seq", 0, required=True) or 0,
@@ -165,6 +189,15 @@ def _tell_twice(own: Fields, key: str, names: list[str]) -> None:
         seen.add(name)
 
 
+def read_powers(content: bytes, file: str, faults: Faults, register: Register) -> frozenset[str]:
+    """Return the codes of the power list (权责清单)."""
+    entries = _entries(content, file, "powers", "power", faults)
+    claimed = (
+        _claim(entry, "power", "power" if "power" in entry.data else "code", register) for entry in entries
+    )
+    return frozenset(code for code in claimed if code)
+
+
 def read_materials(
     content: bytes, file: str, faults: Faults, register: Register
 ) -> list[tuple[Material, Fields]]:
@@ -176,6 +209,7 @@ def read_materials(
         if not code:
             continue
         own = Fields(entry.data, file, f'material "{code}"', faults, entry.line)
+        own.only(MATERIAL_KEYS)
         form = own.data.get("form")
         material = Material(
             code=code,
@@ -211,6 +245,7 @@ def read_demands(
         demand_id = _claim(entry, "demand", "demandId", register)
         if demand_id:
             own = Fields(entry.data, file, f'demand "{demand_id}"', faults, entry.line)
+            own.only(DEMAND_KEYS)
             demands.append((_demand(demand_id, own), own))
     return demands
 

@@ -11,7 +11,10 @@ from catalogs.registers import Register
 
 @dataclass(frozen=True)
 class Sources:
-    """The catalog, where each register entry stands, and the mappings that everything else was read from."""
+    """The catalog, where each register entry stands, and the mappings that everything else was read from.
+
+    `powers` is None where the campus keeps no power list.
+    """
 
     catalog: Catalog
     register: Register
@@ -19,3 +22,4 @@ class Sources:
     services: tuple[tuple[ServiceItem, Fields], ...]
     materials: tuple[tuple[Material, Fields], ...]
     demands: tuple[tuple[Demand, Fields], ...]
+    powers: frozenset[str] | None

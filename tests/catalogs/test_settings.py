@@ -4,7 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from catalogs.settings import DEFAULT_CAMPUS, ConfigurationError, load_env_file, now, resolve_env, settings
+from catalogs.settings import (
+    DEFAULT_CAMPUS,
+    ConfigurationError,
+    kept_secret,
+    load_env_file,
+    now,
+    resolve_env,
+    settings,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +65,13 @@ def test_a_missing_variable_names_place_and_variable(monkeypatch):
     with pytest.raises(ConfigurationError, match=r"systems\.yaml: hr\.root.*YICI_HR_DROP"):
         resolve_env("env:YICI_HR_DROP", "systems.yaml: hr.root")
     assert resolve_env("jwxt", "systems.yaml: academic.database") == "jwxt"
+
+
+def test_a_kept_secret_is_made_once_and_only_its_owner_reads_it(tmp_path):
+    assert kept_secret(tmp_path, "k", lambda: "first") == "first"
+    assert kept_secret(tmp_path, "k", lambda: "another") == "first"
+    assert (tmp_path / "keys" / "k").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in (tmp_path / "keys").iterdir()] == ["k"]
 
 
 def test_the_clock_is_shifted_by_the_offset(monkeypatch):
