@@ -83,10 +83,10 @@ def assemble(catalog: Catalog, out: Path, template: Path = TEMPLATE) -> Path:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
     for file in sorted(out.rglob("*"), reverse=True):
-        name = file.relative_to(out)
-        if name.parts[0] in DBT_OUTPUT:
+        place = file.relative_to(out)
+        if place.parts[0] in DBT_OUTPUT:
             continue
-        if file.is_file() and name.as_posix() not in wanted:
+        if file.is_file() and place.as_posix() not in wanted:
             file.unlink()
         elif file.is_dir() and not any(file.iterdir()):
             file.rmdir()

@@ -346,10 +346,10 @@ _TABLE = (
     ),
     RuleText(
         "D04",
-        ERROR,
+        WARNING,
         "Every element of a granted demand has a source.",
         "Every demand row resolves to one responsibility row or to a named gap.",
-        "make an item authoritative for the element, or remove it from the demand",
+        "make an item authoritative for the element; until then the demand waits for it (待归集)",
     ),
     RuleText(
         "D05",

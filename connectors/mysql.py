@@ -149,7 +149,7 @@ class MySqlSource(CursorSource):
     def _connect(self) -> pymysql.Connection:
         system = self.system
         host = setting(system, "host")
-        place = (
+        place: dict = (
             {"unix_socket": host}
             if host.startswith("/")
             else {"host": host, "port": int(setting(system, "port", "3306"))}

@@ -160,7 +160,7 @@ def read_results(name: str, rules: Sequence[Expected], results: Iterable) -> lis
         else:
             if rule.type == DISTINCT:
                 total = round(total * (filled.get(rule.column) or 1.0))
-            failed, good = round((1 - value) * total), passed[key]
+            failed, good = round((1 - (value or 0.0)) * total), passed[key]
             detail = f"{rule.column}: {value:.4%}, expected {_range(rule)}"
             if rule.type == DISTINCT and not total:
                 failed, good = 0, True

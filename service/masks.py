@@ -1,4 +1,7 @@
-"""Masks: how much of a value a grant shows. `keep:a,b` keeps a first and b last characters; `last:n`; `year`; `hide`."""
+"""Masks: how much of a value a grant shows.
+
+`keep:a,b` keeps a first and b last characters; `last:n`; `year`; `hide`.
+"""
 
 
 def apply(mask: str, value: str) -> str:

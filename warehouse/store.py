@@ -82,7 +82,7 @@ def ensure_table(con: psycopg.Connection, resource: Resource) -> StoreTable:
             _index(con, name, resource)
             return StoreTable(resource, name, tuple(wanted))
         name = f"{resource.table}__v{_version(resource, name) + 1}"
-    body = [(column, pg_type) for column, pg_type in wanted.items()] + list(VERSION_COLUMNS)
+    body = [*wanted.items(), *VERSION_COLUMNS]
     con.execute(
         sql.SQL(
             "CREATE TABLE store.{} ({}) WITH (fillfactor = 90, autovacuum_analyze_scale_factor = 0.02)"
