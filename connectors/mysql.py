@@ -149,13 +149,11 @@ class MySqlSource(CursorSource):
     def _connect(self) -> pymysql.Connection:
         system = self.system
         host = setting(system, "host")
-        place = (
-            {"unix_socket": host}
-            if host.startswith("/")
-            else {"host": host, "port": int(setting(system, "port", "3306"))}
-        )
+        is_socket = host.startswith("/")
         return pymysql.connect(
-            **place,
+            unix_socket=host if is_socket else None,
+            host=None if is_socket else host,
+            port=0 if is_socket else int(setting(system, "port", "3306")),
             database=setting(system, "database"),
             user=setting(system, "user"),
             password=setting(system, "password", ""),
