@@ -346,7 +346,7 @@ _TABLE = (
     ),
     RuleText(
         "D04",
-        ERROR,
+        WARNING,
         "Every element of a granted demand has a source.",
         "Every demand row resolves to one responsibility row or to a named gap.",
         "make an item authoritative for the element, or remove it from the demand",
