@@ -44,37 +44,11 @@ def test_the_campus_is_as_large_as_a_reference_must_be(campus):
 
 
 NAMED = [
-    "学籍异动",
-    "公房装修改造",
-    "到款认领与经费上账",
-    "预算调整",
-    "预算审核",
-    "报账",
-    "学生报销员",
-    "毕业证明书",
-    "学位证明书",
-    "发展党员",
-    "转正",
-    "在读证明",
-    "成绩单",
-    "奖学金",
-    "困难",
-    "助学贷款",
-    "在职及收入证明",
-    "宿舍调换",
-    "离校手续",
-    "校园卡补办",
-    "职称",
-    "印章",
-    "出国",
-    "户口迁移",
-    "档案",
-    "缓缴",
-    "补办学生证",
-    "教室",
-    "停课",
-    "博士后进站",
-]
+    "学籍异动", "公房装修改造", "到款认领与经费上账", "预算调整", "预算审核", "报账", "学生报销员",
+    "毕业证明书", "学位证明书", "发展党员", "转正", "在读证明", "成绩单", "奖学金", "困难",
+    "助学贷款", "在职及收入证明", "宿舍调换", "离校手续", "校园卡补办", "职称", "印章", "出国",
+    "户口迁移", "档案", "缓缴", "补办学生证", "教室", "停课", "博士后进站",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("words", NAMED)
@@ -187,3 +161,12 @@ def test_every_field_of_a_shown_item_has_a_source_and_a_grant(campus, code):
     }
     wanted = {field.element for field in campus.services[code].form if field.element}
     assert wanted <= granted
+
+
+def test_the_code_table_of_units_is_the_organisation_register(campus):
+    inside = {
+        code: unit.name_zh
+        for code, unit in campus.units.items()
+        if unit.kind not in ("校外", "申请人所在单位")
+    }
+    assert {code: row.name_zh for code, row in campus.codes["campus_units"].rows.items()} == inside
