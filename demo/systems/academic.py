@@ -1,8 +1,9 @@
-"""Academic affairs: the vendor's table of undergraduates, column names in pinyin initials, in a database of its own."""
+"""Academic affairs: undergraduates and their grades, columns in pinyin initials, in a database of its own."""
 
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING
 
+from demo.systems.academic_grades import GRADES, grades
 from demo.tables import PostgresStore, Row, Table
 from demo.target import CAMPUS_ZONE, FIRST_DAY, Target, campus_day
 
@@ -40,7 +41,7 @@ STUDENTS = Table(
     ("XH",),
     ("GXSJ",),
 )
-_TABLES = (STUDENTS,)
+_TABLES = (STUDENTS, GRADES)
 _ENDINGS = ("withdraw", "graduate")
 # What happens → code of student_status.
 _STATES = {"suspend": "02", "resume": "01", "prolong": "14"}
@@ -53,9 +54,12 @@ def build(world: "World", target: Target) -> dict[str, int]:
         for table in _TABLES:
             store.create(table)
         enrolled = [student for student in world.undergraduates if student.present(FIRST_DAY)]
-        count = store.load(STUDENTS, (_student(student) for student in enrolled))
+        counts = {
+            STUDENTS.name: store.load(STUDENTS, (_student(student) for student in enrolled)),
+            GRADES.name: store.load(GRADES, grades(world)),
+        }
         target.grant_reader(store.connection, "public")
-        return {STUDENTS.name: count}
+        return counts
     finally:
         store.close()
 
