@@ -24,7 +24,7 @@ DECIMALS = st.decimals(-(10**12), 10**12, places=2, allow_nan=False)
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 DATES = st.dates().map(str)
 ROWS = st.lists(
-    st.tuples(*(st.none() | values for values in (TEXTS, DECIMALS, INTEGERS, DATES))), min_size=1, max_size=30
+    st.tuples(*(st.none() | values for values in (TEXTS, DECIMALS, INTEGERS, DATES))), min_size=1, max_size=60
 )
 ITEMS = [
     item("t"),
@@ -34,7 +34,7 @@ ITEMS = [
 ]
 CONTRACT = resource("t", ITEMS)
 OFTEN = settings(
-    max_examples=25,
+    max_examples=10,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
