@@ -2,7 +2,9 @@
 {%- set items = ': student_no school_year tuition_due lodging_due paid waived owed cleared deferred cleared_on' -%}
 {{ config(enabled=requires_any(registers[0] ~ items, registers[1] ~ items)) }}
 
-{%- for register in registers if requires(register ~ items) %}
+{%- set present = [] -%}
+{%- for register in registers if requires(register ~ items) -%}{%- do present.append(register) -%}{%- endfor %}
+{%- for register in present %}
 {% if not loop.first %}union all{% endif %}
 select
     '{{ 'grad_student_no' if 'graduate' in register else 'student_no' }}' as id_type,
