@@ -407,6 +407,8 @@ def _variables(catalog: Catalog) -> str:
     for resource in stored_resources(catalog):
         items = ", ".join(item.name for item in resource.items)
         lines.append(f"    {_quote(resource.name)}: [{items}]")
+    if lines[-1].endswith("yici_resources:"):
+        lines[-1] += " {}"
     return "\n".join(lines) + "\n"
 
 

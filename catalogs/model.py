@@ -334,13 +334,12 @@ class Resource:
 
     @property
     def promise(self) -> timedelta:
-        """How old the resource may be: one update cycle, and a day's grace for the delivery.
+        """How old the resource may be: one update cycle and a quarter of it, at most a day, for the delivery.
 
-        `realtime` promises five minutes and has no grace; the others are delivered on some hour of a day, so
-        an extract taken just before the next delivery is one cycle plus up to one day old and still on time.
+        Daily: 30 hours, so that a delivery some hours late is still on time and a missed one is not.
         """
         cycle = _CYCLE.get(self.update_cycle, timedelta(days=1))
-        return cycle if self.update_cycle == "realtime" else cycle + timedelta(days=1)
+        return cycle + min(cycle / 4, timedelta(days=1))
 
 
 @dataclass(frozen=True)

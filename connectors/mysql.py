@@ -155,7 +155,9 @@ class MySqlSource(CursorSource):
             else {"host": host, "port": int(setting(system, "port", "3306"))}
         )
         return pymysql.connect(
-            **place,
+            unix_socket=host if is_socket else None,
+            host=None if is_socket else host,
+            port=0 if is_socket else int(setting(system, "port", "3306")),
             database=setting(system, "database"),
             user=setting(system, "user"),
             password=setting(system, "password", ""),

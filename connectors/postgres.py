@@ -136,9 +136,9 @@ class PostgresSource(SqlSource):
             self.con.execute("ROLLBACK")
 
     def is_broken(self) -> bool:
-        """See `SqlSource.is_broken`."""
+        """See `SqlSource.is_broken`; the source may have given a transaction up that DuckDB still holds."""
         try:
-            self.con.execute("SELECT 1")
+            self.con.execute(self.relation("SELECT 1 AS one", ()).query).fetchall()
         except duckdb.Error:
             return True
         return False

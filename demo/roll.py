@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from demo.world import World
+    from demo.world_students import Graduate, Undergraduate
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Member:
         role: staff, undergraduate or graduate.
         since: first day in this role.
         until: last day, None while it lasts.
+        is_secret: works on classified matters; never to be read from a system.
     """
 
     number: str
@@ -33,6 +35,7 @@ class Member:
     role: str
     since: date
     until: date | None
+    is_secret: bool = False
 
     def present(self, day: date) -> bool:
         return self.since <= day and (self.until is None or day <= self.until)
@@ -40,12 +43,12 @@ class Member:
 
 @dataclass(frozen=True)
 class Roll:
-    """All members of the campus, each list sorted by number."""
+    """All members of the campus, each list sorted by number; `secret_staff` stand in no other list."""
 
     staff: tuple[Member, ...]
     undergraduates: tuple[Member, ...]
     graduates: tuple[Member, ...]
-    units: tuple[str, ...]
+    secret_staff: tuple[Member, ...] = ()
 
     @property
     def students(self) -> tuple[Member, ...]:
@@ -57,7 +60,7 @@ class Roll:
             tuple(m for m in self.staff if m.present(day)),
             tuple(m for m in self.undergraduates if m.present(day)),
             tuple(m for m in self.graduates if m.present(day)),
-            self.units,
+            tuple(m for m in self.secret_staff if m.present(day)),
         )
 
 
@@ -68,18 +71,20 @@ def dice(seed: int, *names: object) -> Random:
 
 def roll_of(world: "World") -> Roll:
     """Return the world's people as business systems know them."""
+    staff = [
+        Member(p.staff_no, p.name, p.unit, "staff", p.joined_on, p.left_on, p.is_secret)
+        for p in sorted(world.staff, key=lambda one: one.staff_no)
+    ]
     return Roll(
-        staff=_members((p.staff_no, p.name, p.unit, "staff", p.joined_on, p.left_on) for p in world.staff),
-        undergraduates=_members(
-            (p.student_no, p.name, p.unit, "undergraduate", p.entered_on, p.left_on)
-            for p in world.undergraduates
-        ),
-        graduates=_members(
-            (p.student_no, p.name, p.unit, "graduate", p.entered_on, p.left_on) for p in world.graduates
-        ),
-        units=tuple(world.units),
+        staff=tuple(member for member in staff if not member.is_secret),
+        undergraduates=_students(world.undergraduates, "undergraduate"),
+        graduates=_students(world.graduates, "graduate"),
+        secret_staff=tuple(member for member in staff if member.is_secret),
     )
 
 
-def _members(rows: Iterable[tuple[str, str, str, str, date, date | None]]) -> tuple[Member, ...]:
-    return tuple(Member(*row) for row in sorted(rows, key=lambda row: row[0]))
+def _students(students: "Iterable[Undergraduate | Graduate]", role: str) -> tuple[Member, ...]:
+    return tuple(
+        Member(p.student_no, p.name, p.unit, role, p.entered_on, p.left_on)
+        for p in sorted(students, key=lambda one: one.student_no)
+    )

@@ -15,6 +15,7 @@ import psycopg
 
 Row = Sequence[object]
 _BATCH = 2000
+_COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _POSTGRES_TYPES = {"datetime": "timestamp", "instant": "timestamptz", "decimal": "numeric"}
 
 
@@ -39,6 +40,16 @@ class Table:
     @property
     def column_names(self) -> list[str]:
         return [name for name, _type, _comment in self.columns]
+
+    def row(self, **values: object) -> Row:
+        """Return a row of the columns named; the others are NULL.
+
+        Raises:
+            KeyError: the table has no such column.
+        """
+        if unknown := values.keys() - set(self.column_names):
+            raise KeyError(f"{self.name}: no column {', '.join(sorted(unknown))}")
+        return tuple(values.get(name) for name in self.column_names)
 
 
 class Store(Protocol):
@@ -172,9 +183,9 @@ class PostgresStore:
         count = 0
         statement = f'COPY "{table.name}" ({_quoted(table.column_names)}) FROM STDIN'
         with self.connection.cursor() as cursor, cursor.copy(statement) as copy:
-            for row in rows:
-                copy.write_row(row)
-                count += 1
+            for batch in batches(rows):
+                copy.write("".join("\t".join(map(_copied, row)) + "\n" for row in batch))
+                count += len(batch)
         return count
 
     def change(self, statement: str, values: Sequence[object] = ()) -> int:
@@ -186,6 +197,13 @@ class PostgresStore:
     def close(self) -> None:
         self.connection.commit()
         self.connection.close()
+
+
+def _copied(value: object) -> str:
+    """Write a value as COPY's text format has it."""
+    if value is None:
+        return "\\N"
+    return str(value).translate(_COPY_ESCAPES) if isinstance(value, str) else str(value)
 
 
 def _postgres_type(kind: str) -> str:

@@ -41,7 +41,7 @@ class Rule:
         severity: critical, warning or info.
         dimension: see `checks.Check`.
         allowed_share: share of the population that may break it, 0 to 1.
-        population: a SELECT over `raw`; `:day` is the campus's day.
+        population: a SELECT over `raw`; `:day` is the campus's day, `:service_items` the catalog's codes.
         broken: condition over the population's columns that is true where a row breaks the rule.
     """
 
@@ -106,6 +106,7 @@ def judge(
         found: the rules; those of `rules/` if absent.
     """
     changed = set(changed)
+    known = {"day": day, "service_items": sorted(catalog.services)}
     checks = []
     with engine.connect() as con:
         con.execute(text(f"SET statement_timeout = '{STATEMENT_TIMEOUT_S}s'"))
@@ -119,7 +120,8 @@ def judge(
                 f" FROM ({rule.population}) AS population"
             )
             try:
-                total, failed = con.execute(text(query), {"day": day} if ":day" in query else {}).one()
+                told = {name: value for name, value in known.items() if f":{name}" in query}
+                total, failed = con.execute(text(query), told).one()
             except SQLAlchemyError as error:
                 con.rollback()
                 checks.append(could_not_run(rule.resource, rule.id, rule.dimension, type(error).__name__))

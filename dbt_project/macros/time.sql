@@ -34,7 +34,7 @@
 {% macro default__days_between(first_on, last_on) -%}({{ last_on }} - {{ first_on }}){%- endmacro %}
 {% macro spark__days_between(first_on, last_on) -%}datediff({{ last_on }}, {{ first_on }}){%- endmacro %}
 
-{# First day of a date's month. #}
-{% macro month_of(day) %}{{ return(adapter.dispatch('month_of', 'yici')(day)) }}{% endmacro %}
-{% macro default__month_of(day) -%}cast(date_trunc('month', {{ day }}) as date){%- endmacro %}
-{% macro spark__month_of(day) -%}cast(trunc({{ day }}, 'MM') as date){%- endmacro %}
+{# First day of a date's month, of its year. #}
+{% macro month_of(day) %}{{ return(adapter.dispatch('first_of', 'yici')('month', day)) }}{% endmacro %}
+{% macro year_of(day) %}{{ return(adapter.dispatch('first_of', 'yici')('year', day)) }}{% endmacro %}
+{% macro default__first_of(period, day) -%}cast(date_trunc('{{ period }}', {{ day }}) as date){%- endmacro %}

@@ -1,10 +1,12 @@
 """The government's data over HTTP: one person per request, answers not to be kept.
 
 `POST /gateway/identity-check {name, id_no}` says whether name and number belong together;
-`POST /gateway/household {name, id_no}` says where the person is registered. A list of people is refused.
+`POST /gateway/household {name, id_no}` says where the person is registered. Every answer has
+a serial number; a list of people is refused.
 """
 
 from http.server import ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 
 from demo.servers.common import Answer, Moods, Request, documents, make_server
@@ -17,6 +19,7 @@ BUSY_EVERY, LIMITED_EVERY = 13, 7
 def server(folder: Path, port: int, token: str) -> ThreadingHTTPServer:
     """Return the bound server that answers from `folder`."""
     path = (folder / FILE).absolute()
+    serials = count(1)
 
     def answer(request: Request) -> Answer:
         if request.method != "POST" or request.path not in (IDENTITY, HOUSEHOLD):
@@ -33,12 +36,14 @@ def server(folder: Path, port: int, token: str) -> ThreadingHTTPServer:
             ).fetchone()
         finally:
             connection.close()
+        serial = f"ZW{next(serials):010d}"
         if request.path == IDENTITY:
             result = "查无此号" if found is None else "一致" if found[0] == asked["name"] else "不一致"
-            return Answer(200, {"code": 0, "data": {"result": result}})
+            return Answer(200, {"code": 0, "serial": serial, "data": {"result": result}})
         if found is None or found[0] != asked["name"]:
-            return Answer(200, {"code": 0, "data": None})
+            return Answer(200, {"code": 0, "serial": serial, "data": None})
         _, place, kind, since = found
-        return Answer(200, {"code": 0, "data": {"household": place, "kind": kind, "since": since}})
+        found_data = {"household": place, "kind": kind, "since": since}
+        return Answer(200, {"code": 0, "serial": serial, "data": found_data})
 
     return make_server(port, token, answer, Moods(BUSY_EVERY, LIMITED_EVERY))

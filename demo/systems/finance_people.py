@@ -29,9 +29,18 @@ def pay(member: Member, year: int, month: int, kind: str, seed: int) -> Row:
     social, fund = ((post + grade) * percent // 100 for percent in (_SOCIAL_PERCENT, _FUND_PERCENT))
     tax = max(0, gross - social - fund - 500_000) * 3 // 100
     paid_on = date(year, month, PAYDAY)
+    secret = str(int(member.is_secret))
     touched = f"{paid_on} 09:{len(member.number) * 7 % 60:02d}:00"
     amounts = (post, grade, merit, gross, social, fund, tax, gross - social - fund - tax)
-    return (member.number, f"{year}{month:02d}", kind, *map(yuan, amounts), paid_on.isoformat(), touched)
+    return (
+        member.number,
+        f"{year}{month:02d}",
+        kind,
+        *map(yuan, amounts),
+        paid_on.isoformat(),
+        secret,
+        touched,
+    )
 
 
 def _months(member: Member, last: date) -> Iterator[tuple[int, int]]:
@@ -44,8 +53,8 @@ def _months(member: Member, last: date) -> Iterator[tuple[int, int]]:
 
 
 def payroll(roll: Roll, seed: int, last: date = FIRST_DAY) -> Iterator[Row]:
-    """Yield the payroll of everybody on staff, month by month since January 2025, in order of number."""
-    for member in roll.staff:
+    """Yield the payroll of everybody on staff, month by month since January 2025, people by number."""
+    for member in roll.staff + roll.secret_staff:
         for year, month in _months(member, last):
             yield pay(member, year, month, "01", seed)
             if month == 12:
@@ -58,7 +67,7 @@ def annual_income(roll: Roll, seed: int) -> Iterator[Row]:
     The year 2025 is the exact sum of that year's payroll; years before payroll was kept online are the same
     pay without later rises, times the months worked.
     """
-    for member in roll.staff:
+    for member in roll.staff + roll.secret_staff:
         for year in INCOME_YEARS:
             if year >= PAYROLL_FROM[0]:
                 months = [month for at, month in _months(member, date(year, 12, 31)) if at == year]
@@ -78,6 +87,7 @@ def annual_income(roll: Roll, seed: int) -> Iterator[Row]:
                 yuan(tax),
                 len(months),
                 summed_on.isoformat(),
+                str(int(member.is_secret)),
                 f"{summed_on} 10:00:00",
             )
 
@@ -131,9 +141,17 @@ def fee_row(number: str, year: int, kind: str, tuition: int, lodging: int, rando
 def advances(roll: Roll, seed: int) -> Iterator[Row]:
     """Yield, for everybody on staff, what they have borrowed and not yet settled; mostly nothing."""
     at = f"{FIRST_DAY - timedelta(days=1)} 18:30:00"
-    for member in roll.on(FIRST_DAY).staff:
+    present = roll.on(FIRST_DAY)
+    for member in present.staff + present.secret_staff:
         random = dice(seed, "advance", member.number)
         loans = random.choices((0, 1, 2), (93, 6, 1))[0]
         owed = sum(random.randint(2, 80) * 10_000 for _ in range(loans))
         earliest = FIRST_DAY - timedelta(days=random.randrange(10, 300)) if loans else None
-        yield member.number, loans, yuan(owed), earliest.isoformat() if earliest else None, at
+        yield (
+            member.number,
+            loans,
+            yuan(owed),
+            earliest.isoformat() if earliest else None,
+            str(int(member.is_secret)),
+            at,
+        )

@@ -175,12 +175,13 @@ class _Desk:
         moment, steps, corrected = case.submitted_at, [], None
         refused = random.random() < 0.03
         needs_correction = random.random() < 0.12
-        for at, (node, unit) in enumerate(case.item.nodes):
+        nodes = case.item.nodes_for(case.applicant.unit)
+        for at, (node, unit) in enumerate(nodes):
             arrived, moment = moment, moment + share * random.uniform(0.5, 1.5)
             if at == 1 and needs_correction:
                 corrected = moment
                 moment += timedelta(hours=random.randrange(5, 80))
-            last = at == len(case.item.nodes) - 1
+            last = at == len(nodes) - 1
             if moment > now:
                 status = 20 if at == 0 else 40 if corrected and corrected <= now < moment else 30
                 steps.append((node, unit, arrived, None, None))
@@ -408,16 +409,18 @@ class _Day:
 
     def _move_on(self) -> None:
         """Open steps of the cases handed in first are done; the case moves to its next step or is closed."""
-        nodes = {item.code: item.nodes for item in ITEMS}
+        items = {item.code: item for item in ITEMS}
+        units = {member.number: member.unit for member in self.desk.roll.students + self.desk.roll.staff}
         waiting = self.store.ask(
-            "SELECT s.case_no, s.seq, c.item_code FROM t_case_step s JOIN t_case c USING (case_no) "
+            "SELECT s.case_no, s.seq, c.item_code, c.applicant_no FROM t_case_step s JOIN t_case c USING (case_no) "
             "WHERE s.done_at IS NULL AND c.status IN (20, 30, 40) ORDER BY c.submitted_at, s.case_no LIMIT 60"
         )
-        for case_no, seq, item_code in waiting:
+        for case_no, seq, item_code, applicant in waiting:
             if self.random.random() < 0.35:
                 continue
             at = min(_hour(self.today, self.random), self.now - timedelta(minutes=1))
-            last = seq >= len(nodes[item_code])
+            nodes = items[item_code].nodes_for(units[applicant])
+            last = seq >= len(nodes)
             self._count(
                 t.STEPS,
                 self.store.change(
@@ -435,7 +438,7 @@ class _Day:
                 if self.random.random() < 0.4:
                     self.spool.add(t.EVALUATIONS, (case_no, 5, "很快", "app", at, None, at))
             else:
-                node, unit = nodes[item_code][seq]
+                node, unit = nodes[seq]
                 self.store.change(
                     "UPDATE t_case SET status = 30, accepted_at = coalesce(accepted_at, ?), updated_at = ? "
                     "WHERE case_no = ?",

@@ -129,7 +129,7 @@ def _documents(world: "World") -> Iterator[tuple[str, dict]]:
                     "lineCode": code,
                     "lineName": name,
                     "amount": project.amount_fen * percent // 100 / 100,
-                    "adjusted": random.choice((0, 0, 0, 0, 2500, -2500)),
+                    "adjusted": random.choice((0, 0, 0, 0, 2500, -project.amount_fen // 20_000)),
                     "secretFlag": int(project.is_secret),
                     "updatedAt": at,
                 },

@@ -103,7 +103,7 @@ def test_a_resource_knows_its_table_system_promise_and_key():
     catalog = catalogs.load(campus())
     students: Resource = catalog.resources["academic.students"]
     assert (students.table, students.provider, students.key) == ("academic__students", "JW", ("student_no",))
-    assert (students.delivers, students.promise) == (time(2, 0), timedelta(days=2))
+    assert (students.delivers, students.promise) == (time(2, 0), timedelta(hours=30))
     assert (students.ingest.mode, students.ingest.watermark, students.ingest.overlap_s) == (
         "watermark", "changed_at", 3600,
     )  # fmt: skip

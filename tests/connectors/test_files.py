@@ -35,6 +35,11 @@ def hr(drop: Path) -> System:
 def put(drop: Path, name: str, content: bytes) -> Path:
     path = drop / name
     path.write_bytes(content)
+    return settle(path)
+
+
+def settle(path: Path) -> Path:
+    """Let a file look as if it had arrived a minute ago."""
     os.utime(path, (path.stat().st_mtime - 60,) * 2)
     return path
 
@@ -120,6 +125,7 @@ def test_a_sheet_arrives_with_numbers_dates_and_zeros_as_they_are_shown(
     sheet.append([10002.5, "", None, None, -1, None])
     workbook.create_sheet("任职").append(["x"])
     workbook.save(drop / "教职工信息.xlsx")
+    settle(drop / "教职工信息.xlsx")
     items = [item(name, name) for name in ("工号", "姓名", "出生日期", "时间", "金额")]
     contract = resource(
         "教职工信息.xlsx#在册",
@@ -142,6 +148,7 @@ def test_a_lost_sheet_and_a_lost_column_are_named_with_the_provider(
     workbook = openpyxl.Workbook()
     workbook.active.append(["工号", "姓名"])
     workbook.save(drop / "t.xlsx")
+    settle(drop / "t.xlsx")
     with pytest.raises(SourceChanged, match="no sheet '在册'"):
         land(landing, hr, staff("t.xlsx#在册"))
     with pytest.raises(SourceChanged, match=r"column 备注 \(note\) is gone.*Provider JW"):
@@ -158,6 +165,7 @@ def write_dbf(path: Path, records: list[tuple[bytes, bytes, bytes, bytes]], mark
     for flag, number, area, rest in records:
         body += flag + number.ljust(8) + area.rjust(20) + rest
     path.write_bytes(header + b"\r" + body + b"\x1a")
+    settle(path)
 
 
 def test_a_dbf_arrives_in_its_declared_encoding_with_every_digit_and_without_deleted_rows(
@@ -213,6 +221,7 @@ def test_json_lines_keep_every_digit_and_reach_into_objects(drop: Path, hr: Syst
 def test_parquet_arrives_typed(drop: Path, hr: System, landing: Landing) -> None:
     table = "SELECT 18446744073709551615::UBIGINT AS a, 1.50::DECIMAL(9,2) AS b, '0' AS c"
     duckdb.execute(f"COPY ({table}) TO '{drop}/p.parquet' (FORMAT parquet)")
+    settle(drop / "p.parquet")
     contract = resource("p.parquet", [item("a"), item("b", logical_type="number"), item("c")], name="hr.p")
     (manifest,) = land(landing, hr, contract)
     assert rows(landing, manifest) == [("18446744073709551615", "1.50", "0")]

@@ -1,12 +1,16 @@
 """No value of a MariaDB source changes on its way: one row per type and boundary value."""
 
+from collections.abc import Iterator
+
 import pytest
 
+from connectors import open_source
+from connectors.base import ReadSpec
 from connectors.landing import Landing
 from tests.connectors.build import item, resource
 from tests.connectors.conftest import maria_system
-from tests.connectors.reading import land, rows
-from tests.support.mariadb import MariaDatabase
+from tests.connectors.reading import AT, land, rows
+from tests.support.mariadb import MariaDatabase, MariaServer
 
 # Type → constants in MariaDB's SQL.
 VALUES: dict[str, list[str]] = {
@@ -47,24 +51,42 @@ def create(database: MariaDatabase, *statements: str) -> None:
             cursor.execute(statement)
 
 
+@pytest.fixture(scope="module")
+def arrived(
+    mariadb_server: MariaServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, list[tuple[str | None, str | None]]]]:
+    """Type → pairs of what the source prints and what arrived, all read in one go."""
+    database = mariadb_server.create_database()
+    statements = []
+    for table, (type_name, values) in enumerate(VALUES.items()):
+        statements.append(f"CREATE TABLE t_{table} (id int PRIMARY KEY, v {type_name} NULL)")
+        for number, value in enumerate([*values, "NULL"]):
+            statements.append(f"INSERT INTO t_{table} VALUES ({number}, {value})")
+    create(database, *statements)
+    landing = Landing(str(tmp_path_factory.mktemp("landing")))
+    found: dict[str, list[tuple[str | None, str | None]]] = {}
+    with (
+        open_source(maria_system(database)) as source,
+        database.connect() as connection,
+        connection.cursor() as cursor,
+    ):
+        for table, type_name in enumerate(VALUES):
+            contract = resource(
+                f"t_{table}", [item("id", logical_type="integer"), item("v")], name="finance.t"
+            )
+            landed = rows(landing, landing.write(source.read(ReadSpec(contract)), table, AT))
+            cursor.execute(f"SELECT CAST(v AS CHAR) FROM t_{table} ORDER BY id")
+            landed.sort(key=lambda row: int(row[0]))
+            found[type_name] = [(p, v) for (p,), (_, v) in zip(cursor.fetchall(), landed, strict=True)]
+    yield found
+    mariadb_server.drop_database(database)
+
+
 @pytest.mark.parametrize("type_name", VALUES, ids=str)
 def test_every_value_arrives_as_the_source_prints_it(
-    type_name: str, mariadb_database: MariaDatabase, landing: Landing
+    type_name: str, arrived: dict[str, list[tuple[str | None, str | None]]]
 ) -> None:
-    create(
-        mariadb_database,
-        f"CREATE TABLE t (id int PRIMARY KEY, v {type_name} NULL)",
-        *(
-            f"INSERT INTO t VALUES ({number}, {value})"
-            for number, value in enumerate([*VALUES[type_name], "NULL"])
-        ),
-    )
-    with mariadb_database.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT CAST(v AS CHAR) FROM t ORDER BY id")
-        printed = [value for (value,) in cursor.fetchall()]
-    contract = resource("t", [item("id", logical_type="integer"), item("v")], name="finance.t")
-    (manifest,) = land(landing, maria_system(mariadb_database), contract)
-    assert [value for _, value in rows(landing, manifest)] == printed
+    assert [value for _, value in arrived[type_name]] == [printed for printed, _ in arrived[type_name]]
 
 
 def test_bits_and_bytes_arrive_as_numbers_and_hexadecimal_and_instants_with_their_offset(

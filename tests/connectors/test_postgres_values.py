@@ -7,7 +7,7 @@ from connectors.base import ReadSpec
 from connectors.landing import Landing
 from tests.connectors.build import item, resource
 from tests.connectors.conftest import pg_system
-from tests.connectors.reading import land, rows
+from tests.connectors.reading import AT, land, rows
 from tests.support.postgres import PgDatabase
 
 VALUES = {
@@ -79,43 +79,52 @@ def expected(type_name: str, source_text: str | None) -> str | None:
 
 
 @pytest.fixture(scope="module")
-def table_of_types(pg_module_database: PgDatabase) -> PgDatabase:
+def arrived(
+    pg_module_database: PgDatabase, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, list[tuple[str | None, str | None]]]:
+    """Type → pairs of what the source prints and what arrived, all read in one go."""
     database = pg_module_database
+    found: dict[str, list[tuple[str | None, str | None]]] = {}
     with database.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
         connection.execute("CREATE TYPE sex_kind AS ENUM ('男', '女')")
         connection.execute("CREATE DOMAIN grade_domain AS numeric(5,1) CHECK (value <= 100)")
-    return database
+        for table, (type_name, values) in enumerate(VALUES.items()):
+            connection.execute(f"CREATE TABLE t_{table} (id int, v {type_name})")
+            for number, value in enumerate([*values, None]):
+                connection.execute(f"INSERT INTO t_{table} VALUES ({number}, %s::text::{type_name})", [value])
+        landing = Landing(str(tmp_path_factory.mktemp("landing")))
+        with open_source(pg_system(database)) as source:
+            for table, type_name in enumerate(VALUES):
+                contract = resource(f"t_{table}", [item("id", logical_type="integer"), item("v")])
+                manifest = landing.write(source.read(ReadSpec(contract)), table, AT)
+                as_text = "v::numeric::text" if type_name == "money" else "v::text"
+                printed = connection.execute(f"SELECT {as_text} FROM t_{table} ORDER BY id").fetchall()
+                landed = rows(landing, manifest)
+                found[type_name] = [(p, v) for (p,), (_, v) in zip(printed, landed, strict=True)]
+    return found
 
 
 @pytest.mark.parametrize("type_name", VALUES, ids=str)
 def test_every_value_arrives_as_the_source_prints_it(
-    type_name: str, table_of_types: PgDatabase, landing: Landing
+    type_name: str, arrived: dict[str, list[tuple[str | None, str | None]]]
 ) -> None:
-    table = f"t_{list(VALUES).index(type_name)}"
-    with table_of_types.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute(f"CREATE TABLE {table} (id int, v {type_name})")
-        for number, value in enumerate([*VALUES[type_name], None]):
-            connection.execute(f"INSERT INTO {table} VALUES ({number}, %s::text::{type_name})", [value])
-        as_text = "v::numeric::text" if type_name == "money" else "v::text"
-        printed = connection.execute(f"SELECT {as_text} FROM {table} ORDER BY id").fetchall()
-    contract = resource(table, [item("id", logical_type="integer"), item("v")])
-    (manifest,) = land(landing, pg_system(table_of_types), contract)
-    arrived = [value for _, value in rows(landing, manifest)]
-    assert arrived == [expected(type_name, value) for (value,) in printed]
+    assert [value for _, value in arrived[type_name]] == [
+        expected(type_name, printed) for printed, _ in arrived[type_name]
+    ]
 
 
 def test_a_table_of_kept_types_is_scanned_and_others_are_selected_by_the_source(
-    table_of_types: PgDatabase, landing: Landing
+    pg_module_database: PgDatabase, landing: Landing
 ) -> None:
-    with table_of_types.connect() as connection:
+    with pg_module_database.connect() as connection:
         connection.execute("CREATE TABLE kept (id int, v numeric(10,2)); INSERT INTO kept VALUES (1, 1.5)")
     contract = resource("kept", [item("id", logical_type="integer"), item("v", logical_type="number")])
-    with open_source(pg_system(table_of_types)) as source:
+    with open_source(pg_system(pg_module_database)) as source:
         assert "postgres_query" not in source.read(ReadSpec(contract)).query
-    with table_of_types.connect() as connection:
+    with pg_module_database.connect() as connection:
         connection.execute("INSERT INTO kept VALUES (2, 'NaN')")
-    with open_source(pg_system(table_of_types)) as source:
+    with open_source(pg_system(pg_module_database)) as source:
         assert "postgres_query" in source.read(ReadSpec(contract)).query
-    (manifest,) = land(landing, pg_system(table_of_types), contract)
+    (manifest,) = land(landing, pg_system(pg_module_database), contract)
     assert rows(landing, manifest) == [("1", "1.50"), ("2", "NaN")]

@@ -92,7 +92,7 @@ def show(
             ("_from", "integer"),
         ]
         con.execute(
-            sql.SQL("CREATE TABLE raw.{} ({})").format(
+            sql.SQL("CREATE TABLE IF NOT EXISTS raw.{} ({})").format(
                 sql.Identifier(resource.table),
                 sql.SQL(", ").join(
                     sql.SQL("{} {}").format(sql.Identifier(n), sql.SQL(t)) for n, t in columns

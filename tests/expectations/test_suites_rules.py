@@ -1,0 +1,166 @@
+"""Each rule between systems finds its case and leaves the others alone."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+
+import pytest
+from sqlalchemy import create_engine
+
+import catalogs
+from catalogs.model import Catalog
+from catalogs.settings import DEFAULT_CAMPUS
+from expectations import between
+from tests.dbt.shapes import show
+from tests.support.postgres import PgDatabase, PgServer
+
+DAY = date(2026, 10, 20)
+PAID = {"pay_month": "202610", "kind": "01", "paid_on": date(2026, 10, 15)}
+JOINED = {"status": "01", "establishment": "1", "joined_on": date(2020, 9, 1)}
+# Rule → the rows it sees (resource → rows), and how many of how many break it.
+EXAMPLES: dict[str, tuple[Mapping, int, int]] = {
+    "claimed-payment-has-project": (
+        {
+            "research.projects": [{"project_no": "P1"}],
+            "finance.incoming_payments": [
+                {"payment_no": "1", "project_no": "P1", "claim_status": "1"},
+                {"payment_no": "2", "project_no": "P9", "claim_status": "2"},
+                {"payment_no": "3", "project_no": None, "claim_status": "0"},
+            ],
+        },
+        1,
+        2,
+    ),
+    "received-within-contract": (
+        {
+            "research.contracts": [
+                {"contract_no": "1", "project_no": "P1", "amount": 60},
+                {"contract_no": "2", "project_no": "P1", "amount": 40},
+                {"contract_no": "3", "project_no": "P2", "amount": 100},
+                {"contract_no": "4", "project_no": "P3", "amount": 100},
+            ],
+            "finance.incoming_payments": [
+                {"payment_no": "1", "project_no": "P1", "claim_status": "1", "amount": 105},
+                {"payment_no": "2", "project_no": "P2", "claim_status": "1", "amount": 90},
+                {"payment_no": "3", "project_no": "P2", "claim_status": "2", "amount": 90},
+                {"payment_no": "4", "project_no": "P3", "claim_status": "0", "amount": 900},
+            ],
+        },
+        1,
+        3,
+    ),
+    "account-has-project": (
+        {
+            "research.projects": [{"project_no": "P1"}],
+            "finance.accounts": [{"project_no": "P1"}, {"project_no": "P9"}],
+        },
+        1,
+        2,
+    ),
+    "paid-are-staff": (
+        {
+            "finance.payroll": [
+                PAID | {"staff_no": "1"},
+                PAID | {"staff_no": "2"},
+                PAID | {"staff_no": "9"},
+                PAID | {"staff_no": "2", "kind": "02"},
+                PAID | {"staff_no": "8", "pay_month": "202609"},
+            ],
+            "hr.staff": [JOINED | {"staff_no": "1"}, JOINED | {"staff_no": "2", "status": "08"}],
+        },
+        2,
+        3,
+    ),
+    "staff-are-paid": (
+        {
+            "finance.payroll": [PAID | {"staff_no": "1"}, PAID | {"staff_no": "2", "pay_month": "202609"}],
+            "hr.staff": [
+                JOINED | {"staff_no": "1"},
+                JOINED | {"staff_no": "2"},
+                JOINED | {"staff_no": "3", "establishment": "4"},
+                JOINED | {"staff_no": "4", "joined_on": date(2026, 10, 1)},
+                JOINED | {"staff_no": "5", "status": "02"},
+                JOINED | {"staff_no": "6", "_state": "former"},
+            ],
+        },
+        1,
+        2,
+    ),
+    "enrolled-are-billed": (
+        {
+            "academic.students": [
+                {"student_no": "1", "status": "01"},
+                {"student_no": "2", "status": "01"},
+                {"student_no": "3", "status": "03"},
+                {"student_no": "4", "status": "01", "_state": "former"},
+            ],
+            "finance.fee_payments": [
+                {"student_no": "1", "school_year": "2026-2027"},
+                {"student_no": "2", "school_year": "2025-2026"},
+            ],
+        },
+        1,
+        2,
+    ),
+    "case-has-service-item": (
+        {"hall.cases": [{"case_no": "1", "service_item": "RS-012"}, {"case_no": "2", "service_item": "??"}]},
+        1,
+        2,
+    ),
+    "case-applicant-is-known": (
+        {
+            "academic.students": [{"student_no": "1"}],
+            "graduate.students": [{"student_no": "2"}],
+            "hr.staff": [{"staff_no": "3"}],
+            "hall.cases": [
+                {"case_no": "1", "applicant_kind": "student", "applicant_no": "1"},
+                {"case_no": "2", "applicant_kind": "graduate", "applicant_no": "2"},
+                {"case_no": "3", "applicant_kind": "staff", "applicant_no": "3"},
+                {"case_no": "4", "applicant_kind": "student", "applicant_no": "3"},
+                {"case_no": "5", "applicant_kind": "visitor", "applicant_no": "x"},
+            ],
+        },
+        1,
+        4,
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def campus() -> Catalog:
+    return catalogs.load(DEFAULT_CAMPUS)
+
+
+@pytest.fixture(scope="module")
+def template(pg_server: PgServer, campus: Catalog) -> Iterator[str]:
+    """A database with the campus's resources, all empty, to copy for each rule."""
+    database = pg_server.create_database()
+    with database.connect() as con:
+        show(con, campus)
+    yield database.name
+    pg_server.drop_database(database)
+
+
+@pytest.fixture
+def database(pg_server: PgServer, template: str) -> Iterator[PgDatabase]:
+    copied = pg_server.create_database(template)
+    yield copied
+    pg_server.drop_database(copied)
+
+
+@pytest.mark.parametrize("rule", between.rules(), ids=lambda rule: rule.id)
+def test_the_rule_counts_what_breaks_it_and_nothing_else(rule, campus, database):
+    rows, failed, total = EXAMPLES[rule.id]
+    engine = create_engine(database.sqlalchemy_url)
+    (check,) = between.judge(campus, [rule.resource], engine, DAY, [rule])
+    assert (check.passed, check.rows_failed, check.rows_total) == (True, 0, 0), "nothing there, nothing wrong"
+    with database.connect() as con:
+        show(con, campus, rows)
+    (check,) = between.judge(campus, [rule.resource], engine, DAY, [rule])
+    assert (check.rows_failed, check.rows_total) == (failed, total), check
+    assert not check.passed
+    assert (check.resource, check.severity) == (rule.resource, rule.severity)
+    engine.dispose()
+
+
+def test_every_rule_runs_on_the_reference_campus(campus):
+    assert [rule.id for rule in between.rules() if not between.applicable(campus, rule)] == []
