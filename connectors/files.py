@@ -94,8 +94,9 @@ class FileSource(Source):
     def _reading(self, spec: ReadSpec, arrival: Arrival, sheet: str | None, covered: Scope) -> Reading:
         resource = spec.resource
         parts = [self._part(resource, path, sheet) for path in arrival.paths]
-        selects, excluded = [], 0
-        extra: dict = {}
+        selects: list[str] = []
+        extra: dict[str, None] = {}
+        excluded = 0
         matched = None
         for path, part in zip(arrival.paths, parts, strict=True):
             matched = match_columns(spec, path.name, part.columns)

@@ -149,11 +149,7 @@ class MySqlSource(CursorSource):
     def _connect(self) -> pymysql.Connection:
         system = self.system
         host = setting(system, "host")
-        place: dict = (
-            {"unix_socket": host}
-            if host.startswith("/")
-            else {"host": host, "port": int(setting(system, "port", "3306"))}
-        )
+        is_socket = host.startswith("/")
         return pymysql.connect(
             unix_socket=host if is_socket else None,
             host=None if is_socket else host,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cache
 from random import Random
 
 from demo.tables import Row
@@ -64,7 +64,7 @@ def _own(major: Major) -> Iterator[Course]:
         )
 
 
-@lru_cache(maxsize=None)
+@cache
 def plan(major: Major) -> dict[int, tuple[Course, ...]]:
     """Return term of study → its courses. Longer programmes practise where others write their thesis."""
     found: dict[int, list[Course]] = {}
