@@ -171,8 +171,10 @@ class _Check:
 
     def _element_type(self, item: Item) -> None:
         element = self.catalog.elements.get(item.element)
-        fitting = _ELEMENT_TYPES.get(element.type) if element else None
-        if element and fitting and item.logical_type not in fitting:
+        if element is None:
+            return
+        fitting = _ELEMENT_TYPES.get(element.type)
+        if fitting and item.logical_type not in fitting:
             self.tell(
                 "C19",
                 self.contract.item_line(item.name, "logicalType"),

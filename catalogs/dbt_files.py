@@ -146,7 +146,7 @@ def environment(params, release: int, schema: str) -> dict[str, str]:
 
 
 def verdicts(target: Path) -> tuple[Verdict, ...]:
-    """Read one invocation's `run_results.json` and `manifest.json` into verdicts by model.
+    """Read one invocation's `run_results.json` and `manifest.json` into verdicts by model, upstream first.
 
     A test in `run_results.json` has no model of its own: its node in the manifest names the model it was
     declared on (`attached_node`), and a test written as SQL belongs to the last model it refers to. dbt's
@@ -177,7 +177,7 @@ def verdicts(target: Path) -> tuple[Verdict, ...]:
         else:
             outcome[owner] = {"success": "built", "skipped": "skipped"}.get(status, "failed")
     found = []
-    for unique_id in sorted(outcome):
+    for unique_id in outcome:
         tests = tuple(sorted(failed.get(unique_id, ()), key=lambda test: test.name))
         state = outcome[unique_id]
         if state == "built" and any(test.severity == "error" for test in tests):

@@ -26,6 +26,8 @@ _CORE = (
         "float",
     ),
 )
+# libyaml lets this pass; other parsers do not.
+_LAX_HEADER = re.compile(r"[|>][-+0-9]*#")
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -103,11 +105,12 @@ def read_yaml(content: bytes, file: str, faults: Faults) -> Any:
     if root is None:
         faults.add("F01", file, 1, "the file is empty", expected="a YAML document")
         return None
-    return _Builder(file, faults).build(root)
+    return _Builder(text, file, faults).build(root)
 
 
 class _Builder:
-    def __init__(self, file: str, faults: Faults):
+    def __init__(self, text: str, file: str, faults: Faults):
+        self.text = text
         self.file = file
         self.faults = faults
         self.seen: set[int] = set()
@@ -151,6 +154,8 @@ class _Builder:
         text = node.value
         if node.style:
             self._tell_tag(node, line, "str")
+            if _LAX_HEADER.match(self.text, node.start_mark.index):
+                self.faults.add("F01", self.file, line, "a comment touches the sign of a text block")
             return text
         kind, value, kind_1_1 = _both_ways(text)
         self._tell_tag(node, line, kind_1_1)

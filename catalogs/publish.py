@@ -1,4 +1,6 @@
-"""Publish a catalog as a folder of plain files: JSON, ODCS contracts, lists in CSV and Excel, an index page.
+"""Publish a catalog as plain files: JSON, ODCS contracts, lists in CSV and Excel, an index page.
+
+One folder per tier of readers: `public` may stand on the open web, `campus` behind the campus's login.
 
 The folder is written beside its place and then takes it, so that readers see the old one or the new one.
 """
@@ -23,7 +25,8 @@ from catalogs.lined_yaml import plain, read_yaml
 from catalogs.model import Catalog
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_MARK = "catalog.json"
+_MARK = "VERSION"
+PUBLISHED_TIERS = ("public", "campus")
 
 
 class _QuotedDumper(yaml.SafeDumper):
@@ -46,13 +49,13 @@ def _quoted(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _QuotedDumper.add_representer(str, _quoted)
 
 
-def publish(catalog: Catalog, out: Path, tier: str = "public") -> Path:
+def publish(catalog: Catalog, out: Path, tiers: tuple[str, ...] = PUBLISHED_TIERS) -> Path:
     """Write the published catalog.
 
     Args:
         catalog: a checked catalog.
         out: the folder; replaced if it is empty or an earlier publication.
-        tier: whose eyes it is for: public, campus or office.
+        tiers: whose eyes it is for (public, campus, office); each gets a folder in `out`.
 
     Returns:
         `out`.
@@ -67,7 +70,10 @@ def publish(catalog: Catalog, out: Path, tier: str = "public") -> Path:
     for leftover in (fresh, old):
         shutil.rmtree(leftover, ignore_errors=True)
     fresh.mkdir(parents=True)
-    _write_all(catalog, fresh, tier)
+    for tier in tiers:
+        (fresh / tier).mkdir()
+        _write_all(catalog, fresh / tier, tier)
+    (fresh / _MARK).write_text(catalog.version + "\n", encoding="utf-8")
     if out.exists():
         out.rename(old)
     fresh.rename(out)
@@ -78,7 +84,7 @@ def publish(catalog: Catalog, out: Path, tier: str = "public") -> Path:
 def _write_all(catalog: Catalog, out: Path, tier: str) -> None:
     seen = views.catalog_json(catalog, tier)
     text = json.dumps(seen, ensure_ascii=False, indent=1, sort_keys=True)
-    (out / _MARK).write_text(text + "\n", encoding="utf-8")
+    (out / "catalog.json").write_text(text + "\n", encoding="utf-8")
     for resource in views.visible_resources(catalog, tier):
         doc = plain(read_yaml(catalog.files[resource.file], resource.file, Faults()))
         path = out / resource.file

@@ -349,7 +349,7 @@ _TABLE = (
         WARNING,
         "Every element of a granted demand has a source.",
         "Every demand row resolves to one responsibility row or to a named gap.",
-        "make an item authoritative for the element; until then the demand waits for it (待归集)",
+        "make an item authoritative for the element, or remove it from the demand",
     ),
     RuleText(
         "D05",

@@ -263,6 +263,8 @@ class Landing:
     def _write_parquet(self, reading: Reading, path: str) -> LandedFile:
         if self.local:
             target = self.local / path / _PART
+            self.local.parent.mkdir(parents=True, exist_ok=True)
+            self.local.mkdir(mode=0o700, exist_ok=True)  # what lies here is personal data
             target.parent.mkdir(parents=True, exist_ok=True)
             rows = _copy(reading, target)
             _sync(target)

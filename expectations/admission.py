@@ -84,7 +84,8 @@ def judge(
     timezone = catalog.campus.time_zone
     typed_columns = _typed_columns(resource, landed, catalog, timezone)
     con.execute(
-        f"CREATE OR REPLACE TEMP VIEW typed AS SELECT {', '.join(typed_columns)}, _partition, _extract, _row_no FROM landed"
+        f"CREATE OR REPLACE TEMP VIEW typed AS"
+        f" SELECT {', '.join(typed_columns)}, _partition, _extract, _row_no FROM landed"
     )
     checks = _row_checks(resource, landed, catalog)
     duplicates = _duplicates(con, resource)
@@ -203,7 +204,8 @@ def _item_checks(resource: Resource, item: Item, catalog: Catalog) -> list[_Chec
     checks.append(
         _Check(
             f"{name}.text",
-            f"coalesce(regexp_matches({column}, {literal(_CONTROL)}) OR contains({column}, {literal(_REPLACEMENT)}), false)",
+            f"coalesce(regexp_matches({column}, {literal(_CONTROL)})"
+            f" OR contains({column}, {literal(_REPLACEMENT)}), false)",
         )
     )
     if item.min_length is not None:
@@ -298,7 +300,9 @@ def _refuse(
             FROM landed SEMI JOIN named USING (_extract, _row_no)
         )
         SELECT n.* EXCLUDE (_broken),
-            array_to_string(CASE WHEN len(_broken) = 0 THEN ['key.not_picked'] ELSE list_sort(_broken) END, ',') AS _rules,
+            array_to_string(
+                CASE WHEN len(_broken) = 0 THEN ['key.not_picked'] ELSE list_sort(_broken) END, ','
+            ) AS _rules,
             _row,
             md5(_row || '#' || coalesce(_partition, '') || '#'
                 || row_number() OVER (PARTITION BY _row, _partition ORDER BY n._row_no)) AS _row_digest

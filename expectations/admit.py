@@ -70,7 +70,15 @@ def admit(candidate: Candidate, catalog: Catalog, resource: Resource, landing: L
         except ExtractRefused as refused:
             releases.refuse(candidate.con, candidate.id, resource.name, ids, str(refused))
             found = Finding(
-                resource.name, refused.rule, "completeness", "critical", "admission", False, 0, None, str(refused)
+                resource.name,
+                refused.rule,
+                "completeness",
+                "critical",
+                "admission",
+                False,
+                0,
+                None,
+                str(refused),
             )
             findings = (*refused.findings, found)
             releases.add_findings(candidate.con, candidate.id, findings)

@@ -154,13 +154,13 @@ def read_results(name: str, rules: Sequence[Expected], results: Iterable) -> lis
         if rule.type == ROW_COUNT:
             failed, good = int(not passed[key]), passed[key]
             detail = f"{total} rows, expected {_range(rule)}"
-        elif not total:
+        elif not total or value is None:
             # How large it is, is another rule's matter.
             failed, good, detail = 0, True, "no rows"
         else:
             if rule.type == DISTINCT:
                 total = round(total * (filled.get(rule.column) or 1.0))
-            failed, good = round((1 - (value or 0.0)) * total), passed[key]
+            failed, good = round((1 - value) * total), passed[key]
             detail = f"{rule.column}: {value:.4%}, expected {_range(rule)}"
             if rule.type == DISTINCT and not total:
                 failed, good = 0, True

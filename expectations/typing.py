@@ -65,7 +65,8 @@ def _integer(item: Item, column: str, landed: str, timezone: str) -> str:
     if landed in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"):
         return f"CAST({column} AS BIGINT)"
     text = f"trim({source_text(column, landed)})"
-    return f"CASE WHEN regexp_full_match({text}, '[+-]?[0-9]+(\\.0+)?') THEN TRY_CAST(split_part({text}, '.', 1) AS BIGINT) END"
+    whole = f"TRY_CAST(split_part({text}, '.', 1) AS BIGINT)"
+    return f"CASE WHEN regexp_full_match({text}, '[+-]?[0-9]+(\\.0+)?') THEN {whole} END"
 
 
 def _number(item: Item, column: str, landed: str, timezone: str) -> str:
@@ -95,7 +96,8 @@ def _date(item: Item, column: str, landed: str, timezone: str) -> str:
     if landed == "DATE":
         return f"CASE WHEN isfinite({column}) THEN {column} END"
     if landed == "TIMESTAMP":
-        return f"CASE WHEN isfinite({column}) AND {column} = date_trunc('day', {column}) THEN CAST({column} AS DATE) END"
+        is_day = f"isfinite({column}) AND {column} = date_trunc('day', {column})"
+        return f"CASE WHEN {is_day} THEN CAST({column} AS DATE) END"
     text = f"trim({source_text(column, landed)})"
     day = f"regexp_replace({text}, '[T ]00:00:00(\\.0+)?$', '')"
     formats = ", ".join(map(literal, DATE_FORMATS))

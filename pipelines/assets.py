@@ -34,7 +34,9 @@ def spec(resource: Resource, key: dg.AssetKey, deps: list[dg.AssetKey]) -> dg.As
         owners=[f"team:{resource.provider}"] if resource.provider else [],
         tags={"update_cycle": resource.update_cycle or "daily", "tier": resource.tier or "campus"},
         metadata={"provider": resource.provider, "contract": resource.file, "steward": resource.steward},
-        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=max(resource.promise, timedelta(minutes=5))),
+        freshness_policy=dg.FreshnessPolicy.time_window(
+            fail_window=max(resource.promise, timedelta(minutes=5))
+        ),
     )
 
 
@@ -42,7 +44,9 @@ def landed_systems(catalog: Catalog) -> list[str]:
     """Return the codes of the systems that are read on their own schedule and have resources."""
     used = {resource.system for resource in catalog.resources.values() if not resource.is_derived}
     return [
-        code for code, system in sorted(catalog.systems.items()) if code in used and system.kind != LOOKUP_SYSTEM_KIND
+        code
+        for code, system in sorted(catalog.systems.items())
+        if code in used and system.kind != LOOKUP_SYSTEM_KIND
     ]
 
 

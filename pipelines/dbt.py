@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import dagster as dg
@@ -64,9 +65,10 @@ def prepare(catalog: Catalog) -> Path:
 
 
 def specs(project: Path, stage: str) -> list[dg.AssetSpec]:
-    """Return the assets of the models that one invocation builds, each with what it reads within it.
+    """Return the assets of the models that one invocation builds, each after what it reads within it.
 
-    What it reads of other steps may have nothing new, and Dagster skips what depends on that.
+    What it reads of other steps may have nothing new, and Dagster skips what depends on that. Dagster also refuses
+    results of one step that come before those they depend on, hence the order.
     """
     manifest = json.loads((project / "target" / "manifest.json").read_text(encoding="utf-8"))
     feeding = f"+tag:{dbt_files.FEEDS_DERIVED}"
@@ -74,11 +76,15 @@ def specs(project: Path, stage: str) -> list[dg.AssetSpec]:
     found = build_dbt_asset_specs(
         manifest=manifest, dagster_dbt_translator=_Translator(), project=None, **selection
     )
-    own = {model.key for model in found}
-    return [
-        model.replace_attributes(skippable=True, deps=[dep for dep in model.deps if dep.asset_key in own])
+    keys = {model.key for model in found}
+    own = {
+        model.key: model.replace_attributes(
+            skippable=True, deps=[dep for dep in model.deps if dep.asset_key in keys]
+        )
         for model in found
-    ]
+    }
+    order = TopologicalSorter({key: {dep.asset_key for dep in model.deps} for key, model in own.items()})
+    return [own[key] for key in order.static_order()]
 
 
 def build(project: Path, stage: str, release: int, disqualified: Iterable[str] = ()) -> tuple[Verdict, ...]:

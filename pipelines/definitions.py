@@ -43,7 +43,9 @@ def build(catalog: Catalog, project: Path) -> dg.Definitions:
     jobs = [
         dg.define_asset_job(
             landing_job(code),
-            dg.AssetSelection.assets(*(key for asset in landing if asset.op.name == f"land_{code}" for key in asset.keys)),
+            dg.AssetSelection.assets(
+                *(key for asset in landing if asset.op.name == f"land_{code}" for key in asset.keys)
+            ),
             executor_def=in_process,
             tags={"system": code},
         )
@@ -95,10 +97,16 @@ def _drop_sensor(catalog: Catalog, code: str) -> dg.SensorDefinition:
     """Land a drop folder when what lies in it changed and has been quiet since the last look."""
     root = str(catalog.systems[code].settings.get("root", ""))
 
-    @dg.sensor(name=f"{landing_job(code)}_arrivals", job_name=landing_job(code), minimum_interval_seconds=_EVERY_S)
+    @dg.sensor(
+        name=f"{landing_job(code)}_arrivals", job_name=landing_job(code), minimum_interval_seconds=_EVERY_S
+    )
     def arrivals(context: dg.SensorEvaluationContext):
         folder = Path(resolve_env(root, f"systems.yaml: {code}.root"))
-        seen = sorted((str(f.relative_to(folder)), f.stat().st_size, f.stat().st_mtime_ns) for f in folder.rglob("*") if f.is_file())
+        seen = sorted(
+            (str(f.relative_to(folder)), f.stat().st_size, f.stat().st_mtime_ns)
+            for f in folder.rglob("*")
+            if f.is_file()
+        )
         state = hashlib.sha256(repr(seen).encode()).hexdigest()
         landed, _, waiting = (context.cursor or "").partition("|")
         if state == landed:

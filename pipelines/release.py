@@ -88,7 +88,9 @@ def _last_key(assets: dg.AssetsDefinition) -> dg.AssetKey:
 
 
 def _done(name: str, after: list[dg.AssetKey], members: Sequence[dg.AssetKey]) -> dg.AssetSpec:
-    return dg.AssetSpec(["done", name], deps=[*after, *members], group_name="warehouse", description=f"步骤完成: {name}")
+    return dg.AssetSpec(
+        ["done", name], deps=[*after, *members], group_name="warehouse", description=f"步骤完成: {name}"
+    )
 
 
 def _admit(run: "ReleaseRun", resource: Resource) -> Admitted:
@@ -96,17 +98,25 @@ def _admit(run: "ReleaseRun", resource: Resource) -> Admitted:
 
 
 def _stored_asset(
-    name: str, resources: Sequence[Resource], step: Callable[[ReleaseRun, Resource], Admitted], after: list[dg.AssetKey]
+    name: str,
+    resources: Sequence[Resource],
+    step: Callable[[ReleaseRun, Resource], Admitted],
+    after: list[dg.AssetKey],
 ) -> dg.AssetsDefinition:
     """One asset and two checks per resource: admitted one by one, then gated together by the expectations."""
 
     @dg.multi_asset(
         name=f"admit_{name}",
         specs=[
-            *(spec(r, store_key(r.name), [landing_key(r.name)]).replace_attributes(skippable=True) for r in resources),
+            *(
+                spec(r, store_key(r.name), [landing_key(r.name)]).replace_attributes(skippable=True)
+                for r in resources
+            ),
             _done(name, after, [store_key(r.name) for r in resources]),
         ],
-        check_specs=[check_spec(r, n, store_key(r.name)) for r in resources for n in (ADMISSION, EXPECTATIONS)],
+        check_specs=[
+            check_spec(r, n, store_key(r.name)) for r in resources for n in (ADMISSION, EXPECTATIONS)
+        ],
         required_resource_keys={"release"},
     )
     def admitted(context: dg.AssetExecutionContext):
@@ -163,7 +173,8 @@ def _gate(run: ReleaseRun, applied: Sequence[Resource]) -> _Gated:
         broken = [f.rule for f in findings if not f.passed and f.severity == "critical"]
         if broken and name in names:
             ids = con.execute(
-                "SELECT judged FROM yici.release_resource WHERE release = %s AND resource = %s", [number, name]
+                "SELECT judged FROM yici.release_resource WHERE release = %s AND resource = %s",
+                [number, name],
             ).fetchone()[0]
             reason = f"expectations broken: {', '.join(broken)}; the last good state stays"
             releases.refuse(con, number, name, ids, reason)
@@ -201,7 +212,10 @@ def _identity_asset(after: list[dg.AssetKey]) -> dg.AssetsDefinition:
     def links(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         run: ReleaseRun = context.resources.release
         counts = identity.update(run.candidate.con, run.candidate.id, run.catalog)
-        tell("identity", f"{counts['minted']:,} subjects, {counts['links']:,} links, {counts['reviews']} to review")
+        tell(
+            "identity",
+            f"{counts['minted']:,} subjects, {counts['links']:,} links, {counts['reviews']} to review",
+        )
         return dg.MaterializeResult(metadata=counts)
 
     return links
@@ -221,7 +235,9 @@ def _dbt_asset(
         failed = [v.model for v in run.verdicts.values() if v.outcome != "built"]
         verdicts = dbt.build(run.project, stage, run.candidate.id, failed)
         run.verdicts |= {v.model: v for v in verdicts}
-        releases.add_findings(run.candidate.con, run.candidate.id, [f for v in verdicts for f in _dbt_findings(v)])
+        releases.add_findings(
+            run.candidate.con, run.candidate.id, [f for v in verdicts for f in _dbt_findings(v)]
+        )
         good = sum(v.outcome == "built" for v in verdicts)
         tell(f"dbt {stage}", f"{good} of {len(verdicts)} models built and tested")
         by_model = {v.model: v for v in verdicts}
@@ -238,7 +254,9 @@ def _dbt_asset(
                 severity=dg.AssetCheckSeverity.WARN
                 if verdict and verdict.outcome == "built"
                 else dg.AssetCheckSeverity.ERROR,
-                metadata={"failed": ", ".join(t.name for t in verdict.failed_tests) or "-" if verdict else "not run"},
+                metadata={
+                    "failed": ", ".join(t.name for t in verdict.failed_tests) or "-" if verdict else "not run"
+                },
             )
         yield dg.MaterializeResult(asset_key=["done", name])
 
@@ -261,7 +279,19 @@ def _dbt_findings(verdict: Verdict) -> list[Finding]:
         for test in verdict.failed_tests
     ]
     good = verdict.outcome == "built"
-    found.append(Finding(name, "build", "consistency", "info" if good else "critical", "dbt", good, 0, None, None if good else verdict.outcome))
+    found.append(
+        Finding(
+            name,
+            "build",
+            "consistency",
+            "info" if good else "critical",
+            "dbt",
+            good,
+            0,
+            None,
+            None if good else verdict.outcome,
+        )
+    )
     return found
 
 

@@ -70,7 +70,9 @@ def _embedded(home: Path, role: Role) -> PgParams:
 
     address = EmbeddedServer(home).ensure()
     host = str(address.socket_dir)
-    passwords = {name: kept_secret(home, f"postgres_{name}", lambda: secrets.token_urlsafe(24)) for name in ROLE_NAMES}
+    passwords = {
+        name: kept_secret(home, f"postgres_{name}", lambda: secrets.token_urlsafe(24)) for name in ROLE_NAMES
+    }
     with psycopg.connect(
         host=host,
         port=address.port,
@@ -114,5 +116,9 @@ def _external(found: Settings, role: Role) -> PgParams:
         raise ConfigurationError(f"{name}: expected postgresql://user:password@host:port/database")
     host = address.host or address.query.get("host") or "localhost"
     return PgParams(
-        str(host), int(address.port or address.query.get("port") or 5432), address.database, address.username, address.password or ""
+        str(host),
+        int(address.port or address.query.get("port") or 5432),
+        address.database,
+        address.username,
+        address.password or "",
     )

@@ -369,7 +369,8 @@ def digest(con: psycopg.Connection, catalog: Catalog) -> str:
             ).fetchone()
             total.update(f"{name} {row[0]} {row[1]}\n".encode())
         row = con.execute(
-            """SELECT count(*), sum(('x' || left(md5(ROW(type, id_type, key, first)::text), 16))::bit(64)::bigint::numeric)
+            """SELECT count(*),
+                   sum(('x' || left(md5(ROW(type, id_type, key, first)::text), 16))::bit(64)::bigint::numeric)
                FROM (SELECT type, id_type, key, min(id_type || ' ' || key) OVER (PARTITION BY subject_id) AS first
                      FROM raw.links) l"""
         ).fetchone()

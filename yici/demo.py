@@ -67,7 +67,10 @@ def run(
         warehouse.status()
         console.rule("3 A service system asks for one applicant")
         clients.register(
-            "service-hall", unit="XX", name="网上办事大厅", jwks=home / "demo" / "hall" / "client_public.jwks.json"
+            "service-hall",
+            unit="XX",
+            name="网上办事大厅",
+            jwks=home / "demo" / "hall" / "client_public.jwks.json",
         )
         with serving.running(home) as address:
             _campus("ask", "--out", str(home / "demo"), "--service", address)

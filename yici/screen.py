@@ -36,7 +36,10 @@ def moved(states: Iterable[ResourceState]) -> Table:
         table.add_row(
             system,
             f"{len(touched)}/{len(own)}",
-            *(f"{sum(getattr(s, name) for s in touched):,}" for name in ("rows_in", "admitted", "quarantined")),
+            *(
+                f"{sum(getattr(s, name) for s in touched):,}"
+                for name in ("rows_in", "admitted", "quarantined")
+            ),
             *(f"{sum(getattr(s, name) for s in touched):,}" for name in ("inserted", "ended")),
             f"{sum(s.seconds for s in touched):.1f}",
         )

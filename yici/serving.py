@@ -33,7 +33,9 @@ def running(home: Path, port: int = 0) -> Iterator[str]:
     log = home / "logs" / "service.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as out:
-        process = subprocess.Popen(_command("127.0.0.1", port, 1), stdout=out, stderr=out, start_new_session=True)
+        process = subprocess.Popen(
+            _command("127.0.0.1", port, 1), stdout=out, stderr=out, start_new_session=True
+        )
     try:
         address = f"http://127.0.0.1:{port}"
         _wait(address, process, log)

@@ -27,6 +27,7 @@ def test_an_extract_is_parquet_and_a_manifest_that_reads_back_equal(landing: Lan
     assert (manifest.rows, manifest.excluded_rows, manifest.taken_at) == (1, 3, AT)
     assert Scope.from_dict(manifest.scope) == Scope.full()
     assert rows(landing, manifest) == [("1", "张三")]
+    assert Path(landing.root).stat().st_mode & 0o777 == 0o700
 
 
 def test_an_empty_reading_lands_with_its_columns(landing: Landing) -> None:

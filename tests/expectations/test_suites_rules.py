@@ -101,6 +101,44 @@ EXAMPLES: dict[str, tuple[Mapping, int, int]] = {
         1,
         2,
     ),
+    "degree-has-credits": (
+        {
+            "academic.degrees": [
+                {"student_no": "1", "degree": "408"},
+                {"student_no": "2", "degree": "408"},
+                {"student_no": "3", "degree": None},
+                {"student_no": "4", "degree": "408"},
+            ],
+            "academic.grades": [
+                {"student_no": "1", "course_no": "C1", "term": "1", "grade_kind": "0", "score": 55},
+                {"student_no": "1", "course_no": "C1", "term": "2", "grade_kind": "1", "score": 70},
+                {"student_no": "2", "course_no": "C1", "term": "1", "grade_kind": "0", "score": 55},
+                {"student_no": "3", "course_no": "C1", "term": "1", "grade_kind": "0", "score": 55},
+                {"student_no": "4", "course_no": "C1", "term": "1", "grade_kind": "5", "score": None},
+            ],
+        },
+        1,
+        3,
+    ),
+    "graduated-not-enrolled": (
+        {
+            "academic.degrees": [
+                {"student_no": "1", "outcome": "1", "graduated_on": date(2026, 6, 20)},
+                {"student_no": "2", "outcome": "2", "graduated_on": date(2026, 6, 20)},
+                {"student_no": "3", "outcome": "1", "graduated_on": date(2026, 6, 20)},
+                {"student_no": "4", "outcome": "1", "graduated_on": date(2027, 6, 20)},
+                {"student_no": "5", "outcome": "8", "graduated_on": date(2026, 6, 20)},
+            ],
+            "academic.students": [
+                {"student_no": "1", "status": "01"},
+                {"student_no": "2", "status": "08"},
+                {"student_no": "3", "status": "01", "_state": "former"},
+                {"student_no": "4", "status": "01"},
+            ],
+        },
+        1,
+        3,
+    ),
     "case-has-service-item": (
         {"hall.cases": [{"case_no": "1", "service_item": "RS-012"}, {"case_no": "2", "service_item": "??"}]},
         1,

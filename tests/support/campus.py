@@ -107,13 +107,19 @@ class Warehouse:
         shown = ", ".join(COLUMNS)
         if rows:
             tuples = ", ".join(
-                "(" + ", ".join("NULL" if r[c] is None else literal(r[c]) for c in COLUMNS) + ")" for r in rows
+                "(" + ", ".join("NULL" if r[c] is None else literal(r[c]) for c in COLUMNS) + ")"
+                for r in rows
             )
             query = f"SELECT * FROM (VALUES {tuples}) AS t ({shown})"
         else:
             query = "SELECT " + ", ".join(f"NULL::VARCHAR AS {c}" for c in COLUMNS) + " WHERE false"
         reading = Reading(
-            resource, con, query, scope or Scope.full(), dict.fromkeys(COLUMNS, "text"), watermark_to=watermark
+            resource,
+            con,
+            query,
+            scope or Scope.full(),
+            dict.fromkeys(COLUMNS, "text"),
+            watermark_to=watermark,
         )
         with connect(autocommit=True) as pg:
             manifest = self.landing.write(reading, ledger.next_extract_id(pg), now())
