@@ -1,6 +1,7 @@
 """`python -m demo`: build the reference campus, let days pass, run its HTTP systems, ask as its hall."""
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Sequence
@@ -10,7 +11,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from demo.target import Target, TargetError, built_target, campus_day, new_target
+from demo.applicants import APPLICANTS, applicants
+from demo.target import Target, TargetError, built_target, campus_day, new_target, write_private
 
 SIZES = ("small", "campus", "province")
 SYSTEMS = (
@@ -44,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument(
         "--env-file", type=Path, required=True, help="where hosts, ports and passwords are written"
     )
+    build.add_argument("--database-prefix", default="", help="before the names of databases and roles")
     build.set_defaults(run=_build)
 
     advance = commands.add_parser("advance", help="let days pass")
@@ -75,10 +78,13 @@ def _parser() -> argparse.ArgumentParser:
 def _build(asked: argparse.Namespace) -> int:
     from demo.world import build_world
 
-    target = new_target(asked.out, asked.postgres, asked.finance_url, asked.env_file)
+    target = new_target(asked.out, asked.postgres, asked.finance_url, asked.env_file, asked.database_prefix)
     started = time.monotonic()
     world = build_world(asked.seed, asked.size)
     _run(target, world, "build")
+    write_private(
+        target.folder("hall") / APPLICANTS, json.dumps(applicants(world), ensure_ascii=False, indent=1)
+    )
     target.save(asked.seed, asked.size, day=0)
     console.print(
         f"{asked.size} campus, seed {asked.seed}, {campus_day(0)}: {time.monotonic() - started:.1f} s; "

@@ -15,10 +15,10 @@ from joserfc.jwk import ECKey
 from rich.console import Console
 from rich.table import Table
 
+from demo.applicants import APPLICANTS
 from demo.systems.hall import CLIENT_ID
 from demo.target import Target, TargetError
 
-APPLICANTS = "applicants.json"
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _ASSERTION_LIFE_S = 120
 _TIMEOUT_S = 30.0

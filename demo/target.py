@@ -21,7 +21,7 @@ FIRST_DAY = date(2026, 10, 20)
 CAMPUS_ZONE = timezone(timedelta(hours=8))
 DAY_STARTS = time(7, 0, tzinfo=CAMPUS_ZONE)
 MARK = "reference campus of made-up people"
-OWNER_ROLE = "campus_owner"
+_OWNER = "campus_owner"
 _PRIVATE = "private.json"
 _STATE = "state.json"
 _SAFE_VALUE = re.compile(r"^[^\n\r\"']*$")
@@ -107,6 +107,7 @@ class Target:
         finance_url: `mysql+pymysql://…` of an empty or earlier built MariaDB database; None: SQLite.
         env: the variables for the readers.
         private: passwords of this campus, kept in `<out>/private.json` (0600).
+        prefix: stands before the names of databases and roles, so that campuses can share a server.
     """
 
     out: Path
@@ -114,6 +115,14 @@ class Target:
     finance_url: str | None
     env: EnvWriter
     private: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def prefix(self) -> str:
+        return self.private.get("prefix", "")
+
+    @property
+    def _owner(self) -> str:
+        return f"{self.prefix}{_OWNER}"
 
     def folder(self, system: str) -> Path:
         """Return the system's own folder, created when absent."""
@@ -163,39 +172,25 @@ class Target:
             TargetError: a database of that name exists and is not one of ours; it stays untouched.
         """
         created = self.private.setdefault("databases", "").split()
-        reader = f"{name}_reader"
+        full = f"{self.prefix}{name}"
+        reader = f"{full}_reader"
         if name not in created:
             with psycopg.connect(self.postgres_url, autocommit=True) as admin:
-                self._role(admin, OWNER_ROLE)
+                self._role(admin, self._owner)
                 self._role(admin, reader)
-                self._drop_own(admin, name)
-                if not admin.execute("SELECT pg_has_role(%s, 'MEMBER')", [OWNER_ROLE]).fetchone()[0]:
-                    admin.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(OWNER_ROLE)))
-                admin.execute(
-                    sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING 'UTF8'").format(
-                        sql.Identifier(name), sql.Identifier(OWNER_ROLE)
-                    )
-                )
-                admin.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), MARK))
-                admin.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
-                admin.execute(
-                    sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(
-                        sql.Identifier(name), sql.Identifier(reader)
-                    )
-                )
+                self._create(admin, full, reader)
             self.private["databases"] = " ".join([*created, name])
         host, port = self._server()
-        self.env.set_system(
-            system, host=host, port=port, user=reader, database=name, password=self.password(f"role:{reader}")
-        )
+        password = self.password(f"role:{reader}")
+        self.env.set_system(system, host=host, port=port, user=reader, database=full, password=password)
         return self.database(name)
 
     def database(self, name: str) -> psycopg.Connection:
         """Connect to a built database as its owner, with the campus's time zone; the caller closes it."""
         host, port = self._server()
-        connection = psycopg.connect(
-            host=host, port=port, dbname=name, user=OWNER_ROLE, password=self.password(f"role:{OWNER_ROLE}")
-        )
+        password = self.password(f"role:{self._owner}")
+        full = f"{self.prefix}{name}"
+        connection = psycopg.connect(host=host, port=port, dbname=full, user=self._owner, password=password)
         connection.execute("SET TIME ZONE 'Asia/Shanghai'")
         connection.commit()
         return connection
@@ -230,32 +225,62 @@ class Target:
         return fields.get("host") or "127.0.0.1", int(fields.get("port") or 5432)
 
     def _role(self, admin: psycopg.Connection, name: str) -> None:
-        known = admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone()
-        verb = sql.SQL("ALTER" if known else "CREATE")
+        found = admin.execute(
+            "SELECT coalesce(shobj_description(oid, 'pg_authid'), '') FROM pg_roles WHERE rolname = %s",
+            [name],
+        ).fetchone()
+        if found and found[0] != MARK:
+            raise TargetError(_foreign("role", name))
         admin.execute(
             sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(
-                verb, sql.Identifier(name), self.password(f"role:{name}")
+                sql.SQL("ALTER" if found else "CREATE"), sql.Identifier(name), self.password(f"role:{name}")
             )
         )
+        admin.execute(sql.SQL("COMMENT ON ROLE {} IS {}").format(sql.Identifier(name), MARK))
 
-    @staticmethod
-    def _drop_own(admin: psycopg.Connection, name: str) -> None:
+    def _create(self, admin: psycopg.Connection, name: str, reader: str) -> None:
         found = admin.execute(
             "SELECT coalesce(shobj_description(oid, 'pg_database'), '') FROM pg_database WHERE datname = %s",
             [name],
         ).fetchone()
-        if found is None:
-            return
-        if found[0] != MARK:
-            raise TargetError(
-                f"database {name} exists on the server and was not made by the reference campus; it was left "
-                "as it is. Give --postgres another server, or rename that database"
-            )
-        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        if found and found[0] != MARK:
+            raise TargetError(_foreign("database", name))
+        if not admin.execute("SELECT pg_has_role(%s, 'MEMBER')", [self._owner]).fetchone()[0]:
+            admin.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(self._owner)))
+        named = {
+            "name": sql.Identifier(name),
+            "owner": sql.Identifier(self._owner),
+            "reader": sql.Identifier(reader),
+            "mark": MARK,
+        }
+        for statement in (
+            "DROP DATABASE IF EXISTS {name} WITH (FORCE)",
+            "CREATE DATABASE {name} OWNER {owner} TEMPLATE template0 ENCODING 'UTF8'",
+            "COMMENT ON DATABASE {name} IS {mark}",
+            "REVOKE ALL ON DATABASE {name} FROM PUBLIC",
+            "GRANT CONNECT ON DATABASE {name} TO {reader}",
+        ):
+            admin.execute(sql.SQL(statement).format(**named))
 
 
-def new_target(out: Path, postgres_url: str, finance_url: str | None, env_file: Path) -> Target:
+def _foreign(kind: str, name: str) -> str:
+    return (
+        f"{kind} {name} exists on the server and was not made by the reference campus; it was left as it is. "
+        f"Give --postgres another server, or --database-prefix"
+    )
+
+
+def new_target(
+    out: Path, postgres_url: str, finance_url: str | None, env_file: Path, prefix: str = ""
+) -> Target:
     """Prepare a folder for a campus built anew; passwords and ports of an earlier build are kept.
+
+    Args:
+        out: folder, empty or of an earlier build.
+        postgres_url: address of a role that may create databases and roles.
+        finance_url: MariaDB of the finance system; None: SQLite.
+        env_file: where the variables for the readers go.
+        prefix: before the names of databases and roles.
 
     Raises:
         TargetError: the folder holds other things than an earlier reference campus; nothing is touched.
@@ -273,6 +298,7 @@ def new_target(out: Path, postgres_url: str, finance_url: str | None, env_file: 
             "postgres": _without_password(postgres_url),
             "finance": finance_url or "",
             "env": str(env_file.absolute()),
+            "prefix": prefix,
         }
     )
     write_private(out / _PRIVATE, json.dumps(private, indent=1, sort_keys=True))

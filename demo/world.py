@@ -80,6 +80,15 @@ class World:
         """Staff number → staff."""
         return {member.staff_no: member for member in self.staff}
 
+    @cached_property
+    def storied_numbers(self) -> frozenset[str]:
+        """Student and staff numbers of the people with a story: systems write their rows as they are."""
+        numbers: set[str] = set()
+        for one in self.special.values():
+            for role in one if isinstance(one, tuple) else (one,):
+                numbers |= {getattr(role, "student_no", ""), getattr(role, "staff_no", "")}
+        return frozenset(numbers - {""})
+
     def present_students(self, day: date) -> tuple[list[Undergraduate], list[Graduate]]:
         """Return the students whom the registers list on the morning of a day."""
         return (

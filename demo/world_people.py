@@ -204,5 +204,8 @@ class PeopleMaker:
 
 def _politics(draw: float, age: int) -> str:
     if age <= 28:
-        return "01" if draw < 0.05 else "02" if draw < 0.09 else "03" if draw < 0.92 else "13"
+        # Whoever joins the party is of age when applying, an activist for a year and a probationer for another.
+        if draw < 0.09 and age >= (22 if draw < 0.05 else 20):
+            return "01" if draw < 0.05 else "02"
+        return "03" if draw < 0.92 else "13"
     return "01" if draw < 0.48 else "13" if draw < 0.93 else "05" if draw < 0.97 else "10"

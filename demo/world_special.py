@@ -214,7 +214,7 @@ def _departures(cast: _Cast, random: Random) -> None:
         for at in range(scale):
             withdrawn = cast.cast(
                 Undergraduate,
-                lambda u: _stays(u) and u.year in (2023, 2024, 2025) and (u.person.key + day) % 7 == 0,  # noqa: B023
+                lambda u, day=day: _stays(u) and u.year in (2023, 2024, 2025) and (u.person.key + day) % 7 == 0,
                 left_on=on,
                 leave="31",
             )

@@ -173,8 +173,7 @@ def _item_checks(resource: Resource, item: Item, catalog: Catalog) -> list[_Chec
     name, column = item.name, q(item.name)
     checks = []
     if item.required or item.name in resource.key:
-        empty = f"{column} IS NULL" + (f" OR trim({column}) = ''" if item.logical_type == "string" else "")
-        checks.append(_Check(f"{name}.required", f"({empty})", "completeness"))
+        checks.append(_Check(f"{name}.required", f"({_missing(item)})", "completeness"))
     if item.is_coded:
         source = q(name + SOURCE_SUFFIX)
         known = f"{column} IS NOT NULL"
@@ -227,6 +226,14 @@ def _item_checks(resource: Resource, item: Item, catalog: Catalog) -> list[_Chec
             _Check(f"{name}.format", f"coalesce({column} <> '' AND NOT ({valid}), false)", "accuracy")
         )
     return checks
+
+
+def _missing(item: Item) -> str:
+    """Return the condition that the source sent nothing; what it sent and cannot be read breaks other rules."""
+    if not item.is_coded and item.logical_type != "string":
+        return f"{q('_was_' + item.name)} IS NOT TRUE"
+    column = q(item.name + SOURCE_SUFFIX if item.is_coded else item.name)
+    return f"{column} IS NULL OR trim({column}) = ''"
 
 
 def _format(resource: Resource, item: Item) -> str | None:

@@ -87,6 +87,7 @@ def make_server(
         protocol_version = "HTTP/1.1"
         server_version = "campus"
         sys_version = ""
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             self._serve()

@@ -51,7 +51,7 @@ def build(world: "World", target: Target) -> dict[str, int]:
             t.COURSES.name: store.load(t.COURSES, map(_course, teaching.courses())),
             t.STUDENTS.name: store.load(t.STUDENTS, _students(world, present, counsellors)),
             t.STATUS_CHANGES.name: store.load(t.STATUS_CHANGES, _past_changes(world)),
-            t.CLASSES.name: store.load(t.CLASSES, teaching.course_classes(present, teachers, rooms)),
+            t.CLASSES.name: store.load(t.CLASSES, _classes(world, present, teachers, rooms)),
             t.ENROLMENTS.name: store.load(t.ENROLMENTS, teaching.enrolments(present)),
             t.DEGREES.name: store.load(t.DEGREES, _degrees(world)),
             t.GRADES.name: _load_lines(
@@ -131,19 +131,18 @@ def _students(world: "World", present: list["Undergraduate"], counsellors: list[
         if student.student_no in spoilt:
             column, value, what = spoilt[student.student_no]
             world.fault("academic.students", student.student_no, what)
-            row = list(row)
-            at = t.STUDENTS.column_names.index(column)
-            row[at] = spoiled(str(row[at])) if column == "SFZJH" else value
+            if column == "SFZJH":
+                value = spoiled(student.person.document.number)
+            row = t.STUDENTS.changed(row, **{column: value})
         yield row
 
 
 def _spoilt(world: "World", present: list["Undergraduate"]) -> dict[str, tuple[str, str, str]]:
     """Student number → column, value and words of what is wrong: three in a register of three thousand."""
-    known = set()
-    for role in world.special.values():
-        known |= {getattr(one, "student_no", "") for one in (role if isinstance(role, tuple) else (role,))}
     plain = [
-        s for s in present if s.student_no not in known and s.person.compatriot == "00" and s.left_on is None
+        s
+        for s in present
+        if s.student_no not in world.storied_numbers and s.person.compatriot == "00" and s.left_on is None
     ]
     errors = (
         ("SFZJH", "", "check digit of the identity number is wrong"),
@@ -234,10 +233,25 @@ def _change_row(number: str, student_no: str, kind: str, day: date, reason: str,
     return number, student_no, kind, f"{day:%Y%m%d}", reason, document, words or None, f"{day} 17:00:00"
 
 
+def _classes(
+    world: "World", present: list["Undergraduate"], teachers: dict[str, list[str]], rooms: list[str]
+) -> Iterator[Row]:
+    yield from teaching.course_classes(present, teachers, rooms)
+    number = "(2025-2026-3)-G0001-25101"
+    world.fault("academic.course_classes", number, "there is no third term")
+    yield number, "2025-2026-3", "G0001", None, "1", None, 240, "2026-07-10 09:00:00"
+
+
 def _degrees(world: "World") -> Iterator[Row]:
+    is_told = False
     for student in world.undergraduates:
         if student.left_on and student.left_on < FIRST_DAY and student.leave in ("41", "42"):
-            yield _degree(student, student.left_on)
+            row = _degree(student, student.left_on)
+            if not is_told and student.leave == "41" and student.student_no not in world.storied_numbers:
+                is_told = True
+                world.fault("academic.degrees", student.student_no, "degree without a certificate number")
+                row = t.DEGREES.changed(row, XWZSH=None)
+            yield row
 
 
 def _degree(student: "Undergraduate", day: date) -> Row:
@@ -268,7 +282,7 @@ def _degree(student: "Undergraduate", day: date) -> Row:
 def _break_grades(world: "World", store: PostgresStore) -> None:
     """A few grades as clerks mistype them: above a hundred, or of a kind that does not exist."""
     rows = store.ask(
-        'SELECT "XH", "XNXQ", "KCH" FROM "T_CJ_XSCJ" WHERE "CJLXDM" = \'0\' AND "CJ" IS NOT NULL '
+        'SELECT "XH", "XNXQ", "KCH" FROM "T_CJ_XSCJ" WHERE "CJLXDM" = \'0\' '
         'ORDER BY md5("XH" || "KCH") LIMIT ?',
         (max(6, len(world.undergraduates) // 120),),
     )

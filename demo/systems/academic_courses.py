@@ -16,13 +16,17 @@ _COMMON = (
     ("思想道德与法治", 3, "11", 1), ("大学英语一", 3, "11", 1), ("高等数学一", 5, "21", 1), ("体育一", 1, "11", 1),
     ("中国近现代史纲要", 3, "11", 2), ("大学英语二", 3, "11", 2), ("高等数学二", 5, "21", 2), ("体育二", 1, "11", 2),
     ("马克思主义基本原理", 3, "11", 3), ("大学英语三", 2, "11", 3), ("线性代数", 3, "21", 3),
-    ("形势与政策", 2, "11", 4), ("概率论与数理统计", 3, "21", 4), ("艺术鉴赏", 2, "12", 5), ("创新创业基础", 2, "12", 6),
+    ("形势与政策", 2, "11", 4), ("概率论与数理统计", 3, "21", 4),
+    ("艺术鉴赏", 2, "12", 5), ("创新创业基础", 2, "12", 6),
 )  # fmt: skip
 _OWN = (
     ("导论", 2, "21", 1), ("基础", 3, "21", 1), ("原理", 4, "21", 2), ("方法", 3, "21", 2), ("史", 2, "31", 3),
-    ("实验一", 1, "41", 3), ("理论", 4, "31", 3), ("综合训练", 2, "41", 4), ("分析", 3, "31", 4), ("设计", 3, "31", 4),
-    ("应用", 3, "31", 5), ("实验二", 1, "41", 5), ("专题一", 2, "32", 5), ("案例研究", 3, "31", 5), ("专题二", 2, "32", 6),
-    ("前沿", 2, "32", 6), ("课程设计", 3, "41", 6), ("实习", 4, "41", 7), ("文献研读", 2, "32", 7), ("毕业设计(论文)", 10, "41", 8),
+    ("实验一", 1, "41", 3), ("理论", 4, "31", 3), ("综合训练", 2, "41", 4),
+    ("分析", 3, "31", 4), ("设计", 3, "31", 4),
+    ("应用", 3, "31", 5), ("实验二", 1, "41", 5), ("专题一", 2, "32", 5), ("案例研究", 3, "31", 5),
+    ("专题二", 2, "32", 6),
+    ("前沿", 2, "32", 6), ("课程设计", 3, "41", 6), ("实习", 4, "41", 7),
+    ("文献研读", 2, "32", 7), ("毕业设计(论文)", 10, "41", 8),
 )  # fmt: skip
 _GRADED = ("实习", "综合训练", "课程设计")
 _WORDS = ((90, "优"), (80, "良"), (70, "中"), (60, "及格"), (0, "不及格"))
@@ -115,7 +119,7 @@ def enrolments(students: Iterable[Undergraduate]) -> Iterator[Row]:
 def grade_lines(students: Iterable[Undergraduate], seed: int) -> Iterator[str]:
     """Yield all grades of the terms before this one, as lines of COPY's text format.
 
-    About one in thirty fails and has a second row for the make-up examination.
+    About one in thirty fails and has a second row for the make-up examination; who graduated passed in the end.
     """
     for student in students:
         random = Random(f"{seed}:grades:{student.student_no}")
@@ -139,25 +143,25 @@ def grade_lines(students: Iterable[Undergraduate], seed: int) -> Iterator[str]:
                 )
                 yield f"{head}0{tail}{_result(score, course.is_worded)}\t{stamp}\n"
                 if score < 60:
-                    again = 60.0 if roll() < 0.85 else score
+                    again = 60.0 if roll() < 0.85 or student.leave in ("41", "44") else score
                     made_up = ended + timedelta(days=45)
                     yield f"{head}1{tail}{_result(again, course.is_worded)}\t{made_up} 10:30:00\n"
 
 
 def _result(score: float, is_worded: bool) -> str:
-    """Score, grade in words, grade point, as COPY columns; a course graded in words has no score."""
+    """Score, grade in words (where the course is graded so), grade point, as COPY columns."""
     point = 0 if score < 60 else min(5.0, (score - 50) / 10)
     if is_worded:
         word = next(word for least, word in _WORDS if score >= least)
-        return f"\\N\t{word}\t{point:.2f}"
+        return f"{score:.1f}\t{word}\t{point:.2f}"
     return f"{score:.1f}\t\\N\t{point:.2f}"
 
 
-def new_grade(random: Random, course: Course, is_missed: bool) -> tuple[str | None, str | None, str]:
-    """Return score, grade in words and grade point of a grade entered today."""
+def new_grade(random: Random, course: Course, is_missed: bool) -> tuple[str, str | None, str]:
+    """Return score, grade in words (or None) and grade point of a grade entered today."""
     score = 0.0 if is_missed else min(99.5, max(30.0, int(random.gauss(78, 10) * 2) / 2))
-    cells = _result(score, course.is_worded).split("\t")
-    return (None if cells[0] == "\\N" else cells[0], None if cells[1] == "\\N" else cells[1], cells[2])
+    number, word, point = _result(score, course.is_worded).split("\t")
+    return number, None if word == "\\N" else word, point
 
 
 def stamp(moment: datetime) -> str:

@@ -37,7 +37,7 @@ def all_text(folder):
 
 
 def test_the_public_folder_shows_no_internals(tmp_path):
-    out = publish(campus_with_inner_things(), tmp_path / "site")
+    out = publish(campus_with_inner_things(), tmp_path / "site") / "public"
     text = all_text(out)
     for inner in (
         "inner_note",
@@ -57,7 +57,9 @@ def test_each_tier_sees_what_the_outer_ones_see_and_more(tmp_path):
     catalog = campus_with_inner_things()
     seen = {}
     for tier in ("public", "campus", "office"):
-        text = (publish(catalog, tmp_path / tier, tier) / "catalog.json").read_text(encoding="utf-8")
+        text = (publish(catalog, tmp_path / "site", (tier,)) / tier / "catalog.json").read_text(
+            encoding="utf-8"
+        )
         [resource] = [one for one in json.loads(text)["resources"] if one["name"] == "hr.staff"]
         seen[tier] = {one["name"] for one in resource["items"]}
     assert seen["public"] < seen["campus"] < seen["office"]
@@ -66,7 +68,7 @@ def test_each_tier_sees_what_the_outer_ones_see_and_more(tmp_path):
 
 @pytest.mark.parametrize("tier", ["public", "campus", "office"])
 def test_published_contracts_are_valid_odcs_for_three_readers(tmp_path, tier):
-    out = publish(campus_with_inner_things(), tmp_path / "site", tier)
+    out = publish(campus_with_inner_things(), tmp_path / "site", (tier,))
     paths = sorted(out.rglob("*.odcs.yaml"))
     assert len(paths) == 3
     for path in paths:
@@ -77,7 +79,7 @@ def test_published_contracts_are_valid_odcs_for_three_readers(tmp_path, tier):
 
 
 def test_lists_are_the_same_in_csv_and_in_excel_read_by_another_library(tmp_path):
-    out = publish(catalogs.load(campus()), tmp_path / "site")
+    out = publish(catalogs.load(campus()), tmp_path / "site") / "public"
     for stem, header in (("responsibilities", RESPONSIBILITY_HEADER), ("demands", DEMAND_HEADER)):
         text = (out / f"{stem}.csv").read_text(encoding="utf-8-sig")
         by_csv = list(csv.reader(io.StringIO(text)))
@@ -92,7 +94,7 @@ def test_lists_are_the_same_in_csv_and_in_excel_read_by_another_library(tmp_path
 
 def test_no_cell_is_run_as_a_formula(tmp_path):
     doc = staff(shareType="conditional", shareCondition='=HYPERLINK("http://x")')
-    out = publish(catalogs.load(campus({STAFF: doc})), tmp_path / "site")
+    out = publish(catalogs.load(campus({STAFF: doc})), tmp_path / "site") / "public"
     cells = [
         cell for row in csv.reader((out / "responsibilities.csv").open(encoding="utf-8-sig")) for cell in row
     ]
@@ -113,7 +115,7 @@ class _Page(HTMLParser):
 def test_the_page_says_its_answer_first_and_every_link_leads_somewhere(tmp_path):
     doc = staff()
     doc["schema"][0]["businessName"] = "教职工<script>"
-    out = publish(catalogs.load(campus({STAFF: doc})), tmp_path / "site")
+    out = publish(catalogs.load(campus({STAFF: doc})), tmp_path / "site") / "public"
     text = (out / "index.html").read_text(encoding="utf-8")
     page = _Page()
     page.feed(text)
@@ -128,7 +130,7 @@ def test_publishing_again_replaces_the_folder_whole(tmp_path):
     out = publish(catalogs.load(campus()), tmp_path / "site")
     (out / "leftover.txt").write_text("x", encoding="utf-8")
     publish(catalogs.load(campus()), out)
-    assert not (out / "leftover.txt").exists()
+    assert sorted(path.name for path in out.iterdir()) == ["VERSION", "campus", "public"]
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
 
 

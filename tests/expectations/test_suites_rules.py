@@ -16,6 +16,21 @@ from tests.support.postgres import PgDatabase, PgServer
 DAY = date(2026, 10, 20)
 PAID = {"pay_month": "202610", "kind": "01", "paid_on": date(2026, 10, 15)}
 JOINED = {"status": "01", "establishment": "1", "joined_on": date(2020, 9, 1)}
+CONDUCT = [
+    {"student_no": "1", "is_clear": True},
+    {"student_no": "2", "is_clear": True},
+    {"student_no": "3", "is_clear": False},
+    {"student_no": "4", "is_clear": True},
+    {"student_no": "5", "is_clear": True, "_state": "former"},
+]
+MEASURES = [
+    {"measure_no": "1", "student_no": "2", "status": "2"},
+    {"measure_no": "2", "student_no": "2", "status": "3"},
+    {"measure_no": "3", "student_no": "3", "status": "2"},
+    {"measure_no": "4", "student_no": "4", "status": "4"},
+    {"measure_no": "5", "student_no": "4", "status": "2", "_state": "refused"},
+    {"measure_no": "6", "student_no": "5", "status": "2"},
+]
 # Rule → the rows it sees (resource → rows), and how many of how many break it.
 EXAMPLES: dict[str, tuple[Mapping, int, int]] = {
     "claimed-payment-has-project": (
@@ -136,6 +151,16 @@ EXAMPLES: dict[str, tuple[Mapping, int, int]] = {
                 {"student_no": "4", "status": "01"},
             ],
         },
+        1,
+        3,
+    ),
+    "clear-has-no-discipline": (
+        {"student_affairs.conduct": CONDUCT, "student_affairs.discipline": MEASURES},
+        1,
+        3,
+    ),
+    "graduate-clear-has-no-discipline": (
+        {"student_affairs.graduate_conduct": CONDUCT, "student_affairs.graduate_discipline": MEASURES},
         1,
         3,
     ),

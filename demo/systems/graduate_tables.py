@@ -1,0 +1,122 @@
+"""The graduate school's tables: English names, words for codes, times with zone."""
+
+from demo.tables import Table
+
+_TOUCHED = ("updated_at", "instant", "last change")
+CERTIFICATES = "ID 身份证, PP 护照, HMP/TWP 通行证, HMR/TWR 居住证, PR 永久居留证"
+
+STUDENTS = Table(
+    "student",
+    "研究生",
+    (
+        ("stu_no", "varchar(20)", "学号"),
+        ("full_name", "varchar(120)", "姓名"),
+        ("latin_name", "varchar(120)", "外文姓名"),
+        ("former_name", "varchar(120)", "曾用名"),
+        ("gender", "varchar(1)", "M 男, F 女"),
+        ("birthday", "date", "出生日期"),
+        ("ethnicity", "varchar(40)", "民族名称"),
+        ("native_place", "varchar(6)", "籍贯"),
+        ("nationality", "varchar(3)", "国家地区 ISO 3166 alpha-3"),
+        ("compatriot_type", "varchar(10)", "NONE, HK, MO, TW, FOREIGN"),
+        ("cert_type", "varchar(3)", CERTIFICATES),
+        ("cert_no", "varchar(30)", "证件号"),
+        ("cert_country", "varchar(3)", "签发国"),
+        ("cert_expires_on", "date", "证件有效期至"),
+        ("political_status", "varchar(20)", "政治面貌名称"),
+        ("mobile", "varchar(20)", "手机"),
+        ("email", "varchar(80)", "邮箱"),
+        ("home_address", "varchar(200)", "家庭地址"),
+        ("category", "varchar(5)", "ACA_M, PRO_M, ACA_D, PRO_D, INTL"),
+        ("status", "varchar(10)", "ACTIVE, SUSPENDED, PROLONGED"),
+        ("degree_level", "varchar(1)", "M 硕士, D 博士"),
+        ("study_mode", "varchar(2)", "FT 全日制, PT 非全日制"),
+        ("years", "decimal(3,1)", "学制"),
+        ("enroll_date", "date", "入学日期"),
+        ("expected_grad_date", "date", "预计毕业日期"),
+        ("college_code", "varchar(12)", "院系"),
+        ("major_code", "varchar(12)", "学科代码"),
+        ("major_name", "varchar(60)", "学科名称"),
+        ("entry_year", "int", "年级"),
+        ("campus", "varchar(20)", "校区名称"),
+        ("supervisor_no", "varchar(20)", "导师工号"),
+        ("supervisor_name", "varchar(120)", "导师姓名"),
+        ("staff_no", "varchar(20)", "在职攻读者的工号"),
+        ("bank_card", "varchar(30)", "银行卡号"),
+        _TOUCHED,
+    ),
+    ("stu_no",),
+)
+SUPERVISORS = Table(
+    "supervisor",
+    "导师",
+    (
+        ("staff_no", "varchar(20)", "工号"),
+        ("full_name", "varchar(120)", "姓名"),
+        ("qualification", "varchar(10)", "DOCTORAL 博导, MASTER 硕导"),
+        ("college_code", "varchar(12)", "院系"),
+        ("qualified_on", "date", "取得资格日期"),
+        ("is_recruiting", "boolean", "是否招生"),
+        ("student_count", "int", "在读人数"),
+        _TOUCHED,
+    ),
+    ("staff_no",),
+)
+GRADES = Table(
+    "course_grade",
+    "研究生成绩",
+    (
+        ("stu_no", "varchar(20)", "学号"),
+        ("term", "varchar(11)", "学年学期"),
+        ("course_no", "varchar(20)", "课程号"),
+        ("attempt", "varchar(10)", "NORMAL, RETAKE, EXEMPT"),
+        ("course_name", "varchar(120)", "课程名称"),
+        ("credit", "decimal(4,1)", "学分"),
+        ("course_type", "varchar(10)", "DEGREE 学位课, ELECTIVE 非学位课"),
+        ("score", "decimal(5,1)", "成绩"),
+        ("grade_point", "decimal(3,2)", "绩点"),
+        _TOUCHED,
+    ),
+    ("stu_no", "term", "course_no", "attempt"),
+    ("updated_at",),
+)
+DEGREES = Table(
+    "degree_award",
+    "毕业与学位授予",
+    (
+        ("stu_no", "varchar(20)", "学号"),
+        ("full_name", "varchar(120)", "姓名"),
+        ("cert_type", "varchar(3)", CERTIFICATES),
+        ("cert_no", "varchar(30)", "证件号"),
+        ("cert_country", "varchar(3)", "签发国"),
+        ("major_name", "varchar(60)", "学科名称"),
+        ("conclusion", "varchar(10)", "GRADUATED, COMPLETED"),
+        ("graduated_on", "date", "毕业日期"),
+        ("diploma_no", "varchar(24)", "毕业证书编号"),
+        ("education", "varchar(20)", "学历名称"),
+        ("degree_code", "varchar(4)", "学位代码 GB/T 6864"),
+        ("degree_on", "date", "学位授予日期"),
+        ("degree_cert_no", "varchar(24)", "学位证书编号"),
+        ("thesis_title", "varchar(200)", "论文题目"),
+        ("defended_on", "date", "答辩日期"),
+        ("defence_result", "varchar(10)", "PASS, REVISE, FAIL"),
+        _TOUCHED,
+    ),
+    ("stu_no",),
+)
+STATUS_CHANGES = Table(
+    "status_change",
+    "研究生学籍异动",
+    (
+        ("change_id", "varchar(20)", "编号"),
+        ("stu_no", "varchar(20)", "学号"),
+        ("change_type", "varchar(12)", "SUSPEND, RESUME, WITHDRAW, GRADUATE, COMPLETE, PROLONG"),
+        ("changed_on", "date", "日期"),
+        ("reason", "varchar(20)", "原因名称"),
+        ("document_no", "varchar(60)", "文号"),
+        _TOUCHED,
+    ),
+    ("change_id",),
+    ("stu_no",),
+)
+TABLES = (STUDENTS, SUPERVISORS, GRADES, DEGREES, STATUS_CHANGES)
