@@ -15,12 +15,11 @@ import catalogs
 from catalogs.model import Catalog
 from catalogs.settings import resolve_env, settings
 from pipelines import dbt
-from pipelines.assets import landed_systems
 from pipelines.landing import landing_assets
 from pipelines.release import release_assets, release_run
 from warehouse.migrate import upgrade
 
-RELEASE_JOB = "release"
+RELEASE_JOB = "make_release"
 _NIGHT = time(4, 0)
 _EVERY_S = 300
 
@@ -38,18 +37,15 @@ def build(catalog: Catalog, project: Path) -> dg.Definitions:
         project: the assembled and parsed dbt project.
     """
     landing, release = landing_assets(catalog), release_assets(catalog, project)
-    systems = landed_systems(catalog)
     in_process = dg.in_process_executor
     jobs = [
         dg.define_asset_job(
             landing_job(code),
-            dg.AssetSelection.assets(
-                *(key for asset in landing if asset.op.name == f"land_{code}" for key in asset.keys)
-            ),
+            dg.AssetSelection.assets(*asset.keys),
             executor_def=in_process,
             tags={"system": code},
         )
-        for code in systems
+        for code, asset in landing.items()
     ]
     jobs.append(
         dg.define_asset_job(
@@ -59,11 +55,11 @@ def build(catalog: Catalog, project: Path) -> dg.Definitions:
         )
     )
     return dg.Definitions(
-        assets=[*landing, *release],
+        assets=[*landing.values(), *release],
         jobs=jobs,
-        schedules=[_schedule(catalog, code) for code in systems if not _is_folder(catalog, code)]
+        schedules=[_schedule(catalog, code) for code in landing if not _is_folder(catalog, code)]
         + [_release_schedule(catalog)],
-        sensors=[_drop_sensor(catalog, code) for code in systems if _is_folder(catalog, code)],
+        sensors=[_drop_sensor(catalog, code) for code in landing if _is_folder(catalog, code)],
         resources={"release": release_run(catalog, project)},
         executor=in_process,
     )

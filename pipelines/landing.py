@@ -11,19 +11,20 @@ from pipelines.progress import tell
 from warehouse.extraction import Landed, land_system
 
 MAX_RETRIES = 2
+NO_RETRY = "yici/no_retry"  # tag of a run that somebody waits for
 _WAIT_S = 30.0
 
 
-def landing_assets(catalog: Catalog) -> list[dg.AssetsDefinition]:
-    """Return, for each system, one asset per resource, read together in one snapshot where the kind can."""
-    return [_system(catalog, code) for code in landed_systems(catalog)]
+def landing_assets(catalog: Catalog) -> dict[str, dg.AssetsDefinition]:
+    """Return system → one asset per resource, read together in one snapshot where the kind can."""
+    return {code: _system(catalog, code) for code in landed_systems(catalog)}
 
 
 def _system(catalog: Catalog, code: str) -> dg.AssetsDefinition:
     resources = {r.name: r for r in catalog.resources.values() if r.system == code}
 
     @dg.multi_asset(
-        name=f"land_{code}",
+        name=f"extract_{code}",
         specs=[_optional(spec(r, landing_key(r.name), [])) for r in resources.values()],
         can_subset=True,
         description=catalog.systems[code].name_zh,
@@ -33,7 +34,7 @@ def _system(catalog: Catalog, code: str) -> dg.AssetsDefinition:
         try:
             done = land_system(catalog, code, Landing(settings().landing), wanted, report=_tell)
         except SourceUnavailable as error:
-            if context.retry_number < MAX_RETRIES and not context.run.tags.get("yici/no_retry"):
+            if context.retry_number < MAX_RETRIES and not context.run.tags.get(NO_RETRY):
                 raise dg.RetryRequested(MAX_RETRIES, error.retry_after_s or _WAIT_S) from error
             raise dg.Failure(str(error), allow_retries=False) from None
         except (SourceError, ConfigurationError) as error:
@@ -46,6 +47,10 @@ def _system(catalog: Catalog, code: str) -> dg.AssetsDefinition:
                     asset_key=landing_key(landed.resource),
                     metadata={"rows": landed.rows, "seconds": round(landed.seconds, 3)},
                 )
+        tell(
+            code,
+            f"{sum(r.rows for r in done):,} rows from {sum(bool(r.extracts) for r in done)} of {len(done)} resources",
+        )
 
     return land
 

@@ -7,35 +7,46 @@ import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import dagster as dg
 
 from catalogs.settings import settings
 from pipelines.definitions import RELEASE_JOB, landing_job, load
+from pipelines.landing import NO_RETRY
+from pipelines.progress import tell
 from warehouse import releases
 from warehouse.connect import connect
 
 _CONFIG = "telemetry:\n  enabled: false\n"
+# A terminal is told by `pipelines.progress`; Dagster's own events go to its instance.
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass(frozen=True)
 class RunReport:
-    """What a run came to: seconds per landed system, systems that failed, and the number published, if any."""
+    """What a run came to.
+
+    Attributes:
+        seconds: system → seconds that landing it took.
+        failed_systems: system → why it could not be read.
+        release: the number that is current after the run; None if nothing was released.
+    """
 
     seconds: dict[str, float]
-    failed_systems: tuple[str, ...]
+    failed_systems: dict[str, str]
     release: int | None
 
 
-def instance() -> dg.DagsterInstance:
-    """Return the installation's Dagster instance, kept in `<home>/dagster`; telemetry is off."""
+def prepare_instance() -> Path:
+    """Make `<home>/dagster` the instance that this process and those it starts use; telemetry is off."""
     folder = settings().home / "dagster"
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "dagster.yaml"
     if not config.is_file():
         config.write_text(_CONFIG, encoding="utf-8")
     os.environ["DAGSTER_HOME"] = str(folder)
-    return dg.DagsterInstance.get()
+    return folder
 
 
 def run(systems: Iterable[str] | None = None, release: bool = True) -> RunReport:
@@ -47,20 +58,36 @@ def run(systems: Iterable[str] | None = None, release: bool = True) -> RunReport
     repository = definitions.get_repository_def()
     every = [name.removeprefix("land_") for name in sorted(repository.job_names) if name.startswith("land_")]
     chosen = every if systems is None else list(systems)
-    seconds, failed = {}, []
-    with instance() as kept:
+    seconds, failed = {}, {}
+    prepare_instance()
+    with dg.DagsterInstance.get() as kept:
         for system in chosen:
             started = time.monotonic()
             job = repository.get_job(landing_job(system))
-            done = job.execute_in_process(instance=kept, raise_on_error=False, tags={"yici/no_retry": "true"})
+            done = job.execute_in_process(
+                run_config=_QUIET, instance=kept, raise_on_error=False, tags={NO_RETRY: "true"}
+            )
             seconds[system] = time.monotonic() - started
             if not done.success:
-                failed.append(system)
+                failed[system] = _why(done)
+                tell(system, f"✕ {failed[system]}")
         number = None
         if release:
-            repository.get_job(RELEASE_JOB).execute_in_process(instance=kept)
+            repository.get_job(RELEASE_JOB).execute_in_process(run_config=_QUIET, instance=kept)
             number = _published()
-    return RunReport(seconds, tuple(failed), number)
+    return RunReport(seconds, failed, number)
+
+
+def _why(done: dg.ExecuteInProcessResult) -> str:
+    """The reason that a step gave; of an error that nobody foresaw, only its kind: its text may hold values."""
+    for event in done.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            if data.user_failure_data and data.user_failure_data.description:
+                return data.user_failure_data.description
+            kind = data.error.cause.cls_name if data.error and data.error.cause else "unknown error"
+            return f"{kind}; `yici dev` shows run {done.run_id[:8]}"
+    return f"run {done.run_id[:8]} failed; `yici dev` shows it"
 
 
 def _published() -> int | None:

@@ -111,10 +111,8 @@ def resolve(
                 found.reviews.add((a, b, claim.resource, f"same {key[0]}, names do not agree"))
         for key in claim.keys:
             held = owner.get(key)
-            if (
-                held is None
-                or (root(held[0]) == subject
-                and (held[0] != subject or (digest and held[1] != digest)))
+            if held is None or (
+                root(held[0]) == subject and (held[0] != subject or (digest and held[1] != digest))
             ):
                 owner[key] = (subject, digest or (held[1] if held else ""))
                 found.links[key] = (subject, owner[key][1], claim.resource)

@@ -13,7 +13,12 @@ from warehouse import releases
 
 @dataclass(frozen=True)
 class ResourceState:
-    """A resource at the current release: age in seconds against its promise, rows waiting in quarantine."""
+    """A resource at a release: what its last judged extract came to, and how old it is against its promise.
+
+    Attributes:
+        quarantined: refused rows of that extract.
+        waiting: rows that wait in quarantine at the release, whichever extract brought them.
+    """
 
     resource: str
     system: str
@@ -23,6 +28,7 @@ class ResourceState:
     rows_in: int
     admitted: int
     quarantined: int
+    waiting: int
     inserted: int
     ended: int
     seconds: float
@@ -39,7 +45,9 @@ class ResourceState:
         return self.age is None or self.age > self.promise
 
 
-def resource_states(con: psycopg.Connection, catalog: Catalog, release: int | None = None) -> list[ResourceState]:
+def resource_states(
+    con: psycopg.Connection, catalog: Catalog, release: int | None = None
+) -> list[ResourceState]:
     """Return the state of every stored resource at `release` (None: the current one), in the catalog's order."""
     number = release if release is not None else releases.current(con)
     with con.cursor(row_factory=dict_row) as cursor:
@@ -47,14 +55,17 @@ def resource_states(con: psycopg.Connection, catalog: Catalog, release: int | No
             row["resource"]: row
             for row in cursor.execute(
                 """SELECT r.resource, r.outcome, r.reason, e.taken_at, r.rows_in, r.admitted, r.quarantined,
-                       r.inserted, r.ended, r.seconds
+                       coalesce(q.waiting, 0) AS waiting, r.inserted, r.ended, r.seconds
                    FROM yici.release_resource r LEFT JOIN yici.extract e ON e.id = r.extract_id
-                   WHERE r.release = %s""",
-                [number],
+                   LEFT JOIN (SELECT resource, count(*) AS waiting FROM yici.quarantine
+                       WHERE _from <= %(release)s AND (_to IS NULL OR _to > %(release)s) GROUP BY resource) q
+                       ON q.resource = r.resource
+                   WHERE r.release = %(release)s""",
+                {"release": number},
             )
         }
     nothing = {"outcome": "never", "reason": None, "taken_at": None, "seconds": 0.0} | dict.fromkeys(
-        ("rows_in", "admitted", "quarantined", "inserted", "ended"), 0
+        ("rows_in", "admitted", "quarantined", "waiting", "inserted", "ended"), 0
     )
     return [
         ResourceState(
@@ -96,6 +107,23 @@ def failed_findings(con: psycopg.Connection, release: int) -> list[dict]:
                ORDER BY array_position(ARRAY['critical', 'warning', 'info'], severity), resource, rule""",
             [release],
         ).fetchall()
+
+
+def failed_models(con: psycopg.Connection, release: int) -> dict[str, str]:
+    """Return dbt model → why it is not this release's; readers see what an earlier one built."""
+    rows = con.execute(
+        """SELECT substr(resource, 5), detail FROM yici.finding
+           WHERE release = %s AND stage = 'dbt' AND rule = 'build' AND NOT passed ORDER BY resource""",
+        [release],
+    )
+    return dict(rows.fetchall())
+
+
+def rows_held(con: psycopg.Connection) -> dict[str, int]:
+    """Return resource → rows that the current release shows, as its own mart counted them; {} without the mart."""
+    if con.execute("SELECT to_regclass('marts.mart_quality__row_counts')").fetchone()[0] is None:
+        return {}
+    return dict(con.execute("SELECT resource, rows_shown FROM marts.mart_quality__row_counts").fetchall())
 
 
 def failing_sources(con: psycopg.Connection) -> dict[str, str]:

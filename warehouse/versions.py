@@ -239,7 +239,9 @@ def _write_staged(
         f" SELECT {_list(columns)}, {candidate} FROM {staged} WHERE _op = 'put'",
     )
     _pg(con, f"DROP TABLE {staged}")
-    return con.execute("SELECT count(*) FILTER (_op = 'put'), count(*) FILTER (_replaces) FROM change").fetchone()
+    return con.execute(
+        "SELECT count(*) FILTER (_op = 'put'), count(*) FILTER (_replaces) FROM change"
+    ).fetchone()
 
 
 def _quarantine_difference(con: duckdb.DuckDBPyConnection, judged: Judged) -> None:

@@ -20,6 +20,7 @@ app = typer.Typer(
 app.command()(warehouse.run)
 app.command()(warehouse.status)
 app.command()(serving.serve)
+app.command()(serving.dev)
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(warehouse.release_app, name="release")
 app.add_typer(warehouse.quarantine_app, name="quarantine")

@@ -36,6 +36,14 @@ def advance(days: int = typer.Option(1, min=1, help="How many days pass.")) -> N
     """Let days pass on the campus: new grades, payments, cases; `yici run` then moves only those."""
     _sources_url()
     _campus("advance", "--out", str(_home() / "demo"), "--days", str(days))
+    serve_systems(_home())
+
+
+def serve_systems(home: Path) -> None:
+    """Start the campus's database server and HTTP systems if they do not run; nothing where no campus was built."""
+    if (home / "demo" / "state.json").is_file():
+        _sources_url()
+        _campus("serve", "--out", str(home / "demo"), "--daemon")
 
 
 @app.command()
@@ -61,7 +69,7 @@ def run(
         if not (home / "demo" / "state.json").is_file():
             build(size, seed)
         _load_sources(home)
-        _campus("serve", "--out", str(home / "demo"), "--daemon")
+        serve_systems(home)
         console.rule("2 From the systems to a release")
         warehouse.run([], True)
         warehouse.status()

@@ -1,7 +1,9 @@
 """What `yici run` and `yici status` print: tables for a person, never a value of one."""
 
+import sys
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 
 from rich.console import Console
@@ -9,7 +11,27 @@ from rich.table import Table
 
 from warehouse.report import CheckCount, ResourceState
 
-console = Console(highlight=False)
+_WIDTH = 110
+console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, str], None]]:
+    """Show how a run goes: systems, steps and failures stay on the screen, single resources pass by.
+
+    Yields:
+        the listener for `pipelines.progress`. Where the output is no terminal, only what stays is printed.
+    """
+    with console.status("starting") as line:
+
+        def listen(what: str, result: str) -> None:
+            if "." in what and not result.startswith("✕"):
+                line.update(f"{what}  {result}")
+            else:
+                console.print(f"  {what:<22} {result}", soft_wrap=True)
+                line.update("…")
+
+        yield listen
 
 
 def age(span: timedelta | None) -> str:
@@ -22,79 +44,112 @@ def age(span: timedelta | None) -> str:
     return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} d"
 
 
-def moved(states: Iterable[ResourceState]) -> Table:
-    """Rows read, admitted, quarantined and versions moved, per system."""
-    table = Table(title="What this release moved", title_justify="left")
-    table.add_column("system")
-    for name in ("resources", "rows read", "admitted", "quarantined", "versions +", "versions −", "seconds"):
-        table.add_column(name, justify="right")
-    systems = defaultdict(list)
-    for state in states:
-        systems[state.system].append(state)
-    for system, own in systems.items():
-        touched = [s for s in own if s.outcome == "applied"]
-        table.add_row(
-            system,
-            f"{len(touched)}/{len(own)}",
-            *(
-                f"{sum(getattr(s, name) for s in touched):,}"
-                for name in ("rows_in", "admitted", "quarantined")
-            ),
-            *(f"{sum(getattr(s, name) for s in touched):,}" for name in ("inserted", "ended")),
-            f"{sum(s.seconds for s in touched):.1f}",
-        )
+def systems_moved(states: Iterable[ResourceState], landing_s: Mapping[str, float]) -> Table:
+    """Rows extracted, admitted and quarantined, versions moved and seconds taken, per system and in all.
+
+    Args:
+        states: of the new release.
+        landing_s: system → seconds that reading it took; admission is added.
+    """
+    table = _table("What this run moved", ("system",), ("resources", "extracted", "admitted", "quarantined",
+                   "versions +", "versions −", "seconds"))  # fmt: skip
+    total = [0, 0, 0, 0, 0, 0, 0.0]
+    for system, own in _by_system(states).items():
+        new = [s for s in own if s.outcome == "applied"]
+        numbers = [len(new)] + [
+            sum(getattr(s, name) for s in new)
+            for name in ("rows_in", "admitted", "quarantined", "inserted", "ended")
+        ]
+        numbers.append(landing_s.get(system, 0.0) + sum(s.seconds for s in new))
+        total = [one + other for one, other in zip(total, numbers, strict=True)]
+        table.add_row(system, f"{numbers[0]}/{len(own)}", *_numbers(numbers[1:]))
+    table.add_section()
+    table.add_row("all", str(total[0]), *_numbers(total[1:]))
     return table
 
 
-def resources_moved(states: Iterable[ResourceState]) -> Table:
-    """Rows moved against rows read, per resource."""
-    table = Table(title="Rows moved per resource", title_justify="left")
-    table.add_column("resource")
-    for name in ("rows read", "versions +", "versions −", "quarantined"):
-        table.add_column(name, justify="right")
+def _numbers(values: Sequence[float]) -> list[str]:
+    return [*(f"{value:,}" for value in values[:-1]), f"{values[-1]:.1f}"]
+
+
+def resources_moved(states: Iterable[ResourceState], held: Mapping[str, int]) -> Table:
+    """Versions moved against rows read and rows held, for every resource in which anything moved.
+
+    Args:
+        states: of the new release.
+        held: resource → rows that the release shows.
+    """
+    table = _table(
+        "Rows moved per resource", ("resource",), ("extracted", "versions +", "versions −", "held")
+    )
     for state in states:
-        if state.outcome == "applied":
-            numbers = (state.rows_in, state.inserted, state.ended, state.quarantined)
+        if state.outcome == "applied" and (state.inserted or state.ended):
+            numbers = (state.rows_in, state.inserted, state.ended, held.get(state.resource, 0))
             table.add_row(state.resource, *(f"{number:,}" for number in numbers))
     return table
 
 
+def in_words(states: Sequence[ResourceState], held: Mapping[str, int]) -> str:
+    """Say in a sentence how much moved of what is held."""
+    moved = sum(s.inserted for s in states if s.outcome == "applied")
+    touched = sum(bool(s.inserted or s.ended) for s in states if s.outcome == "applied")
+    total = sum(held.values())
+    share = f" ({moved / total:.1%})" if total else ""
+    return f"{moved:,} of {total:,} rows held are new or changed{share}, in {touched} of {len(states)} resources."
+
+
 def checks(counts: Iterable[CheckCount]) -> Table:
     """Checks passed and failed by severity."""
-    table = Table(title="Checks", title_justify="left")
-    table.add_column("severity")
-    table.add_column("passed", justify="right")
-    table.add_column("failed", justify="right")
+    table = _table("Checks", ("severity",), ("passed", "failed"))
     for count in counts:
         table.add_row(count.severity, str(count.passed), str(count.failed))
     return table
 
 
 def status(states: Iterable[ResourceState], failing: dict[str, str]) -> Table:
-    """One line per system: last extract, age against promise, quarantine, what is wrong."""
-    table = Table(title="Systems", title_justify="left")
-    for name in ("system", "resources", "last extract", "oldest", "late", "quarantined", "state"):
-        table.add_column(name, justify="left" if name in ("system", "state") else "right")
-    systems = defaultdict(list)
-    for state in states:
-        systems[state.system].append(state)
-    for system, own in systems.items():
+    """One line per system: last extract, oldest against its promise, quarantine, what is wrong."""
+    table = _table("Systems", ("system",), ("resources", "last extract", "oldest", "promised", "quarantined"))
+    table.add_column("state", overflow="fold")
+    for system, own in _by_system(states).items():
+        oldest = max(own, key=lambda s: s.age - s.promise if s.age is not None else timedelta.max)
         ages = [s.age for s in own if s.age is not None]
-        late = [s for s in own if s.is_late]
-        wrong = [s.resource for s in own if s.outcome in ("refused", "held")]
-        unread = [s.resource for s in own if s.resource in failing]
-        words = []
-        if wrong:
-            words.append(f"✕ refused: {', '.join(wrong)}")
-        if unread:
-            words.append(f"✕ not read: {', '.join(unread)}")
         table.add_row(
             system,
             str(len(own)),
             age(min(ages, default=None)),
-            age(max(ages, default=None)),
-            str(len(late)),
-            f"{sum(s.quarantined for s in own):,}",
-            "; ".join(words) or ("! late" if late else "✓"),
+            age(oldest.age),
+            age(oldest.promise),
+            f"{sum(s.waiting for s in own):,}",
+            _state(own, failing),
         )
     return table
+
+
+def _state(own: Sequence[ResourceState], failing: Mapping[str, str]) -> str:
+    named = {
+        "refused": [s.resource for s in own if s.outcome in ("refused", "held")],
+        "not read": [s.resource for s in own if s.resource in failing],
+        "late": [s.resource for s in own if s.is_late],
+    }
+    words = []
+    for what, names in named.items():
+        if names:
+            shown = "all" if len(names) == len(own) else ", ".join(name.partition(".")[2] for name in names)
+            words.append(f"✕ {what}: {shown}")
+    return "; ".join(words) or "✓"
+
+
+def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for name in left:
+        table.add_column(name, no_wrap=True)
+    for name in right:
+        table.add_column(name, justify="right")
+    return table
+
+
+def _by_system(states: Iterable[ResourceState]) -> dict[str, list[ResourceState]]:
+    systems = defaultdict(list)
+    for state in states:
+        systems[state.system].append(state)
+    return systems

@@ -14,26 +14,27 @@ def run(
     from pipelines.progress import listening
     from pipelines.run import run as run_jobs
     from warehouse.connect import connect
-    from warehouse.report import check_counts, failing_sources, resource_states
-    from yici.screen import checks, console, moved, resources_moved
+    from warehouse.report import check_counts, failed_models, failing_sources, resource_states, rows_held
+    from yici.screen import checks, console, in_words, progress, resources_moved, systems_moved
 
     catalog = _catalog()
-    with listening(lambda what, result: console.print(f"  {what:<36} {result}")):
+    with progress() as listener, listening(listener):
         report = run_jobs(system or None, release)
     with connect(autocommit=True) as con:
-        if release and report.release is not None:
-            states = resource_states(con, catalog, report.release)
-            console.print(moved(states))
-            console.print(resources_moved(states))
+        if report.release is not None:
+            states, held = resource_states(con, catalog, report.release), rows_held(con)
+            console.print(systems_moved(states, report.seconds))
+            console.print(resources_moved(states, held))
+            console.print(in_words(states, held))
             console.print(checks(check_counts(con, report.release)))
             for state in states:
                 if state.outcome in ("refused", "held"):
                     console.print(f"✕ {state.resource} {state.outcome}: {state.reason}")
+            for model, why in failed_models(con, report.release).items():
+                console.print(f"✕ dbt model {model}: {why}; it stays as the last good release built it")
         for resource, message in failing_sources(con).items():
             console.print(f"✕ {resource} was not read: {message}")
-    for name in report.failed_systems:
-        console.print(f"✕ system {name} could not be read; its last good state stays")
-    if release:
+    if report.release is not None:
         console.print(f"Release {report.release} is current.")
 
 

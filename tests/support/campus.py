@@ -85,9 +85,11 @@ def row(number: int, **changes: str | None) -> dict[str, str | None]:
     return values | changes
 
 
-def catalog(mode: str = "full", absence: str = "keep_as_former", extra: str = "") -> Catalog:
-    """Return the small campus's catalog; `extra` continues the mapping `ingest`."""
-    contract = CONTRACT.format(mode=mode, absence=absence, extra=extra)
+def catalog(
+    mode: str = "full", absence: str = "keep_as_former", extra: str = "", contract: str | None = None
+) -> Catalog:
+    """Return the small campus's catalog; `extra` continues the mapping `ingest`, `contract` replaces the whole."""
+    contract = contract or CONTRACT.format(mode=mode, absence=absence, extra=extra)
     files = {name: text.encode() for name, text in FILES.items()}
     return catalogs.load(files | {"resources/hr/staff.odcs.yaml": contract.encode()})
 

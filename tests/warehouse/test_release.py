@@ -22,6 +22,22 @@ def test_admitted_rows_are_served_with_standard_and_source_code(warehouse):
     assert first["updated_at"].isoformat() == "2026-01-01T19:04:05+00:00"
 
 
+def test_a_value_that_cannot_be_read_is_not_also_called_missing(warehouse):
+    contract = campus.CONTRACT.format(mode="full", absence="keep_as_former", extra="")
+    for item in ('businessName: "性别", logicalType: "string"', 'businessName: "出生日期", logicalType: "date"'):
+        contract = contract.replace(item, f"{item}, required: true")
+    house = warehouse(campus.catalog(contract=contract))
+    house.land(
+        [row(n) for n in range(1, 99)] + [row(99, sex="?", born_on="1980-02-30"), row(100, sex=" ", born_on=None)]
+    )
+    house.release()
+    assert house.scalar("SELECT rules FROM yici.quarantine WHERE key_text = '00099'") == ["born_on.type", "sex.code"]
+    assert house.scalar("SELECT rules FROM yici.quarantine WHERE key_text = '00100'") == [
+        "born_on.required",
+        "sex.required",
+    ]
+
+
 def test_a_second_identical_extract_moves_nothing(warehouse):
     house = warehouse(campus.catalog())
     house.land([row(1), row(2)])
