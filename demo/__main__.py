@@ -19,7 +19,7 @@ SYSTEMS = (
     "academic", "graduate", "finance", "research", "hr", "logistics", "assets", "student_affairs", "hall",
     "administration", "party", "library", "archives", "certificates_legacy", "government",
 )  # fmt: skip
-console = Console(highlight=False)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,6 +4,7 @@ Values are shown only in part: the people are made up, the habit is not.
 """
 
 import json
+import sys
 import time
 import uuid
 from datetime import datetime
@@ -17,7 +18,8 @@ from rich.table import Table
 
 from demo.applicants import APPLICANTS
 from demo.systems.hall import CLIENT_ID
-from demo.target import Target, TargetError
+from demo.target import CAMPUS_ZONE, Target, TargetError
+from demo.world_campus import UNITS
 
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _ASSERTION_LIFE_S = 120
@@ -42,7 +44,7 @@ _LEVEL = {
     "self_declared": "本人申报",
 }
 _OUTCOME = {"satisfied": "免提交", "certificate": "由系统出证", "still_required": "仍须提交"}
-console = Console(highlight=False)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
 
 
 def ask(
@@ -149,23 +151,16 @@ def _show(answer: dict[str, Any], who: str, spent_ms: float) -> None:
         f"\n[bold]{answer['service_item']} {answer['name_zh']}[/bold]  {who}  版次 {answer['release']}  "
         f"{spent_ms:.0f} ms"
     )
-    fields = Table(
-        "表单项",
-        "预填值(屏幕上遮去一部分)",
-        "状态",
-        "数源单位",
-        "新鲜度",
-        "核验级别",
-        title="表单",
-        title_justify="left",
-    )
+    fields = Table(title="表单 (值在屏幕上遮去一部分)", title_justify="left")
+    for heading in ("表单项", "预填值", "状态", "数源单位", "数源确认于", "核验级别"):
+        fields.add_column(heading, no_wrap=heading != "预填值")
     for field in answer["fields"]:
         verification = field.get("verification") or {}
         fields.add_row(
             field["name_zh"],
             on_screen(field.get("value"), field.get("code")),
             _STATUS.get(field["status"], field["status"]),
-            verification.get("verifier", ""),
+            _unit(verification.get("verifier", "")),
             _fresh(field),
             _LEVEL.get(verification.get("level", ""), ""),
         )
@@ -183,7 +178,14 @@ def _show(answer: dict[str, Any], who: str, spent_ms: float) -> None:
 def _why(material: dict[str, Any]) -> str:
     if material["outcome"] == "still_required":
         return "; ".join(_reason(reason) for reason in material["reasons"])
-    return "; ".join(f"{fact['name_zh']}已由 {fact['verifier']} 核实" for fact in material["facts"])
+    by_unit: dict[str, list[str]] = {}
+    for fact in material["facts"]:
+        by_unit.setdefault(_unit(fact["verifier"]), []).append(fact["name_zh"])
+    return "; ".join(f"{unit}已核实{'、'.join(names)}" for unit, names in by_unit.items())
+
+
+def _unit(code: str) -> str:
+    return UNITS.get(code, code)
 
 
 def _reason(reason: str) -> str:
@@ -196,9 +198,9 @@ def _fresh(field: dict[str, Any]) -> str:
     if "age_seconds" not in field:
         return ""
     hours = field["age_seconds"] / 3600
-    age = f"{hours:.0f} 小时前" if hours < 48 else f"{hours / 24:.0f} 天前"
-    confirmed = datetime.fromisoformat(field["confirmed_at"])
-    return f"{age}确认({confirmed.astimezone():%m-%d})"
+    age = "不到 1 小时前" if hours < 1 else f"{hours:.0f} 小时前" if hours < 48 else f"{hours / 24:.0f} 天前"
+    confirmed = datetime.fromisoformat(field["confirmed_at"]).astimezone(CAMPUS_ZONE)
+    return f"{confirmed:%m-%d %H:%M}, {age}"
 
 
 def on_screen(value: object, code: str | None) -> str:

@@ -6,6 +6,7 @@ Each story takes somebody from the lists, changes them there, and keeps them und
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import islice
 from random import Random
 
 from demo import ids, names
@@ -41,6 +42,18 @@ class _Cast:
         place = self.find(kind, fits, from_end)
         self.lists[kind][place] = replace(self.lists[kind][place], **changes)
         return self.lists[kind][place]
+
+    def cast_first(
+        self, kind: type, fits: Callable[[Role], bool], count: int, **changes: object
+    ) -> list[Role]:
+        """Change the first `count` who fit and have no part yet, and return them; one pass over their list."""
+        people = self.lists[kind]
+        free = (at for at in range(len(people)) if (kind, at) not in self.taken and fits(people[at]))
+        places = list(islice(free, count))
+        self.taken.update((kind, at) for at in places)
+        for at in places:
+            people[at] = replace(people[at], **changes)
+        return [people[at] for at in places]
 
     def recast(self, kind: type, fits: Callable[[Role], bool], change: Callable[[Person], Person]) -> Role:
         """Find somebody and change the person behind the role."""
@@ -211,15 +224,15 @@ def _departures(cast: _Cast, random: Random) -> None:
         on = FIRST_DAY + timedelta(days=day)
         if on.weekday() > 4:
             continue
-        for at in range(scale):
-            withdrawn = cast.cast(
-                Undergraduate,
-                lambda u, day=day: _stays(u) and u.year in (2023, 2024, 2025) and (u.person.key + day) % 7 == 0,
-                left_on=on,
-                leave="31",
-            )
-            if day == 0 and at == 0:
-                cast.special["withdrawn_on_first_day"] = withdrawn
+        withdrawn = cast.cast_first(
+            Undergraduate,
+            lambda u, day=day: _stays(u) and u.year in (2023, 2024, 2025) and (u.person.key + day) % 7 == 0,
+            scale,
+            left_on=on,
+            leave="31",
+        )
+        if day == 0:
+            cast.special["withdrawn_on_first_day"] = withdrawn[0]
         if day % 3 == 0:
             doctor = _try(
                 cast, Graduate, lambda g: g.left_on is None and g.status == "14", left_on=on, leave="41"

@@ -5,29 +5,34 @@ import argparse
 import uvicorn
 
 from catalogs.settings import settings
+from service import logs
 from warehouse.migrate import upgrade
+
+GRACE_S = 10
 
 
 def main() -> None:
     """Prepare the warehouse's schemas and serve until a signal ends it; open requests are answered first."""
     parser = argparse.ArgumentParser(prog="python -m service", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8700)
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=8700, help="port to listen on")
+    parser.add_argument("--workers", type=int, default=1, help="worker processes")
     chosen = parser.parse_args()
     settings()
     upgrade()
     uvicorn.run(
-        "service.app:create_app",
+        "service.app:create_served",
         factory=True,
         host=chosen.host,
         port=chosen.port,
         workers=chosen.workers,
         access_log=False,
-        timeout_graceful_shutdown=10,
+        log_config=None,
+        timeout_graceful_shutdown=GRACE_S,
         server_header=False,
     )
 
 
 if __name__ == "__main__":
+    logs.configure()
     main()

@@ -1,238 +1,216 @@
-"""The HTTP application: routes, and every failure as a problem document."""
+"""The HTTP application: routes, life of a worker, and every failure as a problem document."""
 
+import asyncio
 import contextlib
-import logging
-import secrets
-from collections.abc import AsyncIterator
-from typing import Annotated, Any
-from uuid import UUID
+import re
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import asyncpg
-from fastapi import Depends, FastAPI, Form, Header, Request
+import structlog
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
-from catalogs.derive import material_verdicts
-from catalogs.settings import now, settings
-from service import cases, queries, tokens
+from catalogs.settings import settings
+from service import api, api_cases, api_catalog, api_facts, api_token, logs, metrics, tokens
+from service.configuration import Configuration, configuration
+from service.guard import Guard
 from service.keys import load as load_keys
-from service.problems import NO_STORE, Problem, response
-from service.queries import FactsQuery, PrefillQuery, Surroundings
+from service.problems import Problem, response
+from service.queries import Surroundings
+from service.quotas import Quotas
+from service.record import Recorder
 from service.state import State
-from service.tokens import Client
+from service.transactions import DATABASE_ERRORS
 from warehouse.connect import pg_params
 
-MAX_BODY = 64 * 1024
-_log = logging.getLogger("yici.service")
+_FORGET_EVERY_S = 300
+_MAX_FAULTS = 20
+_OWN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+_STATUS_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE", 415: "UNSUPPORTED_FORMAT"}
+_log = structlog.get_logger("yici.service")
 
 
-def create_app() -> FastAPI:
-    """Return the application; it connects when it starts."""
-    app = FastAPI(title="Yici", version="1", lifespan=_lifespan, docs_url=None, redoc_url=None)
-    _problems(app)
+def create_app(chosen: Configuration | None = None) -> FastAPI:
+    """Return the application; it connects when it starts.
+
+    Args:
+        chosen: how it is set up; by default by the environment.
+
+    Raises:
+        ConfigurationError: a setting is malformed.
+    """
+    chosen = chosen or configuration()
+    app = FastAPI(
+        title="Yici",
+        version="1.0.0",
+        summary="Verified data of the university, for granted purposes and registered cases, on record",
+        lifespan=_lifespan(chosen),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        separate_input_output_schemas=False,
+    )
+    app.add_middleware(Guard, max_body_bytes=chosen.max_body_bytes, body_timeout_s=chosen.body_timeout_s)
+    for routes in (api_token, api_cases, api_facts, api_catalog):
+        app.include_router(routes.router)
     _ops(app)
-    _oauth(app)
-    _cases(app)
-    _catalog(app)
-    _facts(app)
+    _failures(app)
+    _document(app)
     return app
 
 
-@contextlib.asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    params = pg_params("service")
-    pool = await asyncpg.create_pool(
-        host=params.host,
-        port=params.port,
-        database=params.dbname,
-        user=params.user,
-        password=params.password,
-        min_size=2,
-        max_size=10,
-        command_timeout=10,
-        server_settings={"application_name": "yici-service"},
-    )
-    app.state.around = Surroundings(pool, load_keys(settings().home), State())
-    yield
-    await pool.close()
+def create_served() -> FastAPI:
+    """Return the application for a worker process of its own, which logs as JSON lines."""
+    logs.configure()
+    return create_app()
 
 
-def _around(request: Request) -> Surroundings:
-    return request.app.state.around
-
-
-async def _client(request: Request, authorization: Annotated[str | None, Header()] = None) -> Client:
-    around = _around(request)
-    return await tokens.caller(around.pool, around.keys, authorization)
-
-
-Around = Annotated[Surroundings, Depends(_around)]
-Caller = Annotated[Client, Depends(_client)]
-
-
-def _problems(app: FastAPI) -> None:
-    @app.middleware("http")
-    async def bounded(request: Request, call_next):
-        request.state.trace_id = secrets.token_hex(8)
-        length = request.headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > MAX_BODY or "transfer-encoding" in request.headers:
-            return response(Problem("TOO_LARGE", f"at most {MAX_BODY} bytes"), request, request.state.trace_id)
+def _lifespan(chosen: Configuration) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        params = pg_params("service")
+        pool = await asyncpg.create_pool(
+            host=params.host,
+            port=params.port,
+            database=params.dbname,
+            user=params.user,
+            password=params.password,
+            min_size=min(2, chosen.pool_size),
+            max_size=chosen.pool_size,
+            command_timeout=10,
+            timeout=5,
+            reset=_as_it_is,
+            server_settings={
+                "application_name": "yici-service",
+                "timezone": "UTC",
+                "synchronous_commit": "on",
+                "default_transaction_isolation": "read committed",
+            },
+        )
+        keys = load_keys(settings().home)
+        recorder = Recorder(pool, keys)
+        app.state.around = Surroundings(pool, keys, State(), recorder, Quotas(), chosen)
+        forgetting = asyncio.create_task(_forget(pool), name="forget")
+        with contextlib.suppress(Problem, *DATABASE_ERRORS):
+            # The catalog takes a second to read: better now than at the first request.
+            await app.state.around.state.current(pool)
         try:
-            answer = await call_next(request)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            _log.error("failed trace=%s error=%s", request.state.trace_id, type(error).__name__)
-            return response(Problem("INTERNAL"), request, request.state.trace_id)
-        answer.headers.setdefault("Cache-Control", "no-store")
-        return answer
+            yield
+        finally:
+            forgetting.cancel()
+            await recorder.stop()
+            await pool.close()
 
-    @app.exception_handler(Problem)
-    async def problem(request: Request, error: Problem) -> JSONResponse:
-        return response(error, request, request.state.trace_id)
+    return lifespan
 
-    @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        malformed = any(part["type"] == "json_invalid" for part in error.errors())
-        errors = [{"pointer": "/" + "/".join(map(str, e["loc"])), "code": e["type"]} for e in error.errors()]
-        code = "MALFORMED" if malformed else "INVALID_PARAMETER"
-        return response(Problem(code, errors=errors), request, request.state.trace_id)
 
-    @app.exception_handler(HTTPException)
-    async def http(request: Request, error: HTTPException) -> JSONResponse:
-        code = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}.get(error.status_code, "MALFORMED")
-        return response(Problem(code), request, request.state.trace_id)
+async def _as_it_is(_con: asyncpg.Connection) -> None:
+    """Spare asyncpg's own reset: every setting and lock here ends with its transaction, and a transaction that was
+    left open is rolled back before this.
+    """
 
-    @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> JSONResponse:
-        _log.error("failed trace=%s error=%s", request.state.trace_id, type(error).__name__)
-        return response(Problem("INTERNAL"), request, request.state.trace_id)
+
+async def _forget(pool: asyncpg.Pool) -> None:
+    while True:
+        try:
+            await tokens.forget_used(pool)
+        except DATABASE_ERRORS as error:
+            _log.warning("expired assertions could not be removed", error=type(error).__name__)
+        await asyncio.sleep(_FORGET_EVERY_S)
 
 
 def _ops(app: FastAPI) -> None:
-    @app.get("/healthz")
+    @app.get("/healthz", tags=["ops"])
     async def alive() -> dict[str, str]:
+        """The worker runs."""
         return {"status": "ok"}
 
-    @app.get("/readyz")
-    async def ready(around: Around) -> dict[str, Any]:
+    @app.get("/readyz", tags=["ops"])
+    async def ready(around: api.Around) -> dict[str, Any]:
+        """The worker can answer: the warehouse is there, a release is published, the record can be written."""
         current = await around.state.current(around.pool)
+        writable = await around.pool.fetchval(
+            "SELECT has_table_privilege('service.record', 'INSERT') AND NOT pg_is_in_recovery()"
+        )
+        if not writable:
+            raise Problem("AUDIT_UNAVAILABLE")
         return {"status": "ok", "release": current.release}
 
-
-def _oauth(app: FastAPI) -> None:
-    @app.post("/oauth2/token")
-    async def token(
-        request: Request,
-        around: Around,
-        grant_type: Annotated[str, Form()],
-        client_assertion_type: Annotated[str, Form()],
-        client_assertion: Annotated[str, Form(max_length=8192)],
-    ) -> JSONResponse:
-        if grant_type != "client_credentials" or client_assertion_type != tokens.ASSERTION_TYPE:
-            raise Problem("INVALID_PARAMETER", "expected client_credentials with a jwt-bearer client assertion")
-        issuer = str(request.base_url).rstrip("/")
-        client = await tokens.authenticate(around.pool, client_assertion, {issuer, f"{issuer}/oauth2/token"})
-        return JSONResponse(tokens.issue(around.keys, client, issuer), headers=NO_STORE)
-
-    @app.get("/.well-known/jwks.json")
-    async def jwks(around: Around) -> dict[str, Any]:
-        return {"keys": [around.keys.signing.as_dict(private=False)]}
-
-    @app.get("/.well-known/oauth-authorization-server")
-    async def metadata(request: Request) -> dict[str, Any]:
-        issuer = str(request.base_url).rstrip("/")
-        return {
-            "issuer": issuer,
-            "token_endpoint": f"{issuer}/oauth2/token",
-            "jwks_uri": f"{issuer}/.well-known/jwks.json",
-            "grant_types_supported": ["client_credentials"],
-            "token_endpoint_auth_methods_supported": ["private_key_jwt"],
-        }
+    @app.get("/metrics", tags=["ops"], include_in_schema=False)
+    async def counted() -> Response:
+        """This worker's counters for Prometheus."""
+        return Response(generate_latest(metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
 
-def _cases(app: FastAPI) -> None:
-    @app.post("/v1/cases", status_code=201)
-    async def register(
-        case: cases.NewCase,
-        around: Around,
-        client: Caller,
-        idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
-    ) -> JSONResponse:
-        current = await around.state.current(around.pool)
-        queries.check_purpose(current.catalog, client, case.service_item, now())
-        shown, is_new = await cases.register(around.pool, client.client_id, case, idempotency_key, now())
-        return JSONResponse(shown, 201 if is_new else 200, headers=NO_STORE)
+def _failures(app: FastAPI) -> None:
+    @app.exception_handler(Problem)
+    async def problem(request: Request, error: Problem) -> JSONResponse:
+        request.scope.setdefault("yici.log", {})["code"] = error.code
+        return response(error, request)
 
-    @app.get("/v1/cases/{case_id}")
-    async def show(case_id: UUID, around: Around, client: Caller) -> dict[str, Any]:
-        return await cases.show(around.pool, client.client_id, case_id)
-
-    @app.patch("/v1/cases/{case_id}")
-    async def change(case_id: UUID, wanted: cases.CaseChange, around: Around, client: Caller) -> dict[str, Any]:
-        return await cases.change(around.pool, client.client_id, case_id, wanted)
-
-
-def _catalog(app: FastAPI) -> None:
-    @app.get("/v1/elements")
-    async def elements(around: Around, client: Caller) -> list[dict[str, Any]]:
-        catalog = (await around.state.current(around.pool)).catalog
-        granted = {grant.element for grant in catalog.grants() if grant.client == client.client_id}
-        return [
-            {
-                "code": e.code,
-                "name_zh": e.name_zh,
-                "name_en": e.name_en,
-                "code_table": e.code_table or None,
-                "has_source": bool(catalog.sources_of(e.code)),
-                "granted": e.code in granted,
-            }
-            for e in catalog.elements.values()
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        faults = error.errors()
+        malformed = any(fault["type"] == "json_invalid" for fault in faults)
+        errors = [
+            {"pointer": _pointer(_named(fault)), "code": fault["type"]} for fault in faults[:_MAX_FAULTS]
         ]
+        refused = Problem("MALFORMED" if malformed else "INVALID_PARAMETER", errors=errors)
+        return response(await api.on_record(request, refused), request)
 
-    @app.get("/v1/resources")
-    async def resources(around: Around, client: Caller) -> list[dict[str, Any]]:
-        catalog = (await around.state.current(around.pool)).catalog
-        return [
-            {
-                "name": r.name,
-                "name_zh": r.business_name,
-                "provider": r.provider,
-                "share_type": r.share_type,
-                "update_cycle": r.update_cycle,
-            }
-            for r in catalog.resources.values()
-        ]
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> JSONResponse:
+        allowed = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
+        return response(Problem(_STATUS_CODES.get(error.status_code, "MALFORMED"), headers=allowed), request)
 
-    @app.get("/v1/service-items")
-    async def service_items(around: Around, client: Caller) -> list[dict[str, Any]]:
-        catalog = (await around.state.current(around.pool)).catalog
-        return [{"code": s.code, "name_zh": s.name_zh, "lead_unit": s.lead_unit} for s in catalog.services.values()]
+    async def database(request: Request, error: Exception) -> JSONResponse:
+        _log.error("the warehouse did not answer", error=type(error).__name__)
+        asks_for_decision = request.method in ("POST", "PATCH")
+        return response(Problem("AUDIT_UNAVAILABLE" if asks_for_decision else "SOURCE_UNAVAILABLE"), request)
 
-    @app.get("/v1/service-items/{code}/requirements")
-    async def requirements(code: str, around: Around, client: Caller) -> list[dict[str, Any]]:
-        catalog = (await around.state.current(around.pool)).catalog
-        if code not in catalog.services:
-            raise Problem("NOT_FOUND")
-        return [
-            {"material": v.material, "name_zh": v.name_zh, "outcome": v.outcome, "blocked": list(v.blocked)}
-            for v in material_verdicts(catalog, code, client.client_id, now().date())
-        ]
+    for kind in DATABASE_ERRORS:
+        app.add_exception_handler(kind, database)
 
-    @app.get("/v1/code-lists/{name}")
-    async def code_list(name: str, around: Around, client: Caller) -> dict[str, Any]:
-        catalog = (await around.state.current(around.pool)).catalog
-        if name not in catalog.codes:
-            raise Problem("NOT_FOUND")
-        table = catalog.codes[name]
-        rows = [{"code": row.code, "name_zh": row.name_zh} for row in table.rows.values()]
-        return {"name": name, "norm": table.norm, "codes": rows}
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+        return response(Problem("INTERNAL"), request)
 
 
-def _facts(app: FastAPI) -> None:
-    @app.post("/v1/facts:query")
-    async def facts(query: FactsQuery, around: Around, client: Caller) -> dict[str, Any]:
-        return await queries.query_facts(around, client, query, now())
+def _pointer(location: tuple[int | str, ...]) -> str:
+    """Return a JSON pointer into the body, or the place of a parameter."""
+    first, *rest = location
+    known = [str(part) for part in rest if isinstance(part, int) or _OWN_NAME.fullmatch(part)]
+    pointer = "".join(f"/{part}" for part in known)
+    return pointer or "/" if first == "body" else f"#/{first}{pointer}"
 
-    @app.post("/v1/service-items/{code}:prefill")
-    async def prefilled(code: str, query: PrefillQuery, around: Around, client: Caller) -> dict[str, Any]:
-        return await queries.query_prefill(around, client, code, query, now())
+
+def _named(fault: dict[str, Any]) -> tuple[int | str, ...]:
+    """Return where a fault is, without the name of a member that the caller made up."""
+    location: tuple[int | str, ...] = fault["loc"]
+    return location[:-1] if fault["type"] == "extra_forbidden" else location
+
+
+def _document(app: FastAPI) -> None:
+    """Complete the OpenAPI document: problems everywhere instead of FastAPI's own validation error."""
+    original = app.openapi
+
+    def completed() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = original()
+            schemas = document["components"]["schemas"]
+            schemas["ProblemOut"] = api.ProblemOut.model_json_schema()
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+            for operations in document["paths"].values():
+                for operation in operations.values():
+                    answers = operation["responses"]
+                    if "HTTPValidationError" in str(answers.get("422", "")):
+                        answers["422"] = api.refusals(422)[422]
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = completed  # type: ignore[method-assign]

@@ -5,157 +5,198 @@ Prefill happens while a form is still a draft, so a case is registered before an
 
 import hashlib
 import json
-from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 import asyncpg
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
-from service.facts import Subject
 from service.problems import Problem
 from service.record import canonical
+from service.subjects import Closed, Identified, Text
 
 OPEN = ("draft", "submitted", "accepted")
+DEFAULT_LIFE = timedelta(days=90)
 MAX_LIFE = timedelta(days=365)
-_NEXT = {"draft": ("submitted", "closed"), "submitted": ("accepted", "closed"), "accepted": ("closed",), "closed": ()}
+KEPT_FOR = timedelta(hours=24)
+CASE_RULES = (
+    "the case must be this client's, open, unexpired, of this service item, and the subject its party"
+)
+_NEXT = {
+    "draft": ("submitted", "closed"),
+    "submitted": ("accepted", "closed"),
+    "accepted": ("closed",),
+    "closed": (),
+}
+_CASE = (
+    "SELECT id, external_no, service_item, status, parties, registered_at, expires_at"
+    ' FROM service."case" WHERE id = $1 AND client_id = $2'
+)
 
 
-class Party(BaseModel, extra="forbid"):
-    """A person of a case, by natural key or document."""
+class Party(Identified):
+    """A person of a case: 申请人, 代办人, 共同申请人, 相关人, 经办人."""
 
     role: Literal["applicant", "agent", "co_applicant", "related", "officer"]
-    id_type: str = Field(max_length=40)
-    id: str = Field(min_length=1, max_length=64)
-    country: str | None = Field(None, max_length=3)
 
 
-class NewCase(BaseModel, extra="forbid"):
+class NewCase(Closed):
     """`POST /v1/cases`."""
 
-    service_item: str = Field(max_length=64)
-    external_no: str | None = Field(None, max_length=64)
+    service_item: Text
+    external_no: Text | None = Field(None, description="The service system's own number of the case")
     parties: list[Party] = Field(min_length=1, max_length=20)
-    expires_at: datetime | None = None
+    expires_at: AwareDatetime | None = None
 
 
-class CaseChange(BaseModel, extra="forbid"):
+class CaseChange(Closed):
     """`PATCH /v1/cases/{id}`."""
 
     status: Literal["submitted", "accepted", "closed"]
 
 
-async def register(
-    pool: asyncpg.Pool, client_id: str, case: NewCase, key: str | None, at: datetime
-) -> tuple[dict, bool]:
-    """Register a case; with an idempotency key the same request gives the same case.
+class CaseOut(BaseModel):
+    """A case as its client sees it: without the parties' numbers."""
 
-    Returns:
-        The case as the client sees it, and whether it is new.
+    case_id: UUID
+    external_no: str | None
+    service_item: str
+    status: Literal["draft", "submitted", "accepted", "closed"]
+    registered_at: AwareDatetime
+    expires_at: AwareDatetime
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case that allows asking about its parties."""
+
+    id: UUID
+    parties: tuple[Party, ...] = field(repr=False)
+
+    def subjects(self) -> list[tuple[str, str]]:
+        """Return whom may be asked about: every party but the officer."""
+        return [party.key() for party in self.parties if party.role != "officer"]
+
+
+async def register(
+    pool: asyncpg.Pool, client_id: str, case: NewCase, key: str, at: datetime
+) -> dict[str, Any]:
+    """Register a case; under one idempotency key the same request gives the same answer.
 
     Raises:
-        Problem: IDEMPOTENCY_KEY_REUSED for another body under the same key.
+        Problem: IDEMPOTENCY_KEY_REUSED for another body under the same key, REQUEST_IN_PROGRESS while the first is
+            not finished, INVALID_PARAMETER for an expiry that has passed.
     """
+    expires = min(case.expires_at or at + DEFAULT_LIFE, at + MAX_LIFE)
+    if expires <= at:
+        raise Problem("INVALID_PARAMETER", errors=[{"pointer": "/expires_at", "code": "in_the_past"}])
     digest = hashlib.sha256(canonical(case.model_dump(mode="json"))).hexdigest()
-    expires = min(case.expires_at or at + timedelta(days=90), at + MAX_LIFE)
     async with pool.acquire() as con, con.transaction():
-        if key:
-            await con.execute("SELECT pg_advisory_xact_lock(hashtext($1))", f"{client_id} {key}")
-            row = await con.fetchrow(
-                "SELECT request_digest, case_id FROM service.idempotency WHERE client_id = $1 AND key = $2",
-                client_id,
-                key,
-            )
-            if row and row["request_digest"] != digest:
-                raise Problem("IDEMPOTENCY_KEY_REUSED")
-            if row:
-                return await _shown(con, client_id, row["case_id"]), False
-        number = uuid4()
+        lock = "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))"
+        if not await con.fetchval(lock, f"{client_id} {key}"):
+            raise Problem("REQUEST_IN_PROGRESS", headers={"Retry-After": "1"})
+        kept = await con.fetchrow(
+            "SELECT request_digest, answer FROM service.idempotency"
+            " WHERE client_id = $1 AND key = $2 AND expires_at > $3",
+            client_id,
+            key,
+            at,
+        )
+        if kept and kept["request_digest"] != digest:
+            raise Problem("IDEMPOTENCY_KEY_REUSED")
+        if kept:
+            answer: dict[str, Any] = json.loads(kept["answer"])
+            return answer
+        answer = {
+            "case_id": str(uuid4()),
+            "external_no": case.external_no,
+            "service_item": case.service_item,
+            "status": "draft",
+            "registered_at": at.isoformat(),
+            "expires_at": expires.isoformat(),
+        }
         await con.execute(
             'INSERT INTO service."case" (id, client_id, external_no, service_item, status, parties, registered_at,'
             " expires_at) VALUES ($1, $2, $3, $4, 'draft', $5, $6, $7)",
-            number,
+            UUID(answer["case_id"]),
             client_id,
             case.external_no,
             case.service_item,
-            json.dumps([party.model_dump() for party in case.parties]),
+            json.dumps([party.model_dump() for party in case.parties], ensure_ascii=False),
             at,
             expires,
         )
-        if key:
-            await con.execute(
-                "INSERT INTO service.idempotency (client_id, key, request_digest, case_id, at)"
-                " VALUES ($1, $2, $3, $4, $5)",
-                client_id,
-                key,
-                digest,
-                number,
-                at,
-            )
-        return await _shown(con, client_id, number), True
+        await con.execute(
+            "DELETE FROM service.idempotency WHERE client_id = $1 AND expires_at <= $2", client_id, at
+        )
+        await con.execute(
+            "INSERT INTO service.idempotency (client_id, key, request_digest, answer, expires_at)"
+            " VALUES ($1, $2, $3, $4, $5)",
+            client_id,
+            key,
+            digest,
+            json.dumps(answer),
+            at + KEPT_FOR,
+        )
+        return answer
 
 
-async def show(pool: asyncpg.Pool, client_id: str, case_id: UUID) -> dict:
-    """Return one of the client's own cases, without its parties' numbers.
+async def show(pool: asyncpg.Pool, client_id: str, case_id: UUID) -> dict[str, Any]:
+    """Return one of the client's own cases.
 
     Raises:
         Problem: NOT_FOUND, also for another client's case.
     """
-    return await _shown(pool, client_id, case_id)
+    return _shown(await pool.fetchrow(_CASE, case_id, client_id))
 
 
-async def change(pool: asyncpg.Pool, client_id: str, case_id: UUID, wanted: CaseChange) -> dict:
+async def change(pool: asyncpg.Pool, client_id: str, case_id: UUID, wanted: CaseChange) -> dict[str, Any]:
     """Move a case on: draft → submitted → accepted → closed, or to closed from anywhere.
+
+    The same status again changes nothing and is no fault, so that a call may be repeated.
 
     Raises:
         Problem: NOT_FOUND, or CASE_NOT_VALID for a step back.
     """
     async with pool.acquire() as con, con.transaction():
-        status = await con.fetchval(
-            'SELECT status FROM service."case" WHERE id = $1 AND client_id = $2 FOR UPDATE', case_id, client_id
-        )
-        if status is None:
-            raise Problem("NOT_FOUND")
-        if wanted.status not in _NEXT[status]:
-            raise Problem("CASE_NOT_VALID", f"a case that is {status} cannot become {wanted.status}")
-        await con.execute('UPDATE service."case" SET status = $2 WHERE id = $1', case_id, wanted.status)
-        return await _shown(con, client_id, case_id)
+        row = await con.fetchrow(f"{_CASE} FOR UPDATE", case_id, client_id)
+        if row is None:
+            raise Problem("NOT_FOUND", rule="case:registered_by_this_client")
+        status = row["status"]
+        if wanted.status != status:
+            if wanted.status not in _NEXT[status]:
+                detail = f"a case that is {status} cannot become {wanted.status}"
+                raise Problem("CASE_NOT_VALID", detail, rule="case:steps_forward")
+            await con.execute('UPDATE service."case" SET status = $2 WHERE id = $1', case_id, wanted.status)
+        return _shown(row) | {"status": wanted.status}
 
 
-async def check(
-    pool: asyncpg.Pool, client_id: str, case_id: UUID, service_item: str, subject: Subject, at: datetime
-) -> Sequence[dict]:
-    """Return the parties of a case that allows asking about this subject for this service item.
+async def check(pool: asyncpg.Pool, client_id: str, case_id: UUID, service_item: str, at: datetime) -> Case:
+    """Return a case under which the client may ask for this service item.
 
     Raises:
-        Problem: CASE_NOT_VALID, with the same words whatever is wrong with it.
+        Problem: CASE_NOT_VALID, in the same words whatever is wrong with it.
     """
-    row = await pool.fetchrow(
-        'SELECT status, service_item, parties, expires_at FROM service."case" WHERE id = $1 AND client_id = $2',
-        case_id,
-        client_id,
-    )
-    refused = Problem("CASE_NOT_VALID", "the case must be registered, open, of this service item and this subject's")
-    if row is None or row["status"] not in OPEN or row["expires_at"] <= at or row["service_item"] != service_item:
-        raise refused
-    parties = json.loads(row["parties"])
-    same = (subject.id_type, subject.id, subject.country)
-    about = [p for p in parties if p["role"] != "officer" and (p["id_type"], p["id"], p["country"]) == same]
-    if not about:
-        raise refused
-    return parties
-
-
-async def _shown(con: asyncpg.Connection | asyncpg.Pool, client_id: str, case_id: UUID) -> dict:
-    row = await con.fetchrow(
-        "SELECT id, external_no, service_item, status, registered_at, expires_at FROM"
-        ' service."case" WHERE id = $1 AND client_id = $2',
-        case_id,
-        client_id,
-    )
+    row = await pool.fetchrow(_CASE, case_id, client_id)
+    wrong = ""
     if row is None:
-        raise Problem("NOT_FOUND")
+        wrong = "case:registered_by_this_client"
+    elif row["status"] not in OPEN:
+        wrong = "case:open"
+    elif row["expires_at"] <= at:
+        wrong = "case:unexpired"
+    elif row["service_item"] != service_item:
+        wrong = "case:of_this_service_item"
+    if wrong:
+        raise Problem("CASE_NOT_VALID", CASE_RULES, rule="case:valid", noted=wrong)
+    return Case(case_id, tuple(Party(**party) for party in json.loads(row["parties"])))
+
+
+def _shown(row: asyncpg.Record | None) -> dict[str, Any]:
+    if row is None:
+        raise Problem("NOT_FOUND", rule="case:registered_by_this_client")
     return {
         "case_id": str(row["id"]),
         "external_no": row["external_no"],

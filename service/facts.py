@@ -4,42 +4,24 @@ Nothing is stored here and nothing guessed: a fact that several lawful sources a
 whose source is late or no longer reports it is `stale` and says since when, and absence has a name of its own.
 """
 
-import hashlib
-import hmac
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from decimal import Decimal
-from functools import lru_cache
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 import asyncpg
 
-from catalogs.model import Catalog, CodeTable, FactSource, Grant, Resource
-from service import masks
+from catalogs.derive import NOT_SHARED
+from catalogs.model import LOOKUP_SYSTEM_KIND, Catalog, CodeTable, FactSource, Grant, Item, Resource
+from service import masks, metrics
+from service.membership import Membership, memberships
+from service.reading import Row, Wish, plan, read
+from service.state import Current, SourceState
+from service.values import canonical, digest, shown
 
-_STALE_STATES = {
-    "refused": "row_refused",
-    "absent": "no_longer_reported",
-    "former": "no_longer_reported",
-}
-
-
-@dataclass(frozen=True)
-class Subject:
-    """Whom a query is about: a natural key or a document, and the capacity in which the person acts."""
-
-    id_type: str
-    id: str
-    country: str | None = None
-    capacity: str | None = None
-
-    @property
-    def link_type(self) -> str:
-        """The key kind under which identity links it."""
-        return f"{self.id_type}:{self.country or ''}" if self.id_type.startswith("doc:") else self.id_type
+_GONE = {"absent": "no_longer_reported", "former": "no_longer_reported", "refused": "row_refused"}
 
 
 @dataclass(frozen=True)
@@ -48,252 +30,279 @@ class Fact:
 
     element: str
     status: str
-    raw: Any = None
-    code: str | None = None
-    public: Mapping[str, Any] | None = None
+    raw: Any = field(default=None, repr=False)
+    code: Any = field(default=None, repr=False)
+    public: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         """What leaves the service."""
-        return {"status": self.status, **(self.public or {})}
+        return {"status": self.status, **self.public}
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether all of QUALITY's conditions hold, so that it may stand in for a document."""
+        return self.status == "available" and self.public["verification"]["level"] == "authoritative"
 
 
-async def find_subject(con: asyncpg.Connection, subject: Subject, subject_type: str = "person") -> int | None:
-    """Return the stored key that the release links to this natural key, or None."""
-    return await con.fetchval(
-        "SELECT subject_id FROM raw.links WHERE type = $1 AND id_type = $2 AND key = $3",
-        subject_type,
-        subject.link_type,
-        subject.id,
-    )
+@dataclass(frozen=True)
+class Question:
+    """What is asked of one subject.
 
-
-async def answer(
-    con: asyncpg.Connection,
-    catalog: Catalog,
-    release: int,
-    subject_id: int,
-    capacity: str | None,
-    grants: Sequence[Grant],
-    elements: Iterable[str],
-    at: datetime,
-    record_key: bytes,
-) -> dict[str, Fact]:
-    """Answer elements for one subject at one release.
-
-    Args:
-        con: in a transaction pinned to `release`.
-        catalog: the catalog version of that release.
-        release: its number.
-        subject_id: the stored key.
+    Attributes:
+        keys: kind → natural keys that identity links to the subject at the release.
+        in_doubt: whether a human still has to decide who the subject is.
         capacity: code of a population, or None for every capacity that the subject has.
         grants: the client's grants for the purpose; only their items are read.
-        elements: codes to answer, all of them granted.
+        elements: codes, all of them granted.
         at: the moment against which age is measured.
+        max_age: how old a fact may be at most for this caller, if that is less than the source's promise.
         record_key: keys the digests of evidence, one per client.
+    """
+
+    keys: Mapping[str, Sequence[str]] = field(repr=False)
+    in_doubt: bool
+    capacity: str | None
+    grants: Sequence[Grant]
+    elements: Sequence[str]
+    at: datetime
+    max_age: timedelta | None = None
+    record_key: bytes = field(default=b"", repr=False)
+
+
+async def answer(con: asyncpg.Connection, current: Current, question: Question) -> dict[str, Fact]:
+    """Answer elements for one subject at one release, in one statement.
+
+    Args:
+        con: in a transaction pinned to the release.
+        current: the release.
+        question: what is asked.
 
     Returns:
         One fact per element, whatever its status.
     """
-    wanted = list(dict.fromkeys(elements))
-    granted = {(grant.element, grant.resource, grant.item): grant for grant in grants}
+    catalog = current.catalog
+    wanted = tuple(dict.fromkeys(question.elements))
+    # Of two grants for the same thing the one without a mask counts: it gives the right to the whole value.
+    by_right = sorted(question.grants, key=lambda grant: not grant.mask)
+    granted = {(grant.element, grant.resource, grant.item): grant for grant in by_right}
     sources = {
-        element: [s for s in catalog.sources_of(element) if (element, s.resource, s.item) in granted]
+        element: tuple(s for s in catalog.sources_of(element) if (element, s.resource, s.item) in granted)
         for element in wanted
     }
-    keys = defaultdict(list)
-    for row in await con.fetch("SELECT id_type, key FROM raw.links WHERE subject_id = $1", subject_id):
-        keys[row["id_type"]].append(row["key"])
-    held = await _capacities(con, catalog, keys)
-    rows = await _rows(con, catalog, release, {s.resource for found in sources.values() for s in found}, keys)
+    readable = [
+        source
+        for found in sources.values()
+        for source in found
+        if _is_stored(current, source.resource) and source.id_type in question.keys
+    ]
+    chosen = plan(catalog, tuple(Wish(s.resource, s.key_item, s.id_type, s.item, s.pick) for s in readable))
+    rows, registered = await read(con, chosen, question.keys)
+    held = memberships(catalog, registered)
     facts = {}
     for element in wanted:
-        answers = []
+        answers: list[_Answer] = []
+        applies = False
         for source in sources[element]:
-            if _applies(catalog, source, held, capacity):
+            capacities = held.for_source(catalog, source, question.capacity)
+            if capacities is None:
+                continue
+            applies = True
+            if source in readable:
                 grant = granted[element, source.resource, source.item]
-                answers += _read(catalog, source, grant, rows.get(source.resource, []), held, at, record_key)
-        facts[element] = _settle(catalog, element, sources[element], answers, held, capacity)
+                answers += _read(current, source, grant, rows[source.resource], held, question)
+        facts[element] = _settle(current, element, sources[element], answers, applies, question)
+        if facts[element].status == "not_applicable" and _is_withheld(catalog, element, held, question):
+            facts[element] = Fact(element, "withheld", public={"reason": "not_shared"})
+        metrics.FACTS.labels(facts[element].status).inc()
     return facts
 
 
-@lru_cache(maxsize=64)
-def _rule_statement(version: str, register: str, key_item: str, rules: tuple[tuple[str, str], ...]) -> str:
-    columns = ", ".join(f'bool_or({rule}) AS "{code}"' for code, rule in rules)
-    return f'SELECT {columns} FROM raw."{register}" WHERE "{key_item}" = ANY ($1)'
-
-
-async def _capacities(con: asyncpg.Connection, catalog: Catalog, keys: Mapping[str, list[str]]) -> set[str]:
-    """Return the populations that the subject belongs to, now or formerly, by the rules of populations.csv."""
-    registers = defaultdict(list)
-    for population in catalog.populations.values():
-        resource = catalog.resources.get(population.register)
-        if resource and resource.subject and resource.subject.id_type in keys and population.rule:
-            registers[resource.name].append(population)
-    held = set()
-    for name, populations in registers.items():
-        resource = catalog.resources[name]
-        rules = []
-        for population in populations:
-            former = f" OR ({population.former_rule})" if population.former_rule else ""
-            rules.append((population.code, f"({population.rule}){former}"))
-        statement = _rule_statement(catalog.version, resource.table, resource.subject.key, tuple(rules))
-        row = await con.fetchrow(statement, keys[resource.subject.id_type])
-        held |= {population.code for population in populations if row[population.code]}
-    return held
-
-
-@lru_cache(maxsize=512)
-def _statement(version: str, table: str, key_item: str) -> str:
-    return (
-        f'SELECT t.*, e.taken_at AS _updated_at, coalesce(l.taken_at, c.taken_at) AS _confirmed_at'
-        f' FROM raw."{table}" t JOIN yici.extract e ON e.id = t._extract'
-        " LEFT JOIN yici.extract l ON l.id = t._last_extract"
-        " LEFT JOIN yici.release_resource r ON r.release = $2 AND r.resource = $3"
-        " LEFT JOIN yici.extract c ON c.id = r.extract_id"
-        f' WHERE t."{key_item}" = ANY ($1)'
+def _is_withheld(catalog: Catalog, element: str, held: Membership, question: Question) -> bool:
+    """Whether an element does apply to the subject, but only by items that are not shared (不予共享)."""
+    return any(
+        catalog.resources[source.resource].item(source.item).share_type == NOT_SHARED
+        and source.id_type in question.keys
+        and held.for_source(catalog, source, question.capacity)
+        for source in catalog.sources_of(element)
     )
 
 
-async def _rows(
-    con: asyncpg.Connection, catalog: Catalog, release: int, resources: set[str], keys: Mapping[str, list[str]]
-) -> dict[str, list[asyncpg.Record]]:
-    found = {}
-    for name in sorted(resources):
-        resource = catalog.resources[name]
-        own = keys.get(resource.subject.id_type)
-        if own:
-            statement = _statement(catalog.version, resource.table, resource.subject.key)
-            found[name] = await con.fetch(statement, own, release, name)
-    return found
-
-
-def _applies(catalog: Catalog, source: FactSource, held: set[str], capacity: str | None) -> bool:
-    named = {code for code in source.populations if code in catalog.populations}
-    return not named or bool(named & held & ({capacity} if capacity else held))
+def _is_stored(current: Current, resource: str) -> bool:
+    """Whether rows of this resource exist at the release; those of lookup systems never do."""
+    state = current.sources.get(resource)
+    kind = current.catalog.systems[current.catalog.resources[resource].system].kind
+    return state is not None and state.extract_id is not None and kind != LOOKUP_SYSTEM_KIND
 
 
 @dataclass(frozen=True)
 class _Answer:
     source: FactSource
+    rank: tuple[int, int]
     capacities: tuple[str, ...]
-    raw: Any
     fact: Fact
 
 
 def _read(
-    catalog: Catalog,
+    current: Current,
     source: FactSource,
     grant: Grant,
-    rows: Sequence[asyncpg.Record],
-    held: set[str],
-    at: datetime,
-    record_key: bytes,
+    rows: Sequence[Row],
+    held: Membership,
+    question: Question,
 ) -> list[_Answer]:
-    resource = catalog.resources[source.resource]
-    chosen = _pick(source, rows)
-    if source.many and len(chosen) > 1:
-        values = [row[source.item] for row in chosen]
-        newest = max(chosen, key=lambda row: row["_confirmed_at"] or row["_updated_at"])
-        return [_one(catalog, resource, source, grant, newest, held, at, record_key, values)]
-    return [_one(catalog, resource, source, grant, row, held, at, record_key, row[source.item]) for row in chosen]
+    """Return what one source says: one answer per row that may speak, or one of all of them (`many`)."""
+    mine = [row for row in rows if held.admits(current.catalog, source, row.key, question.capacity)]
+    if source.pick:
+        mine = [row for row in mine if row.passes(source.pick)]
+        mine = mine if source.many else row_order(mine, source.pick.order_by)[:1]
+    if source.many and mine:
+        values = [row.items[source.item] for row in mine if row.items[source.item] is not None]
+        oldest = min(mine, key=lambda row: _confirmed(row, current.sources[source.resource]))
+        return [_one(current, source, grant, oldest, held, question, values or None)]
+    return [_one(current, source, grant, row, held, question, row.items[source.item]) for row in mine]
 
 
-def _pick(source: FactSource, rows: Sequence[asyncpg.Record]) -> list[asyncpg.Record]:
-    """Return the row that answers: the first by the order that the contract names (`item desc, item`)."""
-    chosen = list(rows)
-    if source.pick and chosen:
-        for part in reversed(source.pick.order_by.split(",")):
-            name, _, direction = part.strip().partition(" ")
-            chosen.sort(
-                key=lambda row, name=name: (row[name] is not None, row[name]),
-                reverse=direction.strip().lower() == "desc",
-            )
-        return chosen[:1]
-    return chosen
+def row_order(rows: Sequence[Row], order_by: str) -> list[Row]:
+    """Return the rows in the order that a contract names (`item desc, item`); missing values come last."""
+    ordered = list(rows)
+    for part in reversed([part for part in order_by.split(",") if part.strip()]):
+        name, _, direction = part.strip().partition(" ")
+        known = [(row.items[name], row) for row in ordered if row.items[name] is not None]
+        unknown = [row for row in ordered if row.items[name] is None]
+        known.sort(key=itemgetter(0), reverse=direction.strip().lower() == "desc")
+        ordered = [row for _, row in known] + unknown
+    return ordered
 
 
-def _one(catalog, resource: Resource, source: FactSource, grant: Grant, row, held, at, record_key, raw) -> _Answer:
+def _confirmed(row: Row, state: SourceState) -> datetime:
+    """When an admitted extract last covered the row (ARCHITECTURE §4a, Age)."""
+    if row.state == "reported" and state.confirmed_at is not None:
+        return max(state.confirmed_at, row.updated_at)
+    return row.last_reported_at or row.updated_at
+
+
+def _one(
+    current: Current,
+    source: FactSource,
+    grant: Grant,
+    row: Row,
+    held: Membership,
+    question: Question,
+    raw: Any,
+) -> _Answer:
+    catalog = current.catalog
+    resource, state = catalog.resources[source.resource], current.sources[source.resource]
     item = resource.item(source.item)
-    table = catalog.codes.get(item.code_table or catalog.elements[source.element].code_table)
-    confirmed = row["_confirmed_at"] or row["_updated_at"]
-    age = at - confirmed
-    reason = _STALE_STATES.get(row["_state"]) or ("late" if age > resource.promise else None)
-    shown, code = _shown(raw, item.is_coded, table)
-    mask = grant.mask
-    public = {
-        "value": masks.apply(mask, str(shown)) if mask and shown is not None else shown,
-        "code": None if mask else code,
-        "code_system": item.code_table or None,
+    confirmed = _confirmed(row, state)
+    age = question.at - confirmed
+    promise = min(resource.promise, question.max_age) if question.max_age is not None else resource.promise
+    unmet = _GONE.get(row.state) or ("older_than_promised" if age > promise else "")
+    status = "not_found" if raw is None else ("stale" if unmet else "available")
+    unmet = (
+        unmet
+        or ("check_failed" if state.failed_checks else "")
+        or ("subject_in_doubt" if question.in_doubt else "")
+    )
+    value, code = shown(raw, item, _table(catalog, item, source.element))
+    public: dict[str, Any] = {
+        "value": masks.mask(grant.mask, value),
+        "code": None if grant.mask else code,
+        "code_system": (item.code_table or catalog.elements[source.element].code_table) or None,
         "classification": item.data_level or None,
-        "lastupdated": row["_updated_at"].isoformat(),
+        "lastupdated": row.updated_at.isoformat(),
         "confirmed_at": confirmed.isoformat(),
-        "age_seconds": int(age / timedelta(seconds=1)),
-        "stale_after": (confirmed + resource.promise).isoformat(),
-        "masked": bool(mask),
+        "valid_from": None,
+        "valid_until": None,
+        "age_seconds": max(0, int(age / timedelta(seconds=1))),
+        "stale_after": (confirmed + promise).isoformat(),
+        "masked": bool(grant.mask),
         "verification": {
-            "level": "system_verified" if reason else "authoritative",
+            "level": "system_verified" if unmet else "authoritative",
             "time": confirmed.isoformat(),
             "verifier": resource.provider,
-            "evidence": [
-                {
-                    "source": resource.name,
-                    "extract_id": row["_last_extract"] or row["_extract"],
-                    "record_hash": _digest(record_key, resource.name, source.item, raw),
-                }
-            ],
+            "unmet": unmet or None,
+            "evidence": [_evidence(resource, item, row, state, raw, question.record_key)],
         },
     }
-    if reason:
-        public["reason"] = reason
-    status = "not_found" if raw is None else ("stale" if reason else "available")
-    capacities = tuple(sorted(held & set(source.populations)))
-    return _Answer(source, capacities, raw, Fact(source.element, status, raw, code, public))
+    if unmet:
+        public["reason"] = unmet
+    if raw is None:
+        public = {"reason": "no_value"}
+    return _Answer(
+        source,
+        held.rank(catalog, source, row.key, question.capacity),
+        held.of(catalog, source, row.key),
+        Fact(source.element, status, raw, code, public),
+    )
 
 
-def _shown(raw: Any, is_coded: bool, table: CodeTable | None) -> tuple[Any, str | None]:
-    if isinstance(raw, list):
-        return [_shown(value, is_coded, table)[0] for value in raw], None
-    if is_coded and raw is not None:
-        known = table.rows.get(raw) if table else None
-        return (known.name_zh if known else raw), raw
-    if isinstance(raw, Decimal):
-        return format(raw.normalize(), "f"), None
-    if isinstance(raw, (date, datetime)):
-        return raw.isoformat(), None
-    return raw, None
+def _evidence(
+    resource: Resource, item: Item, row: Row, state: SourceState, raw: Any, key: bytes
+) -> dict[str, Any]:
+    extract = state.extract_id if row.state == "reported" else row.last_extract
+    return {
+        "source": resource.name,
+        "extract_id": extract or row.extract,
+        "record_hash": digest(key, resource.name, row.key, item.name, raw),
+    }
+
+
+def _table(catalog: Catalog, item: Item, element: str) -> CodeTable | None:
+    return catalog.codes.get(item.code_table or catalog.elements[element].code_table)
 
 
 def _settle(
-    catalog: Catalog,
+    current: Current,
     element: str,
     sources: Sequence[FactSource],
     answers: Sequence[_Answer],
-    held: set[str],
-    capacity: str | None,
+    applies: bool,
+    question: Question,
 ) -> Fact:
-    known = [answer for answer in answers if answer.raw is not None]
-    if not known:
-        named = {code for source in sources for code in source.populations}
-        outside = bool(named) and not (named & ({capacity} if capacity else held))
-        return Fact(element, "not_applicable" if outside else "not_found")
-    if len({_canonical(answer.raw) for answer in known}) == 1:
-        return min(known, key=lambda answer: answer.fact.status != "available").fact
-    ranked = sorted(known, key=lambda answer: _precedence(catalog, answer))
-    first, second = (_precedence(catalog, answer) for answer in ranked[:2])
-    if first < second:
-        return ranked[0].fact
-    capacities = sorted({code for answer in known for code in answer.capacities})
-    return Fact(element, "conflict", public={"capacities": capacities})
+    """Make one fact of what the lawful sources say."""
+    known = [answer for answer in answers if answer.fact.raw is not None]
+    if known:
+        return _agreed(element, known)
+    if not applies:
+        return Fact(element, "not_applicable")
+    missing = [source.resource for source in sources if not _is_stored(current, source.resource)]
+    if missing:
+        return Fact(
+            element, "source_unavailable", public={"reason": "never_received", "sources": _unique(missing)}
+        )
+    late = any(_is_late(current, source.resource, question.at) for source in sources)
+    return Fact(element, "not_found", public={"reason": "source_late" if late else "no_value"})
 
 
-def _precedence(catalog: Catalog, answer: _Answer) -> int:
-    return min((catalog.populations[c].precedence for c in answer.capacities if c in catalog.populations), default=10**6)
+def _is_late(current: Current, resource: str, at: datetime) -> bool:
+    confirmed = current.sources[resource].confirmed_at
+    return confirmed is None or at - confirmed > current.catalog.resources[resource].promise
 
 
-def _canonical(value: Any) -> str:
-    return json.dumps(value, default=str, ensure_ascii=False, sort_keys=True)
+def _agreed(element: str, known: Sequence[_Answer]) -> Fact:
+    """Return the answer of the first rank, or `conflict` where equals differ: never a guess."""
+    first = min(answer.rank for answer in known)
+    leading = [answer for answer in known if answer.rank == first]
+    if len({canonical(answer.fact.raw) for answer in leading}) == 1:
+        order = {"available": 0, "stale": 1}
+        return min(leading, key=lambda answer: order.get(answer.fact.status, 2)).fact
+    return Fact(
+        element,
+        "conflict",
+        public={
+            "capacities": _unique(code for answer in leading for code in answer.capacities),
+            "sources": _unique(answer.source.resource for answer in leading),
+        },
+    )
 
 
-def _digest(key: bytes, resource: str, item: str, value: Any) -> str:
-    text = f"{resource}\0{item}\0{_canonical(value)}"
-    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:32]
+def _unique(values: Iterable[str]) -> list[str]:
+    return sorted(set(values))
+
+
+def by_kind(links: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return kind → keys of linked natural keys."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for id_type, key in links:
+        found[id_type].append(key)
+    return dict(found)

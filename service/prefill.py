@@ -1,6 +1,6 @@
 """Prefill: a service item's form filled from facts, and for each of its materials whether it is still needed.
 
-A material is `satisfied` only if every fact that it proves is granted, available now and true; anything less is
+A material is `satisfied` only if every fact that it proves is granted, verified now and true; anything less is
 `still_required`, with the reason for each fact. A stale fact fills a field, and says so, but spares no paper.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from catalogs.derive import MaterialVerdict, material_verdicts
+from catalogs.derive import STILL_REQUIRED, MaterialVerdict, material_verdicts
 from catalogs.model import Catalog, Grant, ServiceItem
 from service.facts import Fact
 from service.predicates import holds
@@ -24,61 +24,84 @@ def elements_of(catalog: Catalog, item: ServiceItem, grants: Sequence[Grant]) ->
     return [element for element in dict.fromkeys(asked) if element in granted]
 
 
-def answer(catalog: Catalog, item: ServiceItem, client: str, facts: Mapping[str, Fact], today: date) -> dict[str, Any]:
-    """Return the filled form and the verdict on each material."""
-    fields = []
-    for field in item.form:
-        fact = facts.get(field.element)
-        entry: dict[str, Any] = {"field": field.field, "name_zh": field.name_zh, "element": field.element or None}
-        if not field.element:
-            entry |= {"status": "applicant", "editable": True}
-        elif fact is None:
-            entry |= {"status": "not_permitted", "editable": True}
-        else:
-            entry |= fact.as_dict() | {"editable": field.editable or fact.status not in FILLED}
-        fields.append(entry)
-    verdicts = material_verdicts(catalog, item.code, client, today)
-    materials = [_material(catalog, verdict, facts, today) for verdict in verdicts]
-    needed = [entry for entry in fields if entry["element"]]
+def answer(
+    catalog: Catalog, item: ServiceItem, client: str, facts: Mapping[str, Fact], today: date
+) -> dict[str, Any]:
+    """Return the filled form and the verdict on each material.
+
+    Args:
+        catalog: the catalog of the release.
+        item: the service item.
+        client: whose grants count.
+        facts: what was read, by element; an element of the form that is not there was not granted.
+        today: the campus's day.
+    """
+    fields = [_field(field.field, field.name_zh, field.element, field.editable, facts) for field in item.form]
+    materials = [
+        _material(catalog, verdict, facts, today)
+        for verdict in material_verdicts(catalog, item.code, client, today)
+    ]
     return {
         "service_item": item.code,
         "name_zh": item.name_zh,
         "fields": fields,
         "materials": materials,
-        "complete": all(entry["status"] == "available" for entry in needed),
+        "complete": all(entry["status"] == "available" for entry in fields if entry["element"]),
     }
 
 
-def _material(catalog: Catalog, verdict: MaterialVerdict, facts: Mapping[str, Fact], today: date) -> dict[str, Any]:
-    reasons = list(verdict.blocked)
+def _field(
+    name: str, name_zh: str, element: str, editable: bool, facts: Mapping[str, Fact]
+) -> dict[str, Any]:
+    entry: dict[str, Any] = {"field": name, "name_zh": name_zh, "element": element or None}
+    fact = facts.get(element)
+    if not element:
+        return entry | {"status": "applicant", "editable": True}
+    if fact is None:
+        return entry | {"status": "not_permitted", "editable": True}
+    return entry | fact.as_dict() | {"editable": editable or fact.status not in FILLED}
+
+
+def _material(
+    catalog: Catalog, verdict: MaterialVerdict, facts: Mapping[str, Fact], today: date
+) -> dict[str, Any]:
+    reasons = list(verdict.blocked) if verdict.outcome == STILL_REQUIRED else []
     proven = []
     for proof in verdict.facts:
         fact = facts.get(proof.element)
         if fact is None:
+            if not proof.blocked:
+                reasons.append(f"{proof.element}:not_read")
             continue
-        table = catalog.codes.get(catalog.elements[proof.element].code_table)
-        if fact.status != "available":
-            reasons.append(f"{proof.element}:{fact.status}")
-        elif not holds(proof.predicate, fact.raw, fact.code, table, today):
-            reasons.append(f"{proof.element}:not_so")
-        else:
-            verification = fact.public["verification"]
-            proven.append(
-                {
-                    "element": proof.element,
-                    "name_zh": catalog.elements[proof.element].name_zh,
-                    "predicate": proof.predicate,
-                    "verifier": verification["verifier"],
-                    "time": verification["time"],
-                }
-            )
-    outcome = verdict.outcome if not reasons else "still_required"
-    if outcome == "satisfied" and len(proven) < len(verdict.facts):
-        outcome = "still_required"
+        reason = _falls_short(catalog, proof.element, proof.predicate, fact, today)
+        if reason:
+            reasons.append(f"{proof.element}:{reason}")
+            continue
+        verification = fact.public["verification"]
+        proven.append(
+            {
+                "element": proof.element,
+                "name_zh": catalog.elements[proof.element].name_zh,
+                "predicate": proof.predicate,
+                "verifier": verification["verifier"],
+                "time": verification["time"],
+            }
+        )
     return {
         "material": verdict.material,
         "name_zh": verdict.name_zh,
-        "outcome": outcome,
+        "necessity": verdict.necessity,
+        "outcome": STILL_REQUIRED if reasons else verdict.outcome,
         "facts": proven,
         "reasons": list(dict.fromkeys(reasons)),
     }
+
+
+def _falls_short(catalog: Catalog, element: str, predicate: str, fact: Fact, today: date) -> str:
+    """Return why a fact does not prove what the material proves; empty if it does."""
+    if fact.status != "available":
+        return fact.status
+    if not fact.is_verified:
+        return str(fact.public["verification"]["unmet"])
+    table = catalog.codes.get(fact.public["code_system"] or "")
+    return "" if holds(predicate, fact.raw, fact.code, table, today) else "not_so"

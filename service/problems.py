@@ -1,10 +1,11 @@
 """Refusals as RFC 9457 problems: what, whose fault, whether trying again helps; never a personal value."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import Request
-from fastapi.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 MEDIA_TYPE = "application/problem+json"
 NO_STORE = {"Cache-Control": "no-store"}
@@ -12,7 +13,7 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of problem: HTTP status, whose fault, whether to try again, titles."""
+    """One kind of problem: HTTP status, whose fault (caller, us, source), whether to try again, titles."""
 
     status: int
     fault: str
@@ -22,58 +23,130 @@ class Kind:
 
 
 KINDS = {
+    "MALFORMED": Kind(400, "caller", False, "请求格式有误", "The request is malformed"),
     "INVALID_TOKEN": Kind(401, "caller", False, "令牌无效", "The token is not valid"),
     "INVALID_CLIENT": Kind(401, "caller", False, "客户端身份未通过", "The client could not be authenticated"),
     "CLIENT_SUSPENDED": Kind(401, "caller", False, "客户端已停用", "The client is suspended"),
     "PURPOSE_NOT_GRANTED": Kind(403, "caller", False, "用途未获授权", "The purpose is not granted"),
     "ELEMENT_NOT_GRANTED": Kind(403, "caller", False, "数据元未获授权", "An element is not granted"),
     "CASE_NOT_VALID": Kind(403, "caller", False, "办件无效", "The case is not valid"),
-    "SELF_ACCESS_FORBIDDEN": Kind(403, "caller", False, "经办人不得查询本人", "Officers may not query themselves"),
+    "SELF_ACCESS_FORBIDDEN": Kind(
+        403, "caller", False, "经办人不得查询本人", "Officers may not query themselves"
+    ),
     "SUBJECT_NOT_FOUND": Kind(404, "caller", False, "查无此对象", "The subject was not found"),
-    "NOT_FOUND": Kind(404, "caller", False, "没有这个资源", "There is no such thing here"),
+    "NOT_FOUND": Kind(404, "caller", False, "此处没有这项内容", "There is no such thing here"),
     "METHOD_NOT_ALLOWED": Kind(405, "caller", False, "不支持该方法", "The method is not allowed"),
-    "MALFORMED": Kind(400, "caller", False, "请求格式有误", "The request is malformed"),
-    "INVALID_PARAMETER": Kind(422, "caller", False, "参数有误", "A parameter is not valid"),
-    "IDEMPOTENCY_KEY_REUSED": Kind(422, "caller", False, "幂等键已用于其他请求", "The idempotency key was reused"),
+    "NOT_ACCEPTABLE": Kind(406, "caller", False, "无法按所要的格式作答", "No answer in the format asked for"),
+    "REQUEST_TIMEOUT": Kind(408, "caller", True, "请求传送过慢", "The request took too long to arrive"),
+    "REQUEST_IN_PROGRESS": Kind(
+        409, "caller", True, "同一请求正在处理", "The same request is being processed"
+    ),
     "TOO_LARGE": Kind(413, "caller", False, "请求过大", "The request is too large"),
-    "AUDIT_UNAVAILABLE": Kind(503, "us", True, "暂不能留痕, 因此不作答", "No record can be kept, so no answer is given"),
-    "NO_RELEASE": Kind(503, "us", True, "尚无发布版次", "There is no release yet"),
+    "UNSUPPORTED_FORMAT": Kind(415, "caller", False, "不支持该格式", "The format is not supported"),
+    "INVALID_PARAMETER": Kind(422, "caller", False, "参数有误", "A parameter is not valid"),
+    "IDEMPOTENCY_KEY_REUSED": Kind(
+        422, "caller", False, "幂等键已用于其他请求", "The idempotency key was reused"
+    ),
+    "QUOTA_EXCEEDED": Kind(429, "caller", True, "超出配额", "The quota is exceeded"),
     "INTERNAL": Kind(500, "us", True, "内部错误", "Internal error"),
+    "AUDIT_UNAVAILABLE": Kind(
+        503, "us", True, "暂不能留痕, 因此不作答", "No record can be kept, so no answer is given"
+    ),
+    "SOURCE_UNAVAILABLE": Kind(503, "us", True, "数据仓库暂不可用", "The warehouse is not available"),
+    "NO_RELEASE": Kind(503, "us", True, "尚无发布版次", "There is no release yet"),
+}
+_OAUTH_ERRORS = {
+    "INVALID_CLIENT": "invalid_client",
+    "CLIENT_SUSPENDED": "invalid_client",
 }
 
 
 class Problem(Exception):
-    """A refusal. `detail` names elements, rules and settings, never a value of a person."""
+    """A refusal or failure.
 
-    def __init__(self, code: str, detail: str = "", errors: list[dict[str, str]] | None = None) -> None:
+    Attributes:
+        code: one of KINDS.
+        detail: names elements, rules and settings, never a value of a person.
+        rule: the rule that decided; told to the caller.
+        noted: what the record says instead of `rule`, where the caller must not learn the difference.
+        errors: pointer and code of each fault in the request.
+        headers: further headers of the answer.
+        transaction_id: of the decision on record, once there is one.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str = "",
+        errors: list[dict[str, str]] | None = None,
+        *,
+        rule: str = "",
+        noted: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(code)
         self.code = code
         self.detail = detail
+        self.rule = rule
+        self.noted = noted or rule or code.lower()
         self.errors = errors or []
+        self.headers = dict(headers or {})
+        self.transaction_id: str | None = None
+
+    @property
+    def kind(self) -> Kind:
+        return KINDS[self.code]
 
 
-def body(problem: Problem, request: Request, trace_id: str) -> dict[str, Any]:
+def prefers_english(accept_language: str) -> bool:
+    """Whether a caller's Accept-Language puts English before Chinese; Chinese where it says neither."""
+    best = {"en": 0.0, "zh": 0.0}
+    for place, part in enumerate(accept_language.lower().split(",")):
+        tag, _, parameter = part.strip().partition(";")
+        quality = parameter.strip().removeprefix("q=") or "1"
+        weight = float(quality) if quality.replace(".", "", 1).isdigit() else 0.0
+        language = tag.partition("-")[0]
+        if language in best:
+            best[language] = max(best[language], weight - place / 1000)
+    return best["en"] > best["zh"]
+
+
+def trace_of(request: Request) -> str:
+    """Return the trace id that the guard gave the request."""
+    return request.scope.get("yici.trace_id", "")
+
+
+def body(problem: Problem, request: Request) -> dict[str, Any]:
     """Return the problem document, titled in the language that the caller prefers."""
-    kind = KINDS[problem.code]
-    english = request.headers.get("accept-language", "").lower().startswith("en")
-    return {
+    kind = problem.kind
+    english = prefers_english(request.headers.get("accept-language", ""))
+    trace_id = trace_of(request)
+    instance = problem.transaction_id and f"urn:uuid:{problem.transaction_id}"
+    shown: dict[str, Any] = {
         "type": f"urn:yici:problem:{problem.code.lower()}",
         "title": kind.title_en if english else kind.title_zh,
         "status": kind.status,
         "code": problem.code,
         "detail": problem.detail,
+        "instance": instance or f"urn:yici:trace:{trace_id}",
         "fault": kind.fault,
+        "rule": problem.rule or None,
         "retryable": kind.retryable,
         "errors": problem.errors,
         "trace_id": trace_id,
     }
+    if request.scope["path"] == "/oauth2/token":
+        # RFC 6749 §5.2: what OAuth clients look for, beside the problem's own members
+        shown["error"] = _OAUTH_ERRORS.get(problem.code, "invalid_request")
+        shown["error_description"] = kind.title_en
+    return shown
 
 
-def response(problem: Problem, request: Request, trace_id: str) -> JSONResponse:
+def response(problem: Problem, request: Request) -> JSONResponse:
     """Return the HTTP answer for a problem."""
-    return JSONResponse(
-        body(problem, request, trace_id),
-        KINDS[problem.code].status,
-        media_type=MEDIA_TYPE,
-        headers=NO_STORE,
-    )
+    headers = NO_STORE | problem.headers
+    if problem.kind.status == 401 and problem.code != "INVALID_CLIENT":
+        headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+    if problem.kind.retryable and problem.kind.status >= 500:
+        headers.setdefault("Retry-After", "5")
+    return JSONResponse(body(problem, request), problem.kind.status, media_type=MEDIA_TYPE, headers=headers)

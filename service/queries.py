@@ -1,53 +1,64 @@
-"""A query from its arrival to its receipt: rights, case, subject, facts, record; refused by default."""
+"""A query from its arrival to its receipt: rights, case, subject, facts, record; refused by default.
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+The order is fixed: token → client → purpose → elements → case → subject → facts → record → answer. Whatever is
+decided is on record before it leaves; if it cannot be recorded, the caller learns only that.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Container, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
-from zoneinfo import ZoneInfo
 
 import asyncpg
-from pydantic import BaseModel, Field
+import structlog
+from pydantic import Field
 
-from catalogs.derive import is_valid
-from catalogs.model import Catalog, Grant
-from service import cases, facts, prefill, record
-from service.facts import Fact, Subject
+from service import access, cases, facts, prefill
+from service.access import Actor
+from service.configuration import Configuration
+from service.facts import Fact, Question
 from service.keys import Keys
 from service.problems import Problem
+from service.quotas import Quotas
+from service.record import Decision, Recorder
 from service.state import Current, State
+from service.subjects import Closed, Identified, Text, resolve
 from service.tokens import Client
+from service.transactions import DATABASE_ERRORS, pinned
+
+_log = structlog.get_logger("yici.service")
+# What a reader meets when a release run replaces a view under it; the second try finds the new one.
+_REPLACED = (
+    asyncpg.InvalidCachedStatementError,
+    asyncpg.UndefinedTableError,
+    asyncpg.InternalServerError,
+)
+# What is refused before anything is decided: to record it would let a flood of requests fill the record.
+_NO_DECISION = ("AUDIT_UNAVAILABLE", "QUOTA_EXCEEDED")
 
 
-class SubjectIn(BaseModel, extra="forbid"):
-    """Whom a query is about."""
+class SubjectIn(Identified):
+    """Whom a query is about, and in which capacity the person acts."""
 
-    id_type: str = Field(max_length=40)
-    id: str = Field(min_length=1, max_length=64)
-    country: str | None = Field(None, max_length=3)
-    capacity: str | None = Field(None, max_length=64)
+    capacity: Text | None = Field(None, description="Code of a population")
 
 
-class Actor(BaseModel, extra="forbid"):
-    """Who is in front of the screen."""
-
-    user_id: str = Field(min_length=1, max_length=64)
-    role: Literal["applicant", "agent", "officer"]
-
-
-class PrefillQuery(BaseModel, extra="forbid"):
+class PrefillQuery(Closed):
     """`POST /v1/service-items/{code}:prefill`."""
 
     subject: SubjectIn
     case_id: UUID
     actor: Actor
+    max_age: timedelta | None = Field(None, ge=timedelta(0), description="ISO 8601 duration")
 
 
 class FactsQuery(PrefillQuery):
     """`POST /v1/facts:query`."""
 
-    service_item: str = Field(max_length=64)
-    elements: list[str] = Field(min_length=1, max_length=200)
+    service_item: Text
+    elements: list[Text] = Field(min_length=1, max_length=200)
 
 
 @dataclass(frozen=True)
@@ -57,131 +68,175 @@ class Surroundings:
     pool: asyncpg.Pool
     keys: Keys
     state: State
+    recorder: Recorder
+    quotas: Quotas
+    configuration: Configuration
 
 
-async def query_facts(around: Surroundings, client: Client, query: FactsQuery, at: datetime) -> dict[str, Any]:
+@dataclass
+class Deciding:
+    """A decision under way: what will stand on record about it, and whether it does already."""
+
+    decision: Decision
+    asked: Any
+    is_recorded: bool = False
+
+    def learn(self, **fields: Any) -> None:
+        """Add what has become known."""
+        self.decision = replace(self.decision, **fields)
+
+
+@contextlib.asynccontextmanager
+async def deciding(
+    around: Surroundings, decision: Decision, asked: Any, at: datetime
+) -> AsyncIterator[Deciding]:
+    """Record what the block refuses or fails at before that leaves; the block records what it allows.
+
+    Raises:
+        Problem: what the block raised, or AUDIT_UNAVAILABLE if that could not be recorded.
+    """
+    open_one = Deciding(decision, asked)
+    try:
+        yield open_one
+    except Problem as problem:
+        if problem.code in _NO_DECISION:
+            open_one.is_recorded = True
+        if not open_one.is_recorded:
+            outcome = "failed" if problem.kind.fault == "us" else "refused"
+            await _note(around, open_one, outcome, problem.code, problem.noted, at)
+            problem.transaction_id = str(decision.transaction_id)
+        raise
+    except DATABASE_ERRORS as error:
+        _log.error("the warehouse did not answer", error=type(error).__name__)
+        if not open_one.is_recorded:
+            await _note(around, open_one, "failed", "SOURCE_UNAVAILABLE", "warehouse", at)
+        raise Problem("SOURCE_UNAVAILABLE") from None
+    finally:
+        if not open_one.is_recorded:
+            with contextlib.suppress(Problem):
+                await _note(around, open_one, "failed", "INTERNAL", "internal", at)
+
+
+async def _note(
+    around: Surroundings, one: Deciding, outcome: str, code: str, rule: str, at: datetime
+) -> None:
+    one.is_recorded = True
+    one.learn(outcome=outcome, code=code, rule=rule)
+    await around.recorder.append(one.decision, one.asked, {"code": code}, at)
+
+
+async def allow(around: Surroundings, one: Deciding, answer: Any, at: datetime) -> str:
+    """Record an answer and return its receipt.
+
+    Raises:
+        Problem: AUDIT_UNAVAILABLE.
+    """
+    one.is_recorded = True
+    one.learn(outcome="allowed", code="OK", rule="granted")
+    return await around.recorder.append(one.decision, one.asked, answer, at)
+
+
+def decision_of(client: Client, action: str, release: int | None = None) -> Decision:
+    """Return what is known of a decision when a client is known."""
+    return Decision(uuid4(), action, client.client_id, client.unit, client.name, release=release)
+
+
+async def query_facts(
+    around: Surroundings, client: Client, current: Current, query: FactsQuery, at: datetime
+) -> dict[str, Any]:
     """Answer `facts:query`: exactly the elements asked for, all of which must be granted."""
-    return await _decide(around, client, query, query.service_item, query.elements, at)
+    return await _answer(around, client, current, query, query.service_item, query.elements, at)
 
 
 async def query_prefill(
-    around: Surroundings, client: Client, code: str, query: PrefillQuery, at: datetime
+    around: Surroundings, client: Client, current: Current, code: str, query: PrefillQuery, at: datetime
 ) -> dict[str, Any]:
-    """Answer `service-items/{code}:prefill`."""
-    return await _decide(around, client, query, code, None, at)
+    """Answer `service-items/{code}:prefill`: whatever of form and materials is granted."""
+    return await _answer(around, client, current, query, code, None, at)
 
 
-async def _decide(
+async def _answer(
     around: Surroundings,
     client: Client,
+    current: Current,
     query: PrefillQuery,
     service_item: str,
     elements: list[str] | None,
     at: datetime,
 ) -> dict[str, Any]:
-    """Decide, answer and record; a refusal is recorded like an answer before it leaves."""
-    current = await around.state.current(around.pool)
-    asked = {"service_item": service_item, **query.model_dump(mode="json")}
-    subject = Subject(**query.subject.model_dump())
-    transaction = uuid4()
-    action = "prefill" if elements is None else "facts"
-    ground, wanted = None, list(elements or ())
-
-    async def note(outcome: str, code: str, answer: Any) -> str:
-        decision = record.Decision(
-            transaction,
-            action,
-            client.client_id,
-            client.unit,
-            query.actor.user_id,
-            query.actor.role,
-            (subject.link_type, subject.id),
-            service_item,
-            str(query.case_id),
-            ground,
-            wanted,
-            outcome,
-            code,
-            current.release,
+    catalog = current.catalog
+    subject_key = query.subject.key()
+    decision = replace(
+        decision_of(client, "prefill" if elements is None else "facts", current.release),
+        actor_id=query.actor.user_id,
+        actor_role=query.actor.role,
+        subject=subject_key,
+        purpose=service_item if service_item in catalog.services else None,
+        case_id=str(query.case_id),
+        elements=_known(catalog.elements, elements or ()),
+    )
+    asked = {**query.model_dump(mode="json"), "service_item": service_item}
+    async with deciding(around, decision, asked, at) as one:
+        grants = access.check_purpose(catalog, client.client_id, service_item, at)
+        item = catalog.services[service_item]
+        wanted = prefill.elements_of(catalog, item, grants) if elements is None else elements
+        access.check_elements(catalog, wanted, grants)
+        access.check_capacity(catalog, query.subject.capacity)
+        grounds = sorted({grant.ground for grant in grants if grant.element in wanted})
+        one.learn(elements=wanted, ground=",".join(grounds))
+        case = await cases.check(around.pool, client.client_id, query.case_id, service_item, at)
+        question = Question(
+            keys={},
+            in_doubt=False,
+            capacity=query.subject.capacity,
+            grants=grants,
+            elements=wanted,
+            at=at,
+            max_age=query.max_age,
+            record_key=around.keys.derived(f"evidence {client.client_id}"),
         )
-        return await record.append(around.pool, around.keys, decision, asked, answer, at)
-
-    try:
-        grants = check_purpose(current.catalog, client, service_item, at)
-        item = current.catalog.services[service_item]
+        found = await _facts(around, current, case, query.actor, subject_key, question)
+        answer: dict[str, Any] = {"transaction_id": str(decision.transaction_id), "release": current.release}
         if elements is None:
-            wanted = prefill.elements_of(current.catalog, item, grants)
-        _check_elements(wanted, grants)
-        ground = grants[0].ground
-        parties = await cases.check(around.pool, client.client_id, query.case_id, service_item, subject, at)
-        _check_actor(query.actor, subject, parties)
-        found = await _facts(around, client, current, subject, grants, wanted, at)
-    except Problem as problem:
-        await note("refused", problem.code, {"code": problem.code})
-        raise
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        await note("failed", "INTERNAL", {"code": "INTERNAL"})
-        raise Problem("INTERNAL") from None
-    answer: dict[str, Any] = {"transaction_id": str(transaction), "release": current.release}
-    if elements is None:
-        today = at.astimezone(ZoneInfo(current.catalog.campus.time_zone)).date()
-        answer |= prefill.answer(current.catalog, item, client.client_id, found, today)
-    else:
-        answer["facts"] = {element: fact.as_dict() for element, fact in found.items()}
-        answer["complete"] = all(fact.status == "available" for fact in found.values())
-    answer["receipt"] = await note("allowed", "OK", answer)
+            today = access.campus_day(catalog, at)
+            answer |= prefill.answer(catalog, item, client.client_id, found, today)
+        else:
+            answer["complete"] = all(fact.status == "available" for fact in found.values())
+            answer["facts"] = {element: fact.as_dict() for element, fact in found.items()}
+        answer["receipt"] = await allow(around, one, answer, at)
     return answer
 
 
-def check_purpose(catalog: Catalog, client: Client, service_item: str, at: datetime) -> list[Grant]:
-    """Return the client's grants for a service item that are valid today.
-
-    Raises:
-        Problem: PURPOSE_NOT_GRANTED.
-    """
-    today = at.astimezone(ZoneInfo(catalog.campus.time_zone)).date()
-    found = [
-        grant
-        for grant in catalog.grants()
-        if grant.client == client.client_id
-        and grant.purpose_kind == "service_item"
-        and grant.purpose == service_item
-        and is_valid(grant.valid_from, grant.valid_to, today)
-    ]
-    if not found or service_item not in catalog.services:
-        raise Problem("PURPOSE_NOT_GRANTED", "no decided demand covers this service item for this client today")
-    return found
-
-
-def _check_elements(wanted: list[str], grants: list[Grant]) -> None:
-    missing = sorted(set(wanted) - {grant.element for grant in grants})
-    if missing:
-        errors = [{"pointer": "/elements", "code": element} for element in missing]
-        raise Problem("ELEMENT_NOT_GRANTED", f"not granted for this purpose: {', '.join(missing)}", errors)
-
-
-def _check_actor(actor: Actor, subject: Subject, parties) -> None:
-    """An officer may not handle their own case; everybody else may ask about themselves."""
-    own = {party["id"] for party in parties if party["role"] == "officer"} | {actor.user_id}
-    if actor.role == "officer" and subject.id in own:
-        raise Problem("SELF_ACCESS_FORBIDDEN")
+def _known(known: Container[str], named: Iterable[str]) -> list[str]:
+    """Return those of the named codes that exist: what else a caller wrote there is not for the record."""
+    return [name for name in named if name in known]
 
 
 async def _facts(
     around: Surroundings,
-    client: Client,
     current: Current,
-    subject: Subject,
-    grants: list[Grant],
-    wanted: list[str],
-    at: datetime,
+    case: cases.Case,
+    actor: Actor,
+    subject_key: tuple[str, str],
+    question: Question,
 ) -> dict[str, Fact]:
-    async with around.pool.acquire() as con, con.transaction(readonly=True, isolation="repeatable_read"):
-        await con.execute("SELECT set_config('yici.release', $1, true)", str(current.release))
-        subject_id = await facts.find_subject(con, subject)
-        if subject_id is None:
-            raise Problem("SUBJECT_NOT_FOUND")
-        evidence = around.keys.derived(f"evidence {client.client_id}")
-        return await facts.answer(
-            con, current.catalog, current.release, subject_id, subject.capacity, grants, wanted, at, evidence
-        )
+    with contextlib.suppress(*_REPLACED):
+        return await _facts_once(around, current, case, actor, subject_key, question)
+    return await _facts_once(around, current, case, actor, subject_key, question)
+
+
+async def _facts_once(
+    around: Surroundings,
+    current: Current,
+    case: cases.Case,
+    actor: Actor,
+    subject_key: tuple[str, str],
+    question: Question,
+) -> dict[str, Fact]:
+    parties = case.subjects()
+    async with pinned(around.pool, current.release) as con:
+        found = await resolve(con, current.catalog, [subject_key, *parties])
+        subject = access.check_party(found, subject_key, parties)
+        access.check_actor(actor, case, subject)
+        asked = replace(question, keys=subject.keys, in_doubt=subject.in_doubt)
+        return await facts.answer(con, current, asked)

@@ -1,47 +1,64 @@
 """The record: one entry per decision, durable before the answer leaves (SERVICE §6).
 
-No values: element names, keyed digests, and the subject as HMAC. Entries are numbered without gaps under an advisory
-lock that the appending transaction holds, so that the tree over them covers every receipt handed out.
+No values: element names, keyed digests, and people as HMAC. A batch of entries is one transaction that holds an
+advisory lock, so that numbers have no gap under any number of workers: the tree over them covers every receipt.
 """
 
+import asyncio
 import hashlib
 import hmac
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import asyncpg
+import structlog
 from joserfc import jws
 
+from service import metrics
 from service.keys import Keys
 from service.problems import Problem
+from service.transactions import opened
 
 RETENTION = timedelta(days=3 * 365)
-_LOCK = "SELECT pg_advisory_xact_lock(hashtext('yici record'))"
+MAX_BATCH = 500
+WAIT_S = 5.0
+_LOCK = "BEGIN; SELECT pg_advisory_xact_lock(hashtext('yici record'))"
+_LAST = "SELECT coalesce(max(seq), 0) FROM service.record"
+_INSERT = "INSERT INTO service.record SELECT * FROM jsonb_populate_recordset(NULL::service.record, $1::jsonb)"
+_log = structlog.get_logger("yici.service")
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What was decided about one request."""
+    """What was decided about one request.
+
+    Attributes:
+        action: token, case_register, case_change, facts or prefill.
+        subject: kind and number of whom it is about; only a keyed digest of it is written.
+        rule: by which rule, in the record's words, which may say more than the caller was told.
+    """
 
     transaction_id: UUID
     action: str
     client_id: str
-    receiver_unit: str
-    actor_id: str | None
-    actor_role: str | None
-    subject: tuple[str, str] | None
-    purpose: str | None
-    case_id: str | None
-    ground: str | None
-    elements: Sequence[str]
-    outcome: str
-    code: str
-    release: int | None
+    receiver_unit: str = ""
+    receiver_name: str = ""
+    actor_id: str | None = None
+    actor_role: str | None = None
+    subject: tuple[str, str] | None = None
+    purpose: str | None = None
+    case_id: str | None = None
+    ground: str | None = None
+    elements: Sequence[str] = ()
+    outcome: str = "failed"
+    code: str = "INTERNAL"
+    rule: str = "internal"
+    release: int | None = None
 
 
 def canonical(value: Any) -> bytes:
@@ -49,77 +66,148 @@ def canonical(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str).encode()
 
 
-def leaf_hash(entry: bytes) -> str:
-    """Return the RFC 6962 leaf hash (SHA-256 over 0x00 and the entry), hex."""
-    return hashlib.sha256(b"\x00" + entry).hexdigest()
+def leaf_hash(entry: dict[str, Any]) -> str:
+    """Return the RFC 6962 leaf hash of an entry as `written`, hex: SHA-256 over 0x00 and its canonical form."""
+    fields = {name: value for name, value in entry.items() if name != "leaf_hash"}
+    return hashlib.sha256(b"\x00" + canonical(fields)).hexdigest()
 
 
-async def append(
-    pool: asyncpg.Pool, keys: Keys, decision: Decision, request: Any, answer: Any, at: datetime
-) -> str:
-    """Append one decision and return its receipt, a JWS that the client keeps.
+def written(row: asyncpg.Record | dict[str, Any]) -> dict[str, Any]:
+    """Return a stored row as the entry that was hashed, to be checked again."""
+    entry = dict(row)
+    for name in ("logtime", "retention_until"):
+        entry[name] = _time(entry[name])
+    entry["transaction_id"] = str(entry["transaction_id"])
+    return entry
 
-    Raises:
-        Problem: AUDIT_UNAVAILABLE; the caller must then give no answer.
-    """
-    salt = secrets.token_bytes(16)
-    request_digest, response_digest = (
-        hmac.new(salt, canonical(part), hashlib.sha256).hexdigest() for part in (request, answer)
-    )
-    subject_key = None
-    if decision.subject:
-        text = "\0".join(decision.subject)
-        subject_key = hmac.new(keys.derived("record subject 1"), text.encode(), hashlib.sha256).hexdigest()
-    try:
-        async with pool.acquire() as con, con.transaction():
-            await con.execute("SET LOCAL synchronous_commit = on")
-            await con.execute(_LOCK)
-            seq = await con.fetchval("SELECT coalesce(max(seq), 0) + 1 FROM service.record")
-            entry = asdict(decision) | {
-                "seq": seq,
-                "logtime": at.isoformat(),
-                "subject": subject_key,
-                "request_digest": request_digest,
-                "response_digest": response_digest,
-            }
-            await con.execute(
-                """INSERT INTO service.record (seq, transaction_id, logtime, action, client_id, receiver_unit, actor_id,
-                       actor_role, subject_key, purpose, case_id, ground, elements, outcome, code, request_digest,
-                       response_digest, release, retention_until, leaf_hash)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)""",
-                seq,
-                decision.transaction_id,
-                at,
-                decision.action,
-                decision.client_id,
-                decision.receiver_unit,
-                decision.actor_id,
-                decision.actor_role,
-                subject_key,
-                decision.purpose,
-                decision.case_id,
-                decision.ground,
-                list(decision.elements),
-                decision.outcome,
-                decision.code,
-                request_digest,
-                response_digest,
-                decision.release,
-                at + RETENTION,
-                leaf_hash(canonical(entry)),
-            )
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        raise Problem("AUDIT_UNAVAILABLE") from None
-    claims = {
-        "txn": str(decision.transaction_id),
-        "seq": seq,
-        "client": decision.client_id,
-        "purpose": decision.purpose,
-        "case": decision.case_id,
-        "request_digest": request_digest,
-        "response_digest": response_digest,
-        "salt": salt.hex(),
-        "iat": int(at.timestamp()),
-    }
-    header = {"alg": "EdDSA", "kid": keys.signing.kid}
-    return jws.serialize_compact(header, canonical(claims), keys.signing, algorithms=["EdDSA"])
+
+class Recorder:
+    """Appends decisions in batches; one per worker."""
+
+    def __init__(self, pool: asyncpg.Pool, keys: Keys) -> None:
+        self._pool = pool
+        self._keys = keys
+        self._waiting: list[tuple[dict[str, Any], asyncio.Future[int]]] = []
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._task = asyncio.create_task(self._run(), name="record")
+
+    async def stop(self) -> None:
+        """Write what waits, then end."""
+        self._stopping = True
+        self._wake.set()
+        await self._task
+
+    async def append(self, decision: Decision, request: Any, answer: Any, at: datetime) -> str:
+        """Append one decision and return its receipt, a JWS that the client keeps.
+
+        Args:
+            decision: what was decided.
+            request: the request as plain data; only a salted digest is written.
+            answer: the answer without its receipt; likewise.
+            at: the moment of the decision.
+
+        Raises:
+            Problem: AUDIT_UNAVAILABLE; the caller must then give no other answer.
+        """
+        salt = secrets.token_bytes(16)
+        request_digest, response_digest = (
+            hmac.new(salt, canonical(part), hashlib.sha256).hexdigest() for part in (request, answer)
+        )
+        entry = self._entry(decision, request_digest, response_digest, at)
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        if self._stopping or self._task.done():
+            raise Problem("AUDIT_UNAVAILABLE")
+        self._waiting.append((entry, future))
+        self._wake.set()
+        try:
+            seq = await asyncio.wait_for(future, WAIT_S)
+        except TimeoutError:
+            raise Problem("AUDIT_UNAVAILABLE") from None
+        metrics.DECISIONS.labels(decision.action, decision.outcome, decision.code).inc()
+        claims = {
+            "txn": str(decision.transaction_id),
+            "seq": seq,
+            "client": decision.client_id,
+            "purpose": decision.purpose,
+            "case": decision.case_id,
+            "request_digest": request_digest,
+            "response_digest": response_digest,
+            "salt": salt.hex(),
+            "iat": int(at.timestamp()),
+        }
+        header = {"alg": "Ed25519", "kid": self._keys.signing.kid, "typ": "yici-receipt+jws"}
+        return jws.serialize_compact(header, canonical(claims), self._keys.signing, algorithms=["Ed25519"])
+
+    def _entry(
+        self, decision: Decision, request_digest: str, response_digest: str, at: datetime
+    ) -> dict[str, Any]:
+        subject = decision.subject and self._keys.subject_key(*decision.subject)
+        actor = decision.actor_id
+        if actor is not None and decision.actor_role != "officer":
+            # an applicant's user id is a number of the person, mostly the subject's own
+            actor = self._keys.subject_key("actor", actor)
+        return {
+            "transaction_id": str(decision.transaction_id),
+            "logtime": _time(at),
+            "action": decision.action,
+            "client_id": decision.client_id,
+            "receiver_unit": decision.receiver_unit,
+            "receiver_name": decision.receiver_name,
+            "actor_id": actor,
+            "actor_role": decision.actor_role,
+            "subject_key": subject,
+            "subject_key_id": subject and self._keys.subject_key_id,
+            "purpose": decision.purpose,
+            "case_id": decision.case_id,
+            "ground": decision.ground,
+            "elements": list(decision.elements),
+            "outcome": decision.outcome,
+            "code": decision.code,
+            "rule": decision.rule,
+            "request_digest": request_digest,
+            "response_digest": response_digest,
+            "release": decision.release,
+            "confidentiality": "normal",
+            "retention_until": _time(at + RETENTION),
+        }
+
+    async def _run(self) -> None:
+        while self._waiting or not self._stopping:
+            if not self._waiting:
+                self._wake.clear()
+                await self._wake.wait()
+            batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+            batch = [(entry, future) for entry, future in batch if not future.done()]
+            if not batch:
+                continue
+            try:
+                last = await self._write([entry for entry, _ in batch])
+            except Exception as error:  # noqa: BLE001  # whatever it is, this worker must go on recording
+                metrics.RECORD_FAILURES.inc()
+                _log.error("the record could not be written", error=type(error).__name__, entries=len(batch))
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(Problem("AUDIT_UNAVAILABLE"))
+                continue
+            metrics.RECORD_BATCH.observe(len(batch))
+            for place, (_, future) in enumerate(batch, start=1):
+                if not future.done():
+                    future.set_result(last + place)
+
+    async def _write(self, entries: list[dict[str, Any]]) -> int:
+        """Append entries in one transaction and return the number before the first."""
+        async with opened(self._pool, _LOCK, WAIT_S) as con:
+            last: int = await con.fetchval(
+                _LAST
+            )  # a statement of its own, so that it sees what the lock waited for
+            rows = []
+            for place, entry in enumerate(entries, start=1):
+                row = {"seq": last + place, **entry}
+                rows.append(row | {"leaf_hash": leaf_hash(row)})
+            await con.execute(_INSERT, json.dumps(rows, ensure_ascii=False))
+        return last
+
+
+def _time(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat(timespec="microseconds")

@@ -1,14 +1,38 @@
-"""What the service answers from: the current release and the catalog version it was published with."""
+"""What the service answers from: the current release, the catalog version it was published with, its sources' age."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import asyncpg
 
 import catalogs
 from catalogs.model import Catalog
 from catalogs.versions import unpack
+from service import metrics
 from service.problems import Problem
+
+_KEPT = 4
+
+
+@dataclass(frozen=True)
+class SourceState:
+    """How a resource stands in one release.
+
+    Attributes:
+        extract_id: the extract that its state rests on; None if none was ever admitted.
+        confirmed_at: when that extract was taken.
+        outcome: what this release did with it: applied, refused, held or carried.
+        reason: why, if it was refused or held; for the provider, without values.
+        failed_checks: critical rules that its extract broke, beyond single rows.
+    """
+
+    extract_id: int | None
+    confirmed_at: datetime | None
+    outcome: str
+    reason: str | None
+    failed_checks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -16,35 +40,70 @@ class Current:
     """One release as a request sees it: read once, used throughout."""
 
     release: int
+    published_at: datetime
     catalog: Catalog
+    sources: Mapping[str, SourceState]
 
 
 class State:
-    """Finds the current release and keeps the catalogs of the last few versions parsed."""
+    """Finds the current release; what a release says never changes, so it is read once per worker."""
 
     def __init__(self) -> None:
+        self._releases: dict[int, Current] = {}
         self._catalogs: dict[str, Catalog] = {}
         self._lock = asyncio.Lock()
 
-    async def current(self, con: asyncpg.Connection | asyncpg.Pool) -> Current:
-        """Return the release that is current now, with its catalog.
+    async def current(self, pool: asyncpg.Pool) -> Current:
+        """Return the release that is current now.
 
         Raises:
             Problem: NO_RELEASE.
         """
-        row = await con.fetchrow(
-            "SELECT r.id, v.hash, v.id AS version FROM yici.release r"
-            " JOIN yici.catalog_version v ON v.id = r.catalog_version WHERE r.id = yici.current()"
-        )
-        if row is None:
+        release = await pool.fetchval("SELECT yici.current()")
+        if release is None:
             raise Problem("NO_RELEASE")
-        return Current(row["id"], await self._catalog(con, row["hash"], row["version"]))
-
-    async def _catalog(self, con: asyncpg.Connection | asyncpg.Pool, digest: str, version: int) -> Catalog:
-        if digest not in self._catalogs:
+        found = self._releases.get(release)
+        if found is None:
             async with self._lock:
-                if digest not in self._catalogs:
-                    blob = await con.fetchval("SELECT files FROM yici.catalog_version WHERE id = $1", version)
-                    loaded = await asyncio.to_thread(lambda: catalogs.load(unpack(blob)))
-                    self._catalogs = dict(list(self._catalogs.items())[-3:]) | {digest: loaded}
+                found = self._releases.get(release) or await self._read(pool, release)
+        metrics.RELEASE.set(release)
+        return found
+
+    async def _read(self, pool: asyncpg.Pool, release: int) -> Current:
+        row = await pool.fetchrow(
+            "SELECT r.published_at, v.hash, v.id AS version FROM yici.release r"
+            " JOIN yici.catalog_version v ON v.id = r.catalog_version WHERE r.id = $1",
+            release,
+        )
+        sources = await pool.fetch(
+            """SELECT r.resource, r.extract_id, e.taken_at, r.outcome, r.reason,
+                   ARRAY(SELECT DISTINCT f.rule FROM yici.finding f
+                         WHERE f.resource = r.resource AND f.release <= r.release AND f.severity = 'critical'
+                           AND NOT f.passed AND f.stage NOT IN ('landing', 'admission')
+                           AND (f.extract_id = r.extract_id OR (f.extract_id IS NULL AND f.release = r.release
+                                AND r.outcome NOT IN ('refused', 'held'))) ORDER BY 1) AS failed
+               FROM yici.release_resource r LEFT JOIN yici.extract e ON e.id = r.extract_id
+               WHERE r.release = $1""",
+            release,
+        )
+        catalog = await self._catalog(pool, row["hash"], row["version"])
+        found = Current(
+            release,
+            row["published_at"],
+            catalog,
+            {
+                one["resource"]: SourceState(
+                    one["extract_id"], one["taken_at"], one["outcome"], one["reason"], tuple(one["failed"])
+                )
+                for one in sources
+            },
+        )
+        self._releases = dict(list(self._releases.items())[-_KEPT:]) | {release: found}
+        return found
+
+    async def _catalog(self, pool: asyncpg.Pool, digest: str, version: int) -> Catalog:
+        if digest not in self._catalogs:
+            blob = await pool.fetchval("SELECT files FROM yici.catalog_version WHERE id = $1", version)
+            loaded = await asyncio.to_thread(lambda: catalogs.load(unpack(blob)))
+            self._catalogs = dict(list(self._catalogs.items())[-_KEPT:]) | {digest: loaded}
         return self._catalogs[digest]

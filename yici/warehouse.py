@@ -10,7 +10,11 @@ def run(
     system: list[str] = typer.Option(None, "--system", "-s", help="Land only this system; may be repeated."),
     release: bool = typer.Option(True, help="Judge and publish what was landed."),
 ) -> None:
-    """Land what is new in the systems, then judge it and publish a release."""
+    """Land what is new in the systems, then judge it and publish a release.
+
+    Exit code 1 if a system, a resource or a model failed: it is named, its last good state stays, and the rest
+    was released.
+    """
     from pipelines.progress import listening
     from pipelines.run import run as run_jobs
     from warehouse.connect import connect
@@ -20,6 +24,7 @@ def run(
     catalog = _catalog()
     with progress() as listener, listening(listener):
         report = run_jobs(system or None, release)
+    failures = []
     with connect(autocommit=True) as con:
         if report.release is not None:
             states, held = resource_states(con, catalog, report.release), rows_held(con)
@@ -27,15 +32,22 @@ def run(
             console.print(resources_moved(states, held))
             console.print(in_words(states, held))
             console.print(checks(check_counts(con, report.release)))
-            for state in states:
-                if state.outcome in ("refused", "held"):
-                    console.print(f"✕ {state.resource} {state.outcome}: {state.reason}")
-            for model, why in failed_models(con, report.release).items():
-                console.print(f"✕ dbt model {model}: {why}; it stays as the last good release built it")
-        for resource, message in failing_sources(con).items():
-            console.print(f"✕ {resource} was not read: {message}")
+            failures += [
+                f"{state.resource} {state.outcome}: {state.reason}"
+                for state in states
+                if state.outcome in ("refused", "held")
+            ]
+            failures += [
+                f"dbt model {model}: {why}; it stays as the last good release built it"
+                for model, why in failed_models(con, report.release).items()
+            ]
+        failures += [f"{resource} was not read: {why}" for resource, why in failing_sources(con).items()]
+    for failure in failures:
+        console.print(f"✕ {failure}", soft_wrap=True)
     if report.release is not None:
         console.print(f"Release {report.release} is current.")
+    if failures or report.failed_systems:
+        raise typer.Exit(1)
 
 
 def status() -> None:

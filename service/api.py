@@ -1,0 +1,140 @@
+"""What the routes share: the running service, the caller behind a token, and how refusals are documented."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+from uuid import uuid4
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel
+
+from catalogs.model import Catalog
+from catalogs.settings import now
+from service import queries, quotas, tokens
+from service.problems import MEDIA_TYPE, Problem
+from service.queries import Surroundings
+from service.record import Decision
+from service.state import Current
+from service.tokens import Client
+
+_bearer = HTTPBearer(auto_error=False, description="Access token of `POST /oauth2/token` (RFC 9068)")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who asks, and the release that answers: both read once per request."""
+
+    client: Client
+    current: Current
+
+    @property
+    def catalog(self) -> Catalog:
+        return self.current.catalog
+
+
+class ProblemOut(BaseModel):
+    """A refusal or failure (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    instance: str
+    fault: str
+    rule: str | None
+    retryable: bool
+    errors: list[dict[str, str]]
+    trace_id: str
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the documentation of refusals for a route."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemOut"}}}
+    return {
+        status: {"description": "Problem", "content": content}
+        for status in sorted({*statuses, 401, 406, 429, 503})
+    }
+
+
+async def surroundings(request: Request) -> Surroundings:
+    """Return the running service of this worker; a coroutine, or every request would change threads for it."""
+    return _around(request)
+
+
+def _around(request: Request) -> Surroundings:
+    found: Surroundings = request.app.state.around
+    return found
+
+
+Around = Annotated[Surroundings, Depends(surroundings)]
+
+
+async def asked(
+    request: Request,
+    around: Around,
+    _documented: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)] = None,
+) -> Asked:
+    """Return the caller of a request; a refused token is on record where the request would have been."""
+    authorization = request.headers.get("authorization", "")
+    if request.method == "GET":
+        client = await _known_caller(request, around, authorization)
+        current = await around.state.current(around.pool)
+    else:
+        decision = Decision(uuid4(), "access", tokens.claimed_caller(authorization) or "?")
+        async with queries.deciding(around, decision, {"path": request.scope["path"]}, now()) as one:
+            client = await _known_caller(request, around, authorization)
+            one.learn(client_id=client.client_id, receiver_unit=client.unit, receiver_name=client.name)
+            current = await around.state.current(around.pool)
+            one.is_recorded = True
+    request.scope.setdefault("yici.log", {})["client_id"] = client.client_id
+    limit = quotas.per_minute(current.catalog.campus.clients, client.client_id)
+    request.scope["yici.headers"] |= around.quotas.take("client", client.client_id, limit)
+    found = Asked(client, current)
+    request.scope["yici.asked"] = found
+    return found
+
+
+Caller = Annotated[Asked, Depends(asked)]
+
+
+async def _known_caller(request: Request, around: Surroundings, authorization: str) -> Client:
+    """Return who a token speaks for; who keeps coming without a good one is soon not even put on record."""
+    try:
+        return await tokens.caller(around.pool, around.keys, authorization)
+    except Problem:
+        around.quotas.take("refused", address_of(request), around.configuration.token_rate)
+        raise
+
+
+def address_of(request: Request) -> str:
+    """Return the address that a request came from, to count by; it is never kept."""
+    return request.client.host if request.client else "?"
+
+
+async def on_record(request: Request, refused: Problem) -> Problem:
+    """Put the refusal of a known caller's request that no route could read on record.
+
+    Returns:
+        What to answer: the refusal, or AUDIT_UNAVAILABLE.
+    """
+    found: Asked | None = request.scope.get("yici.asked")
+    if found is None or request.method == "GET":
+        return refused
+    decision = queries.decision_of(found.client, "access", found.current.release)
+    try:
+        async with queries.deciding(_around(request), decision, {"path": request.scope["path"]}, now()):
+            raise refused
+    except Problem as problem:
+        return problem
+
+
+def required_key(key: str | None) -> str:
+    """Return the idempotency key that every creating POST carries.
+
+    Raises:
+        Problem: MALFORMED without one.
+    """
+    if key is None:
+        raise Problem("MALFORMED", errors=[{"pointer": "#/headers/Idempotency-Key", "code": "missing"}])
+    return key

@@ -1,0 +1,134 @@
+"""What every request passes first: a trace, a bounded body in a known format, safe headers, a line in the log.
+
+Plain ASGI, so that it costs little; what it refuses is a problem like any other.
+"""
+
+import asyncio
+import re
+import secrets
+import time
+
+import structlog
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service import metrics
+from service.problems import Problem, response
+
+_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
+_LENGTH = re.compile(r"[0-9]{1,18}")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_FORMS = {"/oauth2/token": "application/x-www-form-urlencoded"}
+_JSON_ACCEPTED = ("application/json", "application/problem+json", "application/*", "*/*")
+_log = structlog.get_logger("yici.service")
+
+
+class Guard:
+    """ASGI middleware; see the module."""
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int, body_timeout_s: float) -> None:
+        self._app = app
+        self._max_body_bytes = max_body_bytes
+        self._body_timeout_s = body_timeout_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        request = Request(scope)
+        found = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
+        trace_id = found[1] if found and set(found[1]) != {"0"} else secrets.token_hex(16)
+        scope["yici.trace_id"] = trace_id
+        scope["yici.headers"] = {}
+        status = 500
+
+        async def marked(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                names = {name.lower() for name, _ in message["headers"]}
+                added = {"traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01"} | scope["yici.headers"]
+                if b"cache-control" not in names:
+                    added["cache-control"] = "no-store"
+                added["x-content-type-options"] = "nosniff"
+                message["headers"] = [
+                    *message["headers"],
+                    *((name.lower().encode(), value.encode()) for name, value in added.items()),
+                ]
+            await send(message)
+
+        try:
+            try:
+                _check_formats(request)
+                content = await asyncio.wait_for(self._body(request, receive), self._body_timeout_s)
+            except TimeoutError:
+                await response(Problem("REQUEST_TIMEOUT"), request)(scope, receive, marked)
+            except Problem as problem:
+                await response(problem, request)(scope, receive, marked)
+            else:
+                if content is not None:
+                    await self._app(scope, _replayed(content, receive), marked)
+        finally:
+            seconds = time.perf_counter() - started
+            route = getattr(scope.get("route"), "path", "unknown")
+            method = request.method if request.method in _METHODS else "?"
+            metrics.REQUESTS.labels(method, route, str(status)).inc()
+            metrics.SECONDS.labels(route).observe(seconds)
+            _log.info(
+                "request",
+                method=method,
+                route=route,
+                status=status,
+                ms=round(seconds * 1000, 1),
+                trace_id=trace_id,
+                **scope.get("yici.log", {}),
+            )
+
+    async def _body(self, request: Request, receive: Receive) -> bytes | None:
+        """Return the whole body, or None if the caller went away."""
+        too_large = Problem("TOO_LARGE", f"at most {self._max_body_bytes} bytes")
+        declared = request.headers.get("content-length", "0")
+        if not _LENGTH.fullmatch(declared):
+            raise Problem("MALFORMED", "content-length is not a number")
+        if int(declared) > self._max_body_bytes:
+            raise too_large
+        parts, size, more = [], 0, True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > self._max_body_bytes:
+                raise too_large
+            more = message.get("more_body", False)
+        return b"".join(parts)
+
+
+def _check_formats(request: Request) -> None:
+    path = request.scope["path"]
+    if not path.startswith(("/v1/", "/oauth2/")):
+        return
+    accepted = request.headers.get("accept", "*/*")
+    kinds = [part.partition(";")[0].strip().lower() for part in accepted.split(",")]
+    if not any(kind in _JSON_ACCEPTED for kind in kinds):
+        raise Problem("NOT_ACCEPTABLE", "answers are application/json")
+    if request.method in ("POST", "PUT", "PATCH"):
+        wanted = _FORMS.get(path, "application/json")
+        sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if sent != wanted:
+            raise Problem("UNSUPPORTED_FORMAT", f"expected content-type {wanted}")
+
+
+def _replayed(content: bytes, receive: Receive) -> Receive:
+    given = False
+
+    async def replay() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": content, "more_body": False}
+
+    return replay

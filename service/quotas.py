@@ -1,0 +1,66 @@
+"""How much a client may ask: a token bucket per client and per address, and the headers that say so.
+
+Buckets live in the worker: with n workers a client may get up to n times its quota in a burst. The header fields
+follow the IETF draft `RateLimit`, whose spelling may still change; only this module knows it.
+"""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from service.problems import Problem
+
+DEFAULT_PER_MINUTE = 600
+WINDOW_S = 60
+_MAX_BUCKETS = 10_000
+
+
+@dataclass
+class _Bucket:
+    level: float
+    at: float
+
+
+@dataclass
+class Quotas:
+    """The buckets of one worker."""
+
+    buckets: dict[tuple[str, str], _Bucket] = field(default_factory=dict)
+
+    def take(self, policy: str, key: str, per_minute: int) -> dict[str, str]:
+        """Take one from a bucket and return the headers to send.
+
+        Raises:
+            Problem: QUOTA_EXCEEDED, with Retry-After.
+        """
+        moment = time.monotonic()
+        bucket = self.buckets.get((policy, key))
+        if bucket is None:
+            if len(self.buckets) >= _MAX_BUCKETS:
+                self._forget(policy, moment)
+            bucket = self.buckets[policy, key] = _Bucket(float(per_minute), moment)
+        rate = per_minute / WINDOW_S
+        bucket.level = min(per_minute, bucket.level + (moment - bucket.at) * rate)
+        bucket.at = moment
+        limit = {"RateLimit-Policy": f'"{policy}";q={per_minute};w={WINDOW_S}'}
+        if bucket.level < 1:
+            wait_s = math.ceil((1 - bucket.level) / rate)
+            headers = limit | {"RateLimit": f'"{policy}";r=0;t={wait_s}', "Retry-After": str(wait_s)}
+            raise Problem("QUOTA_EXCEEDED", f"policy {policy}", rule=f"quota:{policy}", headers=headers)
+        bucket.level -= 1
+        return limit | {"RateLimit": f'"{policy}";r={int(bucket.level)};t={math.ceil(1 / rate)}'}
+
+    def _forget(self, policy: str, moment: float) -> None:
+        """Drop the buckets that are full again; if none is, those of the policy that fills the memory."""
+        kept = {key: one for key, one in self.buckets.items() if moment - one.at < WINDOW_S}
+        if len(kept) >= _MAX_BUCKETS:
+            kept = {key: one for key, one in kept.items() if key[0] != policy}
+        self.buckets = kept
+
+
+def per_minute(clients: Mapping[str, Mapping[str, Any]], client_id: str) -> int:
+    """Return a client's quota by the catalog's register of clients."""
+    quota = clients.get(client_id, {}).get("quota") or {}
+    return int(quota.get("perMinute", DEFAULT_PER_MINUTE))

@@ -1,0 +1,219 @@
+"""One statement for all rows that a question needs: built from the catalog once, run with bound keys.
+
+Every part of the union finds rows of one resource by the subject's linked keys. Names come from the catalog and are
+quoted; rules of populations and picks are SQL that the catalog's check has read; keys are always parameters.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import asyncpg
+
+from catalogs.model import Catalog, Pick, Population, Resource
+from service.membership import CURRENT, FORMER, Registered
+from service.values import from_json
+
+_FILTER = "?"
+_PAIRS = 40
+
+
+@dataclass(frozen=True)
+class Wish:
+    """An item that a question reads."""
+
+    resource: str
+    key_item: str
+    id_type: str
+    item: str
+    pick: Pick | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a resource at the release, with when its values came and when it was last reported."""
+
+    key: str = field(repr=False)
+    items: Mapping[str, Any] = field(repr=False)
+    state: str
+    extract: int
+    last_extract: int | None
+    updated_at: datetime
+    last_reported_at: datetime | None
+
+    def passes(self, pick: Pick) -> bool:
+        """Whether the row satisfies the filter of a pick."""
+        return not pick.filter or self.items[_FILTER + pick.filter] is True
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A statement and what its parts read. Parameters: one array of keys per kind, in the order of `id_types`."""
+
+    statement: str
+    id_types: tuple[str, ...]
+    resources: tuple[Resource, ...]
+
+
+# Wishes are compared by value and a catalog by its version, so that a plan is made once per release and purpose.
+class _Versioned:
+    """A catalog as a cache key."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+
+    def __hash__(self) -> int:
+        return hash(self.catalog.version)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Versioned) and self.catalog.version == other.catalog.version
+
+
+def plan(catalog: Catalog, wishes: tuple[Wish, ...]) -> Plan:
+    """Return the statement for these items and for the registers of all populations that may matter to them."""
+    return _plan(_Versioned(catalog), wishes)
+
+
+@lru_cache(maxsize=512)
+def _plan(versioned: _Versioned, wishes: tuple[Wish, ...]) -> Plan:
+    catalog = versioned.catalog
+    by_resource: dict[str, list[Wish]] = {}
+    for wish in wishes:
+        by_resource.setdefault(wish.resource, []).append(wish)
+    registers = _registers(catalog)
+    id_types = sorted({wish.id_type for wish in wishes} | {_id_type(catalog, name) for name in registers})
+    place = {id_type: f"${number}::text[]" for number, id_type in enumerate(id_types, start=1)}
+    parts = []
+    for number, (name, own) in enumerate(by_resource.items()):
+        parts.append(_rows_part(catalog.resources[name], number, own, place[own[0].id_type]))
+    for name, populations in registers.items():
+        parts.append(_register_part(catalog.resources[name], populations, place[_id_type(catalog, name)]))
+    statement = "\nUNION ALL\n".join(parts)
+    return Plan(statement, tuple(id_types), tuple(catalog.resources[name] for name in by_resource))
+
+
+def _registers(catalog: Catalog) -> dict[str, list[Population]]:
+    found: dict[str, list[Population]] = {}
+    for population in catalog.populations.values():
+        resource = catalog.resources.get(population.register)
+        if resource is not None and resource.subject is not None:
+            found.setdefault(resource.name, []).append(population)
+    return found
+
+
+def _id_type(catalog: Catalog, register: str) -> str:
+    subject = catalog.resources[register].subject
+    assert subject is not None
+    return subject.id_type
+
+
+def _rows_part(resource: Resource, number: int, wishes: Sequence[Wish], id_type_keys: str) -> str:
+    picks = [wish.pick for wish in wishes if wish.pick]
+    names = {wish.item for wish in wishes}
+    for pick in picks:
+        names |= {part.strip().partition(" ")[0] for part in pick.order_by.split(",") if part.strip()}
+    pairs = {name: f"t.{quoted(name)}" for name in sorted(names)}
+    filters = list(dict.fromkeys(pick.filter for pick in picks if pick.filter))
+    pairs |= {_FILTER + text: f"t._filter{place}" for place, text in enumerate(filters)}
+    computed = "".join(f", ({text}) AS _filter{place}" for place, text in enumerate(filters))
+    key = f"t.{quoted(wishes[0].key_item)}"
+    return (
+        f"SELECT {number} AS part, NULL::text AS register, {key}::text AS key, {_object(pairs)} AS items, t._state,"
+        " t._extract, t._last_extract, e.taken_at AS updated_at, l.taken_at AS last_reported_at"
+        f" FROM (SELECT x.*{computed} FROM raw.{quoted(resource.table)} x) t"
+        " JOIN yici.extract e ON e.id = t._extract LEFT JOIN yici.extract l ON l.id = t._last_extract"
+        f" WHERE {_is_among(resource, wishes[0].key_item, key, id_type_keys)}"
+    )
+
+
+def _register_part(resource: Resource, populations: Sequence[Population], id_type_keys: str) -> str:
+    """Membership of each row; a population without a rule takes in every row that its register reports."""
+    pairs = {}
+    for one in populations:
+        rule = f"({one.rule})" if one.rule else "true"
+        former = f"({one.former_rule})" if one.former_rule else "false"
+        reported = "t._state NOT IN ('absent', 'former')"
+        pairs[one.code] = (
+            f"CASE WHEN {rule} AND {reported} THEN '{CURRENT}' WHEN {rule} OR {former} THEN '{FORMER}' END"
+        )
+    assert resource.subject is not None
+    key = f"t.{quoted(resource.subject.key)}"
+    return (
+        f"SELECT -1 AS part, {literal(resource.name)} AS register, {key}::text AS key, {_object(pairs)} AS items,"
+        " t._state, t._extract, NULL::bigint AS _last_extract, NULL::timestamptz AS updated_at,"
+        " NULL::timestamptz AS last_reported_at"
+        f" FROM raw.{quoted(resource.table)} t"
+        f" WHERE {_is_among(resource, resource.subject.key, key, id_type_keys)}"
+    )
+
+
+def _object(pairs: Mapping[str, str]) -> str:
+    """Write a JSON object as text; PostgreSQL's functions take at most 100 arguments."""
+    listed = [f"{literal(name)}, {value}" for name, value in pairs.items()]
+    groups = [listed[start : start + _PAIRS] for start in range(0, len(listed), _PAIRS)]
+    return "(" + " || ".join(f"jsonb_build_object({', '.join(group)})" for group in groups) + ")::text"
+
+
+def _is_among(resource: Resource, key_item: str, key: str, id_type_keys: str) -> str:
+    pg_type = resource.item(key_item).pg_type
+    cast = "" if pg_type == "text" else f"::{pg_type}[]"
+    return f"{key} = ANY ({id_type_keys}{cast})"
+
+
+async def read(
+    con: asyncpg.Connection, chosen: Plan, keys: Mapping[str, Sequence[str]]
+) -> tuple[dict[str, list[Row]], list[Registered]]:
+    """Run a plan for one subject.
+
+    Args:
+        con: in a transaction pinned to the release.
+        chosen: the plan.
+        keys: kind → the subject's natural keys.
+
+    Returns:
+        Rows per resource, and the subject's rows in the registers of populations.
+    """
+    rows: dict[str, list[Row]] = {resource.name: [] for resource in chosen.resources}
+    registered: list[Registered] = []
+    if not chosen.statement:
+        return rows, registered
+    arguments = [list(keys.get(id_type, ())) for id_type in chosen.id_types]
+    for record in await con.fetch(chosen.statement, *arguments):
+        items = json.loads(record["items"], parse_float=Decimal)
+        if record["part"] < 0:
+            current, former = (
+                tuple(code for code, found in items.items() if found == state) for state in (CURRENT, FORMER)
+            )
+            registered.append(Registered(record["register"], record["key"], current, former))
+            continue
+        resource = chosen.resources[record["part"]]
+        typed = {
+            name: value if name.startswith(_FILTER) else from_json(resource.item(name), value)
+            for name, value in items.items()
+        }
+        rows[resource.name].append(
+            Row(
+                record["key"],
+                typed,
+                record["_state"],
+                record["_extract"],
+                record["_last_extract"],
+                record["updated_at"],
+                record["last_reported_at"],
+            )
+        )
+    return rows, registered
+
+
+def quoted(name: str) -> str:
+    """Quote an identifier for PostgreSQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Quote a text of the catalog for PostgreSQL."""
+    return "'" + text.replace("'", "''") + "'"

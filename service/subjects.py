@@ -1,0 +1,90 @@
+"""Whom a query is about: a natural key or a document, and what identity links to it at the release."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import asyncpg
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from catalogs.model import Catalog
+from warehouse.identity import DOCUMENT, resident_id_18
+
+PERSON = "person"
+# What callers write: no control characters, which PostgreSQL's text and JSON refuse or readers of a log stumble over.
+Text = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
+_RESOLVE = """
+SELECT p.n, l.subject_id,
+    (SELECT jsonb_agg(jsonb_build_array(o.id_type, o.key)) FROM raw.links o WHERE o.subject_id = l.subject_id)::text
+        AS linked,
+    EXISTS (SELECT FROM yici.identity_review v WHERE v.state = 'open' AND l.subject_id IN (v.subject_a, v.subject_b)
+        AND v.release <= current_setting('yici.release')::int) AS in_doubt
+FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS p(type, id_type, key, n)
+LEFT JOIN raw.links l ON l.type = p.type AND l.id_type = p.id_type AND l.key = p.key
+"""
+
+
+class Closed(BaseModel):
+    """A part of a request; members that we do not know are refused, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Identified(Closed):
+    """A subject by a kind of number (`staff_no`, …) or a document (`doc:<type>` with its issuing country)."""
+
+    id_type: str = Field(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_:.-]+$")
+    id: Text = Field(repr=False)
+    country: str | None = Field(None, pattern=r"^[A-Z]{3}$")
+
+    def key(self) -> tuple[str, str]:
+        """Return kind and number as identity links them."""
+        if not self.id_type.startswith(DOCUMENT):
+            return self.id_type, self.id
+        kind = self.id_type if self.id_type.count(":") > 1 else f"{self.id_type}:{self.country or ''}"
+        return kind, resident_id_18(self.id)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What the release knows about a number."""
+
+    subject_id: int | None
+    keys: Mapping[str, Sequence[str]] = field(repr=False)
+    in_doubt: bool
+
+
+async def resolve(
+    con: asyncpg.Connection, catalog: Catalog, asked: Sequence[tuple[str, str]]
+) -> list[Resolved]:
+    """Look up numbers, known or not, in one statement.
+
+    Args:
+        con: in a transaction pinned to the release.
+        catalog: says which kind of number belongs to which type of subject.
+        asked: kind and number of each.
+    """
+    types = _types(catalog)
+    rows = await con.fetch(
+        _RESOLVE,
+        [types.get(kind, PERSON) for kind, _ in asked],
+        [kind for kind, _ in asked],
+        [number for _, number in asked],
+    )
+    found = []
+    for row in sorted(rows, key=lambda row: row["n"]):
+        keys: dict[str, list[str]] = {}
+        for kind, number in json.loads(row["linked"] or "[]"):
+            keys.setdefault(kind, []).append(number)
+        found.append(Resolved(row["subject_id"], keys, row["in_doubt"]))
+    return found
+
+
+def _types(catalog: Catalog) -> dict[str, str]:
+    types = {}
+    for resource in catalog.resources.values():
+        if resource.subject:
+            types[resource.subject.id_type] = resource.subject.type
+            types |= {link.id_type: resource.subject.type for link in resource.subject.links}
+    return types

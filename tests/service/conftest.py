@@ -1,0 +1,60 @@
+"""A running service for the tests of one module."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from service.app import create_app
+from service.configuration import Configuration
+from tests.service import campus, desk
+from tests.service.desk import Desk
+from tests.support.http import asgi_server
+from tests.support.postgres import PgDatabase
+from tests.support.session import exclusively
+from warehouse.migrate import upgrade
+
+SERVICE_PASSWORD = "for-tests-only"
+
+
+@contextlib.contextmanager
+def opened(database: PgDatabase, home: Path, chosen: Configuration | None = None) -> Iterator[Desk]:
+    """Run a service over a fresh database that holds the small campus's releases."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("YICI_HOME", str(home))
+        patch.setenv("YICI_DATABASE_URL", database.url)
+        patch.setenv("YICI_SERVICE_DATABASE_URL", service_url(database))
+        upgrade()
+        content = campus.catalog()
+        with database.connect() as owner:
+            campus.publish(owner, content, desk.ROWS)
+            campus.publish(owner, content, {"hr.staff": desk.STAFF[:3] + desk.GONE})
+            with asgi_server(create_app(chosen)) as url:
+                at = Desk(url, content, owner, home)
+                for client_id in (campus.HALL, campus.PORTAL, campus.STRANGER):
+                    at.register(client_id, home)
+                yield at
+
+
+def service_url(database: PgDatabase) -> str:
+    """Return the address under which the service's own role signs in, making the role if there is none."""
+    with exclusively("role yici_service"), database.connect() as con:
+        if not con.execute("SELECT 1 FROM pg_roles WHERE rolname = 'yici_service'").fetchone():
+            con.execute(f"CREATE ROLE yici_service LOGIN PASSWORD '{SERVICE_PASSWORD}'")
+    parts = psycopg.conninfo.conninfo_to_dict(database.tcp_url)
+    return f"postgresql://yici_service:{SERVICE_PASSWORD}@{parts['host']}:{parts['port']}/{database.name}"
+
+
+@pytest.fixture
+def as_owner(pg_module_database: PgDatabase, own_surroundings: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test itself publish a release or register a client."""
+    monkeypatch.setenv("YICI_DATABASE_URL", pg_module_database.url)
+
+
+@pytest.fixture(scope="module")
+def at_desk(pg_module_database: PgDatabase, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A service that the tests of one module share."""
+    with opened(pg_module_database, tmp_path_factory.mktemp("home")) as found:
+        yield found
