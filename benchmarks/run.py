@@ -86,7 +86,7 @@ def measure(rows: int, folder: Path) -> list[Measured]:
     import catalogs
     from catalogs.versions import pack
     from connectors.landing import Landing
-    from expectations.admit import admit
+    from expectations.admit import admit, engine
     from warehouse import releases
     from warehouse.embedded import EmbeddedServer
     from warehouse.extraction import land_system
@@ -115,8 +115,8 @@ def measure(rows: int, folder: Path) -> list[Measured]:
         return seconds
 
     def release(name: str) -> tuple[float, str]:
-        with releases.open_candidate(catalog, pack(catalog.files)) as candidate:
-            seconds, done = timed(lambda: admit(candidate, catalog, catalog.resources[name], landing))
+        with releases.open_candidate(catalog, pack(catalog.files)) as candidate, engine() as con:
+            seconds, done = timed(lambda: admit(con, candidate, catalog, catalog.resources[name], landing))
             if done.outcome != "applied":
                 raise SystemExit(f"bench: {name}: {done.outcome}: {done.reason}")
             releases.publish(candidate, list(catalog.resources.values()), {})

@@ -2,13 +2,15 @@
 
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from catalogs.model import Catalog, Resource
-from connectors.duck import attach_postgres, describe, session
+from connectors.duck import attach_postgres, describe, quote, session
 from connectors.landing import Landing
 from expectations.admission import ExtractRefused, Finding, judge
 from warehouse import ledger, releases, versions
@@ -45,10 +47,35 @@ class Admitted:
     findings: tuple[Finding, ...] = ()
 
 
-def admit(candidate: Candidate, catalog: Catalog, resource: Resource, landing: Landing) -> Admitted:
+@contextmanager
+def engine() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the DuckDB session that admits resources one after the other, the warehouse attached as `wh`."""
+    with tempfile.TemporaryDirectory(prefix="yici-admit-") as folder:
+        con = session(memory_limit=MEMORY_LIMIT, temp_dir=Path(folder))
+        try:
+            attach_postgres(con, "wh", pg_params(), read_only=False)
+            yield con
+        finally:
+            con.close()
+
+
+def admit(
+    con: duckdb.DuckDBPyConnection,
+    candidate: Candidate,
+    catalog: Catalog,
+    resource: Resource,
+    landing: Landing,
+) -> Admitted:
     """Judge the newest unjudged extracts of a resource and apply them to the candidate.
 
     Nothing here raises for what a source sent: a refused extract is an outcome, and the last good state stays.
+
+    Args:
+        con: an `engine`, which may have admitted other resources before.
+        candidate: the open candidate.
+        catalog: its catalog.
+        resource: the contract.
+        landing: where the extracts are.
 
     Raises:
         LandingError: an extract that the ledger names is missing or cut short.
@@ -61,42 +88,33 @@ def admit(candidate: Candidate, catalog: Catalog, resource: Resource, landing: L
     table = ensure_table(candidate.con, resource)
     files = [(extract, landing.open(landing.read(extract.path))) for extract in extracts]
     ids = [extract.id for extract in extracts]
-    with tempfile.TemporaryDirectory(prefix="yici-admit-") as folder:
-        con = session(memory_limit=MEMORY_LIMIT, temp_dir=Path(folder))
-        try:
-            attach_postgres(con, "wh", pg_params(), read_only=False)
-            judged, findings = judge(con, catalog, resource, files)
-            applied = versions.apply(con, candidate.id, table, judged, time.monotonic() - started)
-        except ExtractRefused as refused:
-            releases.refuse(candidate.con, candidate.id, resource.name, ids, str(refused))
-            found = Finding(
-                resource.name,
-                refused.rule,
-                "completeness",
-                "critical",
-                "admission",
-                False,
-                0,
-                None,
-                str(refused),
-            )
-            findings = (*refused.findings, found)
-            releases.add_findings(candidate.con, candidate.id, findings)
-            return Admitted(
-                resource.name,
-                "refused",
-                str(refused),
-                seconds=time.monotonic() - started,
-                findings=findings,
-            )
-        except duckdb.Error as error:
-            # DuckDB's own words may quote a row.
-            raise RuntimeError(
-                f"{resource.name}: admission failed: {describe(error)}; the candidate is abandoned, the current"
-                " release stays"
-            ) from (error if _debugging() else None)
-        finally:
-            con.close()
+    _clear(con)
+    try:
+        judged, findings = judge(con, catalog, resource, files)
+        applied = versions.apply(con, candidate.id, table, judged, time.monotonic() - started)
+    except ExtractRefused as refused:
+        releases.refuse(candidate.con, candidate.id, resource.name, ids, str(refused))
+        found = Finding(
+            resource.name,
+            refused.rule,
+            "completeness",
+            "critical",
+            "admission",
+            False,
+            0,
+            None,
+            str(refused),
+        )
+        findings = (*refused.findings, found)
+        releases.add_findings(candidate.con, candidate.id, findings)
+        seconds = time.monotonic() - started
+        return Admitted(resource.name, "refused", str(refused), seconds=seconds, findings=findings)
+    except duckdb.Error as error:
+        # DuckDB's own words may quote a row.
+        raise RuntimeError(
+            f"{resource.name}: admission failed: {describe(error)}; the candidate is abandoned, the current"
+            " release stays"
+        ) from (error if _debugging() else None)
     releases.add_findings(candidate.con, candidate.id, findings)
     return Admitted(
         resource.name,
@@ -110,6 +128,16 @@ def admit(candidate: Candidate, catalog: Catalog, resource: Resource, landing: L
         time.monotonic() - started,
         findings,
     )
+
+
+def _clear(con: duckdb.DuckDBPyConnection) -> None:
+    """Drop what the last resource left, and forget which tables the warehouse had then."""
+    for kind, name in con.execute(
+        "SELECT 'VIEW', view_name FROM duckdb_views() WHERE temporary AND NOT internal"
+        " UNION ALL SELECT 'TABLE', table_name FROM duckdb_tables() WHERE temporary"
+    ).fetchall():
+        con.execute(f"DROP {kind} {quote(name)}")
+    con.execute("CALL pg_clear_cache()")
 
 
 def _debugging() -> bool:

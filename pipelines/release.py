@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 
 from catalogs.dbt_files import Verdict
 from catalogs.model import Catalog, Resource
@@ -20,7 +21,7 @@ from catalogs.versions import pack
 from connectors.base import WarehousePin
 from connectors.landing import Landing
 from expectations.admission import Finding
-from expectations.admit import Admitted, admit
+from expectations.admit import Admitted, admit, engine
 from expectations.suites import run_suites
 from pipelines import dbt
 from pipelines.assets import check_result, check_spec, landing_key, spec, store_key, stored
@@ -41,6 +42,7 @@ class ReleaseRun:
     catalog: Catalog
     project: Path
     landing: Landing
+    engine: duckdb.DuckDBPyConnection
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     published: bool = False
 
@@ -50,8 +52,8 @@ def release_run(catalog: Catalog, project: Path) -> dg.ResourceDefinition:
 
     @dg.resource(description="The open candidate release")
     def opened(_) -> Iterator[ReleaseRun]:
-        with releases.open_candidate(catalog, pack(catalog.files)) as candidate:
-            yield ReleaseRun(candidate, catalog, project, Landing(settings().landing))
+        with releases.open_candidate(catalog, pack(catalog.files)) as candidate, engine() as con:
+            yield ReleaseRun(candidate, catalog, project, Landing(settings().landing), con)
 
     return opened
 
@@ -94,7 +96,7 @@ def _done(name: str, after: list[dg.AssetKey], members: Sequence[dg.AssetKey]) -
 
 
 def _admit(run: "ReleaseRun", resource: Resource) -> Admitted:
-    return admit(run.candidate, run.catalog, resource, run.landing)
+    return admit(run.engine, run.candidate, run.catalog, resource, run.landing)
 
 
 def _stored_asset(
@@ -198,7 +200,7 @@ def _derive(run: ReleaseRun, resource: Resource) -> Admitted:
     if landed.error:
         releases.refuse(run.candidate.con, run.candidate.id, resource.name, [], landed.error)
         return Admitted(resource.name, "refused", landed.error)
-    return admit(run.candidate, run.catalog, resource, run.landing)
+    return admit(run.engine, run.candidate, run.catalog, resource, run.landing)
 
 
 def _identity_asset(after: list[dg.AssetKey]) -> dg.AssetsDefinition:

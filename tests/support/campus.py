@@ -12,7 +12,7 @@ from catalogs.versions import pack
 from connectors.base import Reading, Scope
 from connectors.duck import literal, session
 from connectors.landing import Landing
-from expectations.admit import Admitted, admit
+from expectations.admit import Admitted, admit, engine
 from warehouse import identity, ledger, releases
 from warehouse.connect import connect
 from warehouse.migrate import upgrade
@@ -137,10 +137,15 @@ class Warehouse:
         with releases.open_candidate(self.catalog, pack(self.catalog.files)) as opened:
             yield opened
 
+    def admit(self, opened: releases.Candidate) -> Admitted:
+        """Admit what waits into an open candidate."""
+        with engine() as con:
+            return admit(con, opened, self.catalog, self.catalog.resources["hr.staff"], self.landing)
+
     def release(self) -> Admitted:
         """Admit what waits, link identities, publish; returns what became of hr.staff."""
         with self.candidate() as opened:
-            done = admit(opened, self.catalog, self.catalog.resources["hr.staff"], self.landing)
+            done = self.admit(opened)
             identity.update(opened.con, opened.id, self.catalog)
             releases.publish(opened, list(self.catalog.resources.values()), {})
         return done

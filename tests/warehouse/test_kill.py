@@ -87,13 +87,12 @@ def test_a_candidate_whose_process_died_is_abandoned_by_the_next_run(warehouse, 
     script = f"""
 import os, signal
 from pathlib import Path
-from expectations.admit import admit
 from tests.support import campus
 from warehouse import identity
 house = campus.Warehouse(Path({str(house.landing.local.parent)!r}), campus.catalog())
 with house.candidate() as opened:
     if {moment!r} != "candidate":
-        admit(opened, house.catalog, house.catalog.resources["hr.staff"], house.landing)
+        house.admit(opened)
     if {moment!r} == "linked":
         identity.update(opened.con, opened.id, house.catalog)
     os.kill(os.getpid(), signal.SIGKILL)

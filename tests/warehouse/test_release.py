@@ -167,11 +167,10 @@ def test_an_unpublished_candidate_is_seen_by_nobody_and_leaves_nothing(warehouse
     house.release()
     before = house.digest()
     house.land([row(1, salary="100", id_no=VALID_ID), row(5, sex="?"), *(row(n) for n in range(6, 40))])
-    from expectations.admit import admit
     from warehouse import identity
 
     with house.candidate() as opened:
-        admit(opened, house.catalog, house.catalog.resources["hr.staff"], house.landing)
+        house.admit(opened)
         identity.update(opened.con, opened.id, house.catalog)
         assert house.digest() == before
     assert house.digest() == before
