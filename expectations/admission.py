@@ -289,10 +289,16 @@ def _refuse(
     con, resource: Resource, landed: dict[str, str], checks: list[_Check], duplicates: list[_Check]
 ) -> None:
     """Make table `refused`: every row that was not admitted, as it came, with the rules it breaks."""
+    keys = ", ".join(q(name) for name in resource.key)
+    if _all_admitted(con):
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE refused AS SELECT {keys}, _partition, _extract, _row_no,"
+            " '' AS _key_text, '' AS _rules, '' AS _row, '' AS _row_digest FROM admitted LIMIT 0"
+        )
+        return
     listed = ", ".join(
         f"CASE WHEN {check.broken} THEN {literal(check.rule)} END" for check in (*checks, *duplicates)
     )
-    keys = ", ".join(q(name) for name in resource.key)
     names = ", ".join(f"{q(name)} := {q(name)}" for name in landed)
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE refused AS
@@ -315,6 +321,13 @@ def _refuse(
                 || row_number() OVER (PARTITION BY _row, _partition ORDER BY n._row_no)) AS _row_digest
         FROM named n JOIN rows r USING (_extract, _row_no)"""
     )
+
+
+def _all_admitted(con) -> bool:
+    landed, admitted = con.execute(
+        "SELECT (SELECT count(*) FROM landed), (SELECT count(*) FROM admitted)"
+    ).fetchone()
+    return landed == admitted
 
 
 def _stored(resource: Resource) -> list[str]:

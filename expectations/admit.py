@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from catalogs.model import Catalog, Resource
-from connectors.duck import attach_postgres, describe, quote, session
+from connectors.duck import attach_postgres, describe, session
 from connectors.landing import Landing
 from expectations.admission import ExtractRefused, Finding, judge
 from warehouse import ledger, releases, versions
@@ -131,13 +131,9 @@ def admit(
 
 
 def _clear(con: duckdb.DuckDBPyConnection) -> None:
-    """Drop what the last resource left, and forget which tables the warehouse had then."""
-    for kind, name in con.execute(
-        "SELECT 'VIEW', view_name FROM duckdb_views() WHERE temporary AND NOT internal"
-        " UNION ALL SELECT 'TABLE', table_name FROM duckdb_tables() WHERE temporary"
-    ).fetchall():
-        con.execute(f"DROP {kind} {quote(name)}")
-    con.execute("CALL pg_clear_cache()")
+    """Drop the rows of the last resource, so that the session is as small for the next."""
+    for table in ("admitted", "refused"):
+        con.execute(f"DROP TABLE IF EXISTS {table}")
 
 
 def _debugging() -> bool:
