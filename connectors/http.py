@@ -56,6 +56,7 @@ class HttpClient:
         self._attempts = int(limits.get("attempts", _ATTEMPTS))
         self._gap_s = 60.0 / float(limits["per_minute"]) if "per_minute" in limits else 0.0
         self._next_at = 0.0
+        self._gave_up = False
         timeout_s = float(limits.get("timeout_s", _TIMEOUT_S))
         ca = setting(system, "ca", "")
         self._client = httpx.Client(
@@ -77,13 +78,17 @@ class HttpClient:
     ) -> Answer:
         """Send one request (POST if there is a body) until it is answered.
 
+        Once a request was given up, the next ones get a single attempt until one is answered: what is down is
+        down for every resource.
+
         Raises:
             SourceUnavailable: still failing after the allowed attempts, or asked to wait for longer than a minute.
             SourceRefused: an answer that another attempt would not change.
         """
         url = self.url(path)
         reason = "no answer"
-        for attempt in range(self._attempts):
+        attempts = 1 if self._gave_up else self._attempts
+        for attempt in range(attempts):
             if attempt:
                 time.sleep(_FIRST_WAIT_S * 2 ** (attempt - 1) * random.uniform(0.8, 1.2))
             self._keep_pace()
@@ -108,8 +113,10 @@ class HttpClient:
             except ValueError:
                 reason = "the answer is not whole JSON"
                 continue
+            self._gave_up = False
             return Answer(body, response.links.get("next", {}).get("url"))
-        raise SourceUnavailable(self._said(f"{reason}, {self._attempts} times in a row"))
+        self._gave_up = True
+        raise SourceUnavailable(self._said(f"{reason}, {attempts} times in a row" if attempts > 1 else reason))
 
     def url(self, path: str) -> str:
         """Return the address of a path, or check that an address stays with the system's own host.

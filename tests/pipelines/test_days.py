@@ -1,7 +1,11 @@
 """From source rows to HTTP answers through Dagster's jobs: what a bad day leaves standing."""
 
+import dagster as dg
+import psycopg
+import pytest
 from typer.testing import CliRunner
 
+from pipelines.definitions import RELEASE_JOB, load
 from tests.pipelines.house import MART, STAFF, STUDENTS, WANTED, House
 from tests.service import campus
 from tests.service.desk import T001
@@ -16,6 +20,16 @@ def _yici_run(exit_code: int = 0) -> str:
     done = CliRunner().invoke(app, ["run"])
     assert done.exit_code == exit_code, done.output
     return done.output
+
+
+def test_dagster_has_one_job_per_system_and_one_for_releases_that_extracts_nothing(house: House):
+    definitions = load()
+    dg.Definitions.validate_loadable(definitions)
+    repository = definitions.get_repository_def()
+    assert {"land_hr", "land_academic", "land_finance", RELEASE_JOB} <= set(repository.job_names)
+    released = {tuple(key.path) for key in repository.get_job(RELEASE_JOB).asset_layer.executable_asset_keys}
+    assert ("store", "hr", "staff") in released
+    assert not any(path[0] == "landing" for path in released)
 
 
 def test_a_bad_day_names_what_failed_and_leaves_the_rest_answerable(house: House, mart: None):
@@ -85,11 +99,19 @@ def test_a_resource_is_one_yaml_file(house: House):
     assert list((house.folder / "home/dbt/project/models/staging").rglob("stg_hr__honours.sql"))
 
 
-def test_who_vanished_from_a_register_stays_answerable(house: House):
+def test_who_vanished_from_a_register_stays_answerable_and_nothing_else_moves(house: House):
     _yici_run()
     house.days_pass(1)
     house.fill("hr.staff", STAFF[1:])
-    _yici_run()
+    assert "1 of " in _yici_run()
+    with connect(autocommit=True) as con:
+        moved = con.execute(
+            "SELECT resource, inserted, ended FROM yici.release_resource WHERE release = 2 AND inserted + ended > 0"
+        ).fetchall()
+    assert moved == [("hr.staff", 1, 1)]
+    # Who says no release sees nothing at all, rather than the newest rows.
+    with connect("service") as con, pytest.raises(psycopg.Error):
+        con.execute("SELECT count(*) FROM raw.hr__staff")
     with house.service() as at:
         fact = at.fact("XM", T001)
         assert fact["value"] == STAFF[0]["name"]
