@@ -5,7 +5,7 @@ BIN := .venv/bin
 HOME_FOLDER := $(or $(YICI_HOME),.yici)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve dev test check bench clean lock
+.PHONY: help setup demo serve dev test check kills bench clean lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ dev: setup ## Dagster's pages and the service, for working on Yici
 test: setup ## All tests within 6 minutes on 2 cores; sets up what they need
 	@tests/setup.sh
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -q
+
+kills: setup ## kill -9 at many random points (some minutes); make test has a few of them
+	@YICI_KILLS=60 YICI_RUN_KILLS=15 $(BIN)/python -m pytest -n 2 -q tests/warehouse/test_kill.py tests/yici/test_run_killed.py
 
 check: setup ## Linter, types, import order, the catalog
 	@$(BIN)/ruff check

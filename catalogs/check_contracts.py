@@ -9,7 +9,7 @@ from catalogs.contracts import Contract
 from catalogs.derive import authoritative_items
 from catalogs.faults import Faults, did_you_mean
 from catalogs.lined_yaml import line_of
-from catalogs.model import Item, Pick, Relationship, Resource
+from catalogs.model import LOOKUP_SYSTEM_KIND, Item, Pick, Relationship, Resource
 from catalogs.sources import Sources
 from catalogs.sql import SqlFault, order_columns, predicate
 
@@ -35,6 +35,7 @@ def tell_contract_faults(sources: Sources, faults: Faults) -> None:
         check.subject()
         check.relationships()
         check.sharing()
+        check.asking()
 
 
 class _Check:
@@ -376,6 +377,22 @@ class _Check:
                     f'item "{item.name}" is conditional, and no condition is stated',
                     expected="shareCondition",
                 )
+
+    def asking(self) -> None:
+        """A resource that is asked about one person: with what."""
+        resource, line = self.resource, self.contract.line("read")
+        system = self.catalog.systems.get(resource.system)
+        if system is None or system.kind != LOOKUP_SYSTEM_KIND:
+            return
+        params = resource.read.get("params")
+        if not isinstance(params, Mapping) or not params or resource.subject is None:
+            self.tell("C20", line, "a lookup resource without subject and read.params")
+            return
+        for name in params.values():
+            if not isinstance(name, str) or not resource.has_item(name):
+                self.tell("C20", line, f'read.params names "{name}"', expected=f"an item of {resource.name}")
+            elif name != resource.subject.key and not resource.item(name).element:
+                self.tell("C20", line, f'item "{name}" of read.params is no key and has no element')
 
 
 def _picked(pick: Pick | None) -> tuple[str, ...]:

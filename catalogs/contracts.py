@@ -55,7 +55,7 @@ ITEM_PROPERTIES = (
 _READ_KEYS = (
     "format", "encoding", "delimiter", "header", "headerRow", "skip", "path", "rows", "where", "quote",
     "columns", "widths", "sheet", "pattern", "params", "paging", "method", "body", "since", "total",
-    "dateFormat", "timestampFormat", "decimal", "nulls", "trim",
+    "dateFormat", "timestampFormat", "decimal", "nulls", "trim", "evidence", "accept",
 )  # fmt: skip
 
 

@@ -402,6 +402,10 @@ class Catalog:
 
         return derive.fact_sources(self)
 
+    def is_asked(self, resource: str) -> bool:
+        """Whether a resource is one of a lookup system: asked about one person at a time, never landed or stored."""
+        return self.systems[self.resources[resource].system].kind == LOOKUP_SYSTEM_KIND
+
     def sources_of(self, element_code: str) -> tuple[FactSource, ...]:
         """Where facts of this element are read, in the order of their populations' precedence."""
         return self._sources.get(element_code, ())

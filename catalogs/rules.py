@@ -249,6 +249,14 @@ _TABLE = (
         "The same quantity has one type campus-wide.",
         "correct logicalType or the element",
     ),
+    RuleText(
+        "C20",
+        ERROR,
+        "A resource of a lookup system says what it is asked with: read.params names the source's parameters, each "
+        "with an item that is the subject's key or has an element.",
+        "It is asked with facts that we hold; nothing else may leave.",
+        'add read.params, for example {id_no: "id_no", name: "name"}',
+    ),
     # registers
     RuleText(
         "R01",

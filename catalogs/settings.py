@@ -77,6 +77,11 @@ def load_env_file(path: Path) -> None:
         os.environ.setdefault(name.strip(), value)
 
 
+def variable_of(value: str) -> str | None:
+    """Return the name behind `env:NAME`; None for a value that stands there itself."""
+    return value.removeprefix(_ENV_PREFIX) if value.startswith(_ENV_PREFIX) else None
+
+
 def resolve_env(value: str, where: str) -> str:
     """Return the value behind `env:NAME`; any other text is returned as it stands.
 
@@ -87,9 +92,9 @@ def resolve_env(value: str, where: str) -> str:
     Raises:
         ConfigurationError: the variable is not set or empty.
     """
-    if not value.startswith(_ENV_PREFIX):
+    name = variable_of(value)
+    if name is None:
         return value
-    name = value.removeprefix(_ENV_PREFIX)
     found = os.environ.get(name)
     if not found:
         raise ConfigurationError(

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from catalogs.model import Resource, System
-from catalogs.settings import ConfigurationError, resolve_env
+from catalogs.settings import ConfigurationError, resolve_env, variable_of
 from connectors.duck import DuckError, PgParams, describe, is_transient
 
 
@@ -228,16 +228,57 @@ def setting(system: System, name: str, default: str | None = None) -> str:
     return resolve_env(str(value), where)
 
 
-def source_error(error: Exception, system: str, what: str) -> SourceError:
-    """Translate a failure of DuckDB or behind it; the message names system and resource and nothing else."""
+def source_error(error: Exception, system: str, what: str, check: str = "") -> SourceError:
+    """Translate a failure of DuckDB or behind it; the message names system and resource and nothing else.
+
+    Args:
+        error: what was raised.
+        system: its code.
+        what: what was being done.
+        check: advice on which settings to look at, from `check_settings`.
+    """
     if isinstance(error, SourceError):
         return error
     transient = error.transient if isinstance(error, DuckError) else is_transient(error)
     words = str(error) if isinstance(error, DuckError) else describe(error)
     stays = "nothing was landed from this reading and the last good state stays"
     if transient:
-        return SourceUnavailable(f"{system}: {what}: {words}; {stays}; it will be tried again")
-    return SourceRefused(f"{system}: {what}: {words}; {stays}; check the system's entry and the contract")
+        return SourceUnavailable(f"{system}: {what}: {words}; {stays}; it will be tried again{check}")
+    advice = check or "; check the system's entry and the contract"
+    return SourceRefused(f"{system}: {what}: {words}; {stays}{advice}")
+
+
+# What a failure to connect is called → the settings that decide it.
+_BEHIND = {
+    "user or password refused": ("user", "password"),
+    "no connection": ("host", "port", "base_url"),
+    "the database does not exist": ("database",),
+    "the token was refused": ("auth.token",),
+}
+
+
+def check_settings(system: System, words: str) -> str:
+    """Return which settings, and which variables behind them, to look at; empty if it is not a matter of settings.
+
+    Args:
+        system: the system's entry.
+        words: what the failure is called; no setting's value is ever shown.
+    """
+    for name, settings in _BEHIND.items():
+        if words.startswith(name):
+            named = [told for told in (_named(system, setting) for setting in settings) if told]
+            return f"; check {', '.join(named)} in systems.yaml" if named else ""
+    return ""
+
+
+def _named(system: System, path: str) -> str:
+    value: Any = system.settings
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    if value is None:
+        return ""
+    variable = variable_of(str(value))
+    return f"{system.code}.{path}" + (f" (variable {variable})" if variable else "")
 
 
 # Which source families can still hold an item of a logical type. Text can hold anything (campus systems keep

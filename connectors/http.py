@@ -5,6 +5,7 @@ often; a refused token, a wrong address, a redirect are not. The token goes to t
 """
 
 import email.utils
+import math
 import random
 import time
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ import httpx
 
 from catalogs.model import System
 from catalogs.settings import ConfigurationError, resolve_env
-from connectors.base import SourceRefused, SourceUnavailable, setting
+from connectors.base import SourceRefused, SourceUnavailable, check_settings, setting
 from connectors.tabular import load_json
 
 _TIMEOUT_S = 30.0
@@ -46,7 +47,8 @@ class Answer:
 class HttpClient:
     """A system's HTTP interface: settings base_url, auth {type, token | user, password}, ca.
 
-    Limits: timeout_s (30), attempts (5 per request), per_minute.
+    Limits: timeout_s (30, for each step of an exchange), answer_s (for one whole exchange; without it as long as it
+    goes on arriving), attempts (5 per request), per_minute.
     """
 
     def __init__(self, system: System):
@@ -57,6 +59,7 @@ class HttpClient:
         self._gap_s = 60.0 / float(limits["per_minute"]) if "per_minute" in limits else 0.0
         self._next_at = 0.0
         self._gave_up = False
+        self._answer_s = float(limits.get("answer_s", math.inf))
         timeout_s = float(limits.get("timeout_s", _TIMEOUT_S))
         ca = setting(system, "ca", "")
         self._client = httpx.Client(
@@ -86,16 +89,14 @@ class HttpClient:
             SourceRefused: an answer that another attempt would not change.
         """
         url = self.url(path)
-        reason = "no answer"
+        reason, retry_after_s = "no answer", None
         attempts = 1 if self._gave_up else self._attempts
         for attempt in range(attempts):
             if attempt:
                 time.sleep(_FIRST_WAIT_S * 2 ** (attempt - 1) * random.uniform(0.8, 1.2))
             self._keep_pace()
             try:
-                response = self._client.request(
-                    "GET" if json is None else "POST", url, params=params or None, json=json, headers=headers
-                )
+                response, content = self._exchange(url, params, json, headers)
             except (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError) as error:
                 reason = _BROKEN.get(type(error), "the connection broke")
                 continue
@@ -103,20 +104,37 @@ class HttpClient:
                 raise SourceRefused(self._said(f"the request failed ({type(error).__name__})")) from None
             if response.status_code in _TRANSIENT:
                 reason = _WORDS.get(response.status_code, f"HTTP {response.status_code}")
-                self._wait_as_asked(response, reason)
+                retry_after_s = retry_after(response.headers.get("Retry-After"))
+                if attempt + 1 < attempts:
+                    self._wait_as_asked(retry_after_s, reason)
                 continue
             if response.status_code != 200:
                 words = _WORDS.get(response.status_code, "the answer is not one we can use")
                 raise SourceRefused(self._said(f"{words} (HTTP {response.status_code})"))
             try:
-                body = load_json(response.content)
+                body = load_json(content)
             except ValueError:
                 reason = "the answer is not whole JSON"
                 continue
             self._gave_up = False
             return Answer(body, response.links.get("next", {}).get("url"))
         self._gave_up = True
-        raise SourceUnavailable(self._said(f"{reason}, {attempts} times in a row" if attempts > 1 else reason))
+        words = f"{reason}, {attempts} times in a row" if attempts > 1 else reason
+        raise SourceUnavailable(self._said(words), retry_after_s)
+
+    def _exchange(
+        self, url: str, params: Mapping[str, Any] | None, json: Any, headers: Mapping[str, str] | None
+    ) -> tuple[httpx.Response, bytes]:
+        """Send one request and read its answer whole; one that trickles in for too long is a time-out."""
+        ends = time.monotonic() + self._answer_s
+        method = "GET" if json is None else "POST"
+        content = bytearray()
+        with self._client.stream(method, url, params=params or None, json=json, headers=headers) as response:
+            for part in response.iter_bytes():
+                content += part
+                if time.monotonic() > ends:
+                    raise httpx.ReadTimeout("the answer takes too long")
+        return response, bytes(content)
 
     def url(self, path: str) -> str:
         """Return the address of a path, or check that an address stays with the system's own host.
@@ -136,8 +154,7 @@ class HttpClient:
             time.sleep(wait_s)
         self._next_at = time.monotonic() + self._gap_s
 
-    def _wait_as_asked(self, response: httpx.Response, reason: str) -> None:
-        wait_s = retry_after(response.headers.get("Retry-After"))
+    def _wait_as_asked(self, wait_s: float | None, reason: str) -> None:
         if wait_s is None:
             return
         if wait_s > _LONGEST_WAIT_S:
@@ -145,7 +162,7 @@ class HttpClient:
         time.sleep(wait_s)
 
     def _said(self, words: str) -> str:
-        return f"{self.system.code}: {words}; what was published stays"
+        return f"{self.system.code}: {words}; what was published stays{check_settings(self.system, words)}"
 
 
 _BROKEN = {

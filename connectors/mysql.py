@@ -26,6 +26,7 @@ from connectors.base import (
     SourceRefused,
     SourceUnavailable,
     WarehousePin,
+    check_settings,
     family_of,
     setting,
 )
@@ -207,7 +208,10 @@ def _source_error(error: pymysql.Error | OSError, system: System) -> SourceError
     code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
     transient, words = _KINDS.get(code, (isinstance(error, OSError), f"the driver failed (error {code})"))
     kind = SourceUnavailable if transient else SourceRefused
-    return kind(f"{system.code}: {words}; nothing was landed from this reading and the last good state stays")
+    return kind(
+        f"{system.code}: {words}; nothing was landed from this reading and the last good state stays"
+        f"{check_settings(system, words)}"
+    )
 
 
 def _constant(text: str) -> str:

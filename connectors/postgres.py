@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from catalogs.model import Resource, System
-from connectors.base import Column, Matched, WarehousePin, family_of, setting, source_error
+from connectors.base import Column, Matched, WarehousePin, check_settings, family_of, setting, source_error
 from connectors.duck import DuckError, PgParams, attach_postgres, literal, quote, session
 from connectors.sql import Relation, SqlSource, Table, split_name
 
@@ -213,7 +213,7 @@ def attached(
                 replace(params, options=tuple(options.items())),
             )
         except DuckError as error:
-            raise source_error(error, system.code, "connection") from None
+            raise source_error(error, system.code, "connection", check_settings(system, str(error))) from None
         source = PostgresSource(system, con)
         source.schema = schema
         try:

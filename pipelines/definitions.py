@@ -72,6 +72,7 @@ def _schedule(catalog: Catalog, code: str) -> dg.ScheduleDefinition:
         job_name=landing_job(code),
         cron_schedule=f"{delivers.minute} {delivers.hour} * * *",
         execution_timezone=catalog.campus.time_zone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
     )
 
 
@@ -82,6 +83,7 @@ def _release_schedule(catalog: Catalog) -> dg.ScheduleDefinition:
         job_name=RELEASE_JOB,
         cron_schedule="10,40 * * * *",
         execution_timezone=catalog.campus.time_zone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
     )
 
 
@@ -94,7 +96,10 @@ def _drop_sensor(catalog: Catalog, code: str) -> dg.SensorDefinition:
     root = str(catalog.systems[code].settings.get("root", ""))
 
     @dg.sensor(
-        name=f"{landing_job(code)}_arrivals", job_name=landing_job(code), minimum_interval_seconds=_EVERY_S
+        name=f"{landing_job(code)}_arrivals",
+        job_name=landing_job(code),
+        minimum_interval_seconds=_EVERY_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def arrivals(context: dg.SensorEvaluationContext):
         folder = Path(resolve_env(root, f"systems.yaml: {code}.root"))

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 
 from catalogs.derive import is_valid, material_verdicts
-from catalogs.model import LOOKUP_SYSTEM_KIND, Catalog, ServiceItem
+from catalogs.model import Catalog, ServiceItem
 from catalogs.settings import now
 from catalogs.views import visible_resources
 from service.access import campus_day
@@ -158,23 +158,21 @@ def systems_health(current: Current) -> list[dict[str, Any]]:
             "system": system.code,
             "name_zh": system.name_zh,
             "provider": system.provider,
-            "resources": [
-                _resource_health(current, one.name, system.kind) for one in seen if one.system == system.code
-            ],
+            "resources": [_resource_health(current, one.name) for one in seen if one.system == system.code],
         }
         for system in current.catalog.systems.values()
         if any(one.system == system.code for one in seen)
     ]
 
 
-def _resource_health(current: Current, name: str, system_kind: str) -> dict[str, Any]:
+def _resource_health(current: Current, name: str) -> dict[str, Any]:
     resource, state = current.catalog.resources[name], current.sources.get(name)
     shown: dict[str, Any] = {
         "resource": name,
         "name_zh": resource.business_name,
         "update_cycle": resource.update_cycle,
     }
-    if system_kind == LOOKUP_SYSTEM_KIND:
+    if current.catalog.is_asked(name):
         return shown | {"state": "on_request"}
     if state is None or state.extract_id is None or state.confirmed_at is None:
         return shown | {"state": "never"}

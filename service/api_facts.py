@@ -25,10 +25,14 @@ Status = Literal[
 
 
 class Evidence(BaseModel):
-    """Where a value was read: resource, extract, and a digest keyed for this client over the granted item."""
+    """Where a value was read: resource, extract, and a digest keyed for this client over the granted item.
+
+    What was asked live has no extract, but the `serial` number of the source's own answer, if it gives one.
+    """
 
     source: str
     extract_id: int | None
+    serial: str | None = None
     record_hash: str
 
 

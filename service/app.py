@@ -19,6 +19,7 @@ from service import api, api_cases, api_catalog, api_facts, api_token, logs, met
 from service.configuration import Configuration, configuration
 from service.guard import Guard
 from service.keys import load as load_keys
+from service.lookups import Lookups
 from service.problems import Problem, response
 from service.queries import Surroundings
 from service.quotas import Quotas
@@ -91,9 +92,10 @@ def _lifespan(chosen: Configuration) -> Callable[[FastAPI], contextlib.AbstractA
                 "default_transaction_isolation": "read committed",
             },
         )
-        keys = load_keys(settings().home)
+        home = settings().home
+        keys = load_keys(home)
         recorder = Recorder(pool, keys)
-        app.state.around = Surroundings(pool, keys, State(), recorder, Quotas(), chosen)
+        app.state.around = Surroundings(pool, keys, State(), recorder, Quotas(), chosen, Lookups(home))
         forgetting = asyncio.create_task(_forget(pool), name="forget")
         with contextlib.suppress(Problem, *DATABASE_ERRORS):
             # The catalog takes a second to read: better now than at the first request.
@@ -102,6 +104,7 @@ def _lifespan(chosen: Configuration) -> Callable[[FastAPI], contextlib.AbstractA
             yield
         finally:
             forgetting.cancel()
+            app.state.around.lookups.close()
             await recorder.stop()
             await pool.close()
 

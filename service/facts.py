@@ -2,6 +2,10 @@
 
 Nothing is stored here and nothing guessed: a fact that several lawful sources answer differently is a `conflict`, one
 whose source is late or no longer reports it is `stale` and says since when, and absence has a name of its own.
+
+In two steps, because some sources are never stored but asked live: `gather` reads the release and says which of them
+would have to be asked with what, `settle` makes facts of what was read and told. Between the two nobody holds a
+connection to the warehouse.
 """
 
 from collections import defaultdict
@@ -14,8 +18,9 @@ from typing import Any
 import asyncpg
 
 from catalogs.derive import NOT_SHARED
-from catalogs.model import LOOKUP_SYSTEM_KIND, Catalog, CodeTable, FactSource, Grant, Item, Resource
+from catalogs.model import Catalog, CodeTable, FactSource, Grant, Item, Resource
 from service import masks, metrics
+from service.lookups import Call, Told
 from service.membership import Membership, memberships
 from service.reading import Row, Wish, plan, read
 from service.state import Current, SourceState
@@ -69,52 +74,114 @@ class Question:
     record_key: bytes = field(default=b"", repr=False)
 
 
-async def answer(con: asyncpg.Connection, current: Current, question: Question) -> dict[str, Fact]:
-    """Answer elements for one subject at one release, in one statement.
+@dataclass(frozen=True)
+class Gathered:
+    """What a release says to a question, and which sources would have to be asked live.
+
+    Attributes:
+        question: what was asked.
+        held: the subject's populations.
+        lawful: element → the sources that may answer it for this subject and client.
+        grants: (element, resource, item) → the grant under which it is answered.
+        answers: element → what the stored ones of its sources say.
+        calls: one per lookup resource that is to be asked.
+        unasked: lookup resource → why it cannot be asked.
+    """
+
+    question: Question
+    held: Membership
+    lawful: Mapping[str, Sequence[FactSource]]
+    grants: Mapping[tuple[str, str, str], Grant]
+    answers: Mapping[str, Sequence["_Answer"]] = field(repr=False)
+    calls: Sequence[Call]
+    unasked: Mapping[str, str]
+
+
+async def gather(con: asyncpg.Connection, current: Current, question: Question) -> Gathered:
+    """Read what the release says for one subject, in one statement.
 
     Args:
         con: in a transaction pinned to the release.
         current: the release.
         question: what is asked.
-
-    Returns:
-        One fact per element, whatever its status.
     """
     catalog = current.catalog
-    wanted = tuple(dict.fromkeys(question.elements))
     # Of two grants for the same thing the one without a mask counts: it gives the right to the whole value.
     by_right = sorted(question.grants, key=lambda grant: not grant.mask)
     granted = {(grant.element, grant.resource, grant.item): grant for grant in by_right}
     sources = {
         element: tuple(s for s in catalog.sources_of(element) if (element, s.resource, s.item) in granted)
-        for element in wanted
+        for element in dict.fromkeys(question.elements)
     }
+    inputs = _inputs(catalog, sources)
     readable = [
         source
-        for found in sources.values()
+        for found in (*sources.values(), *inputs.values())
         for source in found
         if _is_stored(current, source.resource) and source.id_type in question.keys
     ]
-    chosen = plan(catalog, tuple(Wish(s.resource, s.key_item, s.id_type, s.item, s.pick) for s in readable))
-    rows, registered = await read(con, chosen, question.keys)
+    wishes = dict.fromkeys(Wish(s.resource, s.key_item, s.id_type, s.item, s.pick) for s in readable)
+    rows, registered = await read(con, plan(catalog, tuple(wishes)), question.keys)
     held = memberships(catalog, registered)
+
+    def stored(element: str, lawful: Sequence[FactSource], is_sent: bool = False) -> list[_Answer]:
+        return [
+            one
+            for source in lawful
+            if source in readable
+            for one in _read(
+                current,
+                source,
+                "" if is_sent else granted[element, source.resource, source.item].mask,
+                rows[source.resource],
+                held,
+                question,
+            )
+        ]
+
+    lawful = {
+        element: tuple(source for source in found if _applies(catalog, source, held, question))
+        for element, found in sources.items()
+    }
+    answers = {element: stored(element, found) for element, found in lawful.items()}
+    sent = {element: _value(stored(element, found, is_sent=True)) for element, found in inputs.items()}
+    calls, unasked = _calls(catalog, question, held, lawful, answers, sent)
+    return Gathered(question, held, lawful, granted, answers, calls, unasked)
+
+
+def settle(current: Current, gathered: Gathered, told: Mapping[str, Told]) -> dict[str, Fact]:
+    """Make facts of what was read and told.
+
+    Args:
+        current: the release that was read.
+        gathered: what it says.
+        told: resource → what came of its call; none is missing.
+
+    Returns:
+        One fact per element, whatever its status.
+    """
+    catalog, question = current.catalog, gathered.question
     facts = {}
-    for element in wanted:
-        answers: list[_Answer] = []
-        applies = False
-        for source in sources[element]:
-            capacities = held.for_source(catalog, source, question.capacity)
-            if capacities is None:
-                continue
-            applies = True
-            if source in readable:
-                grant = granted[element, source.resource, source.item]
-                answers += _read(current, source, grant, rows[source.resource], held, question)
-        facts[element] = _settle(current, element, sources[element], answers, applies, question)
-        if facts[element].status == "not_applicable" and _is_withheld(catalog, element, held, question):
+    for element, lawful in gathered.lawful.items():
+        answers = [*gathered.answers[element]]
+        for source in lawful:
+            if source.resource in told and told[source.resource].values is not None:
+                mask = gathered.grants[element, source.resource, source.item].mask
+                answers.append(_told(catalog, source, mask, told[source.resource], gathered.held, question))
+        silent = dict(gathered.unasked) | {name: one.silent for name, one in told.items() if one.silent}
+        facts[element] = _settle(current, element, lawful, answers, silent, question)
+        if facts[element].status == "not_applicable" and _is_withheld(
+            catalog, element, gathered.held, question
+        ):
             facts[element] = Fact(element, "withheld", public={"reason": "not_shared"})
         metrics.FACTS.labels(facts[element].status).inc()
     return facts
+
+
+def _applies(catalog: Catalog, source: FactSource, held: Membership, question: Question) -> bool:
+    """Whether a source speaks for the subject in this capacity; one that is asked needs the number it asks by."""
+    is_askable = source.id_type in question.keys or not catalog.is_asked(source.resource)
+    return is_askable and bool(held.for_source(catalog, source, question.capacity))
 
 
 def _is_withheld(catalog: Catalog, element: str, held: Membership, question: Question) -> bool:
@@ -130,8 +197,75 @@ def _is_withheld(catalog: Catalog, element: str, held: Membership, question: Que
 def _is_stored(current: Current, resource: str) -> bool:
     """Whether rows of this resource exist at the release; those of lookup systems never do."""
     state = current.sources.get(resource)
-    kind = current.catalog.systems[current.catalog.resources[resource].system].kind
-    return state is not None and state.extract_id is not None and kind != LOOKUP_SYSTEM_KIND
+    return state is not None and state.extract_id is not None and not current.catalog.is_asked(resource)
+
+
+def _inputs(catalog: Catalog, sources: Mapping[str, Sequence[FactSource]]) -> dict[str, list[FactSource]]:
+    """Return the sources of what lookup resources are asked with beside the subject's number, by element.
+
+    It goes to the source, not to the client, so the client's grants do not matter; what is not shared stays.
+    """
+    elements = {
+        item.element
+        for found in sources.values()
+        for source in found
+        if catalog.is_asked(source.resource)
+        for item in _sent_items(catalog.resources[source.resource]).values()
+        if item.name != source.key_item
+    }
+    return {
+        element: [
+            source
+            for source in catalog.sources_of(element)
+            if catalog.resources[source.resource].item(source.item).share_type != NOT_SHARED
+        ]
+        for element in sorted(elements)
+    }
+
+
+def _sent_items(resource: Resource) -> dict[str, Item]:
+    """Return the source's parameters and the items whose values they take."""
+    return {name: resource.item(item) for name, item in (resource.read.get("params") or {}).items()}
+
+
+def _value(answers: Sequence["_Answer"]) -> str | None:
+    """Return the one value that lawful sources give, as text; None if there is none or they differ."""
+    known = [answer for answer in answers if answer.fact.raw is not None]
+    fact = _agreed("", known) if known else None
+    return None if fact is None or fact.raw is None else str(fact.raw)
+
+
+def _calls(
+    catalog: Catalog,
+    question: Question,
+    held: Membership,
+    lawful: Mapping[str, Sequence[FactSource]],
+    answers: Mapping[str, Sequence["_Answer"]],
+    sent: Mapping[str, str | None],
+) -> tuple[list[Call], dict[str, str]]:
+    """Decide whom to ask, each resource once: nobody whose answer could not count, nobody without all it needs."""
+    calls: dict[str, Call] = {}
+    unasked: dict[str, str] = {}
+    for element, sources in lawful.items():
+        ranks = [answer.rank for answer in answers[element] if answer.fact.raw is not None]
+        for source in sources:
+            if not catalog.is_asked(source.resource) or source.resource in calls:
+                continue
+            keys, resource = question.keys[source.id_type], catalog.resources[source.resource]
+            if ranks and min(ranks) < held.rank(catalog, source, keys[0], question.capacity):
+                continue
+            params = {
+                name: keys[0] if item.name == source.key_item else sent[item.element]
+                for name, item in _sent_items(resource).items()
+            }
+            given = {name: value for name, value in params.items() if value is not None}
+            if len(keys) > 1:
+                unasked[resource.name] = "several_numbers"
+            elif len(given) < len(params):
+                unasked[resource.name] = "input_not_known"
+            else:
+                calls[resource.name] = Call(resource, given)
+    return list(calls.values()), unasked
 
 
 @dataclass(frozen=True)
@@ -145,7 +279,7 @@ class _Answer:
 def _read(
     current: Current,
     source: FactSource,
-    grant: Grant,
+    mask: str,
     rows: Sequence[Row],
     held: Membership,
     question: Question,
@@ -158,8 +292,8 @@ def _read(
     if source.many and mine:
         values = [row.items[source.item] for row in mine if row.items[source.item] is not None]
         oldest = min(mine, key=lambda row: _confirmed(row, current.sources[source.resource]))
-        return [_one(current, source, grant, oldest, held, question, values or None)]
-    return [_one(current, source, grant, row, held, question, row.items[source.item]) for row in mine]
+        return [_one(current, source, mask, oldest, held, question, values or None)]
+    return [_one(current, source, mask, row, held, question, row.items[source.item]) for row in mine]
 
 
 def row_order(rows: Sequence[Row], order_by: str) -> list[Row]:
@@ -184,7 +318,7 @@ def _confirmed(row: Row, state: SourceState) -> datetime:
 def _one(
     current: Current,
     source: FactSource,
-    grant: Grant,
+    mask: str,
     row: Row,
     held: Membership,
     question: Question,
@@ -192,48 +326,94 @@ def _one(
 ) -> _Answer:
     catalog = current.catalog
     resource, state = catalog.resources[source.resource], current.sources[source.resource]
-    item = resource.item(source.item)
     confirmed = _confirmed(row, state)
     age = question.at - confirmed
     promise = min(resource.promise, question.max_age) if question.max_age is not None else resource.promise
-    unmet = _GONE.get(row.state) or ("older_than_promised" if age > promise else "")
-    status = "not_found" if raw is None else ("stale" if unmet else "available")
+    late = _GONE.get(row.state) or ("older_than_promised" if age > promise else "")
     unmet = (
-        unmet
+        late
         or ("check_failed" if state.failed_checks else "")
         or ("subject_in_doubt" if question.in_doubt else "")
     )
+    evidence = _evidence(resource, resource.item(source.item), row, state, raw, question.record_key)
+    provenance = {
+        "lastupdated": row.updated_at.isoformat(),
+        **_verified(resource, confirmed, question.at, promise, unmet, evidence),
+    }
+    return _answer(catalog, source, mask, row.key, raw, bool(late), held, question, provenance)
+
+
+def _told(
+    catalog: Catalog, source: FactSource, mask: str, told: Told, held: Membership, question: Question
+) -> _Answer:
+    """Return what a source that was asked says; it is as fresh as can be, and nothing of it was here before."""
+    resource, key = catalog.resources[source.resource], question.keys[source.id_type][0]
+    raw = (told.values or {})[source.item]
+    evidence = {
+        "source": resource.name,
+        "extract_id": None,
+        "serial": told.evidence,
+        "record_hash": digest(question.record_key, resource.name, key, source.item, raw),
+    }
+    unmet = "subject_in_doubt" if question.in_doubt else ""
+    provenance = {
+        "lastupdated": None,
+        **_verified(resource, told.at, told.at, resource.promise, unmet, evidence),
+    }
+    return _answer(catalog, source, mask, key, raw, False, held, question, provenance)
+
+
+def _answer(
+    catalog: Catalog,
+    source: FactSource,
+    mask: str,
+    key: str,
+    raw: Any,
+    is_late: bool,
+    held: Membership,
+    question: Question,
+    provenance: Mapping[str, Any],
+) -> _Answer:
+    item = catalog.resources[source.resource].item(source.item)
     value, code = shown(raw, item, _table(catalog, item, source.element))
-    public: dict[str, Any] = {
-        "value": masks.mask(grant.mask, value),
-        "code": None if grant.mask else code,
+    public = {
+        "value": masks.mask(mask, value),
+        "code": None if mask else code,
         "code_system": (item.code_table or catalog.elements[source.element].code_table) or None,
         "classification": item.data_level or None,
-        "lastupdated": row.updated_at.isoformat(),
+        "masked": bool(mask),
+        **provenance,
+    }
+    status = "not_found" if raw is None else "stale" if is_late else "available"
+    rank = held.rank(catalog, source, key, question.capacity)
+    return _Answer(
+        source, rank, held.of(catalog, source, key), Fact(source.element, status, raw, code, public)
+    )
+
+
+def _verified(
+    resource: Resource,
+    confirmed: datetime,
+    at: datetime,
+    promise: timedelta,
+    unmet: str,
+    evidence: Mapping[str, Any],
+) -> dict[str, Any]:
+    return {
         "confirmed_at": confirmed.isoformat(),
         "valid_from": None,
         "valid_until": None,
-        "age_seconds": max(0, int(age / timedelta(seconds=1))),
+        "age_seconds": max(0, int((at - confirmed) / timedelta(seconds=1))),
         "stale_after": (confirmed + promise).isoformat(),
-        "masked": bool(grant.mask),
         "verification": {
             "level": "system_verified" if unmet else "authoritative",
             "time": confirmed.isoformat(),
             "verifier": resource.provider,
             "unmet": unmet or None,
-            "evidence": [_evidence(resource, item, row, state, raw, question.record_key)],
+            "evidence": [evidence],
         },
+        **({"reason": unmet} if unmet else {}),
     }
-    if unmet:
-        public["reason"] = unmet
-    if raw is None:
-        public = {"reason": "no_value"}
-    return _Answer(
-        source,
-        held.rank(catalog, source, row.key, question.capacity),
-        held.of(catalog, source, row.key),
-        Fact(source.element, status, raw, code, public),
-    )
 
 
 def _evidence(
@@ -254,23 +434,25 @@ def _table(catalog: Catalog, item: Item, element: str) -> CodeTable | None:
 def _settle(
     current: Current,
     element: str,
-    sources: Sequence[FactSource],
+    lawful: Sequence[FactSource],
     answers: Sequence[_Answer],
-    applies: bool,
+    silent: Mapping[str, str],
     question: Question,
 ) -> Fact:
-    """Make one fact of what the lawful sources say."""
+    """Make one fact of what the lawful sources say; `silent` are those that were to be asked and said nothing."""
     known = [answer for answer in answers if answer.fact.raw is not None]
     if known:
         return _agreed(element, known)
-    if not applies:
+    if not lawful:
         return Fact(element, "not_applicable")
-    missing = [source.resource for source in sources if not _is_stored(current, source.resource)]
+    asked = {source.resource for source in lawful if current.catalog.is_asked(source.resource)}
+    stored = {source.resource for source in lawful} - asked
+    missing = {name: silent[name] for name in asked & silent.keys()}
+    missing |= {name: "never_received" for name in stored if not _is_stored(current, name)}
     if missing:
-        return Fact(
-            element, "source_unavailable", public={"reason": "never_received", "sources": _unique(missing)}
-        )
-    late = any(_is_late(current, source.resource, question.at) for source in sources)
+        first, *_ = sources = sorted(missing)
+        return Fact(element, "source_unavailable", public={"reason": missing[first], "sources": sources})
+    late = any(_is_late(current, name, question.at) for name in stored)
     return Fact(element, "not_found", public={"reason": "source_late" if late else "no_value"})
 
 

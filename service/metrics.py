@@ -17,6 +17,12 @@ DECISIONS = Counter(
     "yici_decisions", "Entries of the record", ["action", "outcome", "code"], registry=REGISTRY
 )
 FACTS = Counter("yici_facts", "Facts answered, by status", ["status"], registry=REGISTRY)
+LOOKUPS = Counter(
+    "yici_lookups",
+    "Questions to sources that are asked live, by system and outcome",
+    ["system", "outcome"],
+    registry=REGISTRY,
+)
 RECORD_BATCH = Histogram(
     "yici_record_batch_entries",
     "Entries per transaction of the record",

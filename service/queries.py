@@ -1,11 +1,12 @@
 """A query from its arrival to its receipt: rights, case, subject, facts, record; refused by default.
 
-The order is fixed: token → client → purpose → elements → case → subject → facts → record → answer. Whatever is
-decided is on record before it leaves; if it cannot be recorded, the caller learns only that.
+The order is fixed: token → client → purpose → elements → case → subject → facts → record → answer. A source that is
+asked live hears of nobody before all of these checks hold. Whatever is decided is on record before it leaves; if it
+cannot be recorded, the caller learns only that.
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Container, Iterable
+from collections.abc import AsyncIterator, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,8 +19,9 @@ from pydantic import Field
 from service import access, cases, facts, prefill
 from service.access import Actor
 from service.configuration import Configuration
-from service.facts import Fact, Question
+from service.facts import Gathered, Question
 from service.keys import Keys
+from service.lookups import Lookups, Told
 from service.problems import Problem
 from service.quotas import Quotas
 from service.record import Decision, Recorder
@@ -71,6 +73,7 @@ class Surroundings:
     recorder: Recorder
     quotas: Quotas
     configuration: Configuration
+    lookups: Lookups
 
 
 @dataclass
@@ -125,14 +128,21 @@ async def _note(
     await around.recorder.append(one.decision, one.asked, {"code": code}, at)
 
 
-async def allow(around: Surroundings, one: Deciding, answer: Any, at: datetime) -> str:
+async def allow(around: Surroundings, one: Deciding, answer: Any, at: datetime, rule: str = "granted") -> str:
     """Record an answer and return its receipt.
+
+    Args:
+        around: the running service.
+        one: the decision under way.
+        answer: the answer without its receipt.
+        at: the moment of the decision.
+        rule: by which rule, in the record's words.
 
     Raises:
         Problem: AUDIT_UNAVAILABLE.
     """
     one.is_recorded = True
-    one.learn(outcome="allowed", code="OK", rule="granted")
+    one.learn(outcome="allowed", code="OK", rule=rule)
     return await around.recorder.append(one.decision, one.asked, answer, at)
 
 
@@ -195,7 +205,9 @@ async def _answer(
             max_age=query.max_age,
             record_key=around.keys.derived(f"evidence {client.client_id}"),
         )
-        found = await _facts(around, current, case, query.actor, subject_key, question)
+        gathered = await _gather(around, current, case, query.actor, subject_key, question)
+        told = await around.lookups.ask(catalog, gathered.calls, f"{service_item} {query.case_id}")
+        found = facts.settle(current, gathered, told)
         answer: dict[str, Any] = {"transaction_id": str(decision.transaction_id), "release": current.release}
         if elements is None:
             today = access.campus_day(catalog, at)
@@ -203,8 +215,17 @@ async def _answer(
         else:
             answer["complete"] = all(fact.status == "available" for fact in found.values())
             answer["facts"] = {element: fact.as_dict() for element, fact in found.items()}
-        answer["receipt"] = await allow(around, one, answer, at)
+        answer["receipt"] = await allow(around, one, answer, at, _rule(told))
     return answer
+
+
+def _rule(told: Mapping[str, Told]) -> str:
+    """Return the record's words for an allowed query: who else was asked about the person, and what came of it."""
+    asked = [
+        f"{name}: {one.outcome}{', with evidence' if one.evidence else ''}"
+        for name, one in sorted(told.items())
+    ]
+    return "; ".join(["granted", *(f"asked {words}" for words in asked)])
 
 
 def _known(known: Container[str], named: Iterable[str]) -> list[str]:
@@ -212,31 +233,31 @@ def _known(known: Container[str], named: Iterable[str]) -> list[str]:
     return [name for name in named if name in known]
 
 
-async def _facts(
+async def _gather(
     around: Surroundings,
     current: Current,
     case: cases.Case,
     actor: Actor,
     subject_key: tuple[str, str],
     question: Question,
-) -> dict[str, Fact]:
+) -> Gathered:
     with contextlib.suppress(*_REPLACED):
-        return await _facts_once(around, current, case, actor, subject_key, question)
-    return await _facts_once(around, current, case, actor, subject_key, question)
+        return await _gather_once(around, current, case, actor, subject_key, question)
+    return await _gather_once(around, current, case, actor, subject_key, question)
 
 
-async def _facts_once(
+async def _gather_once(
     around: Surroundings,
     current: Current,
     case: cases.Case,
     actor: Actor,
     subject_key: tuple[str, str],
     question: Question,
-) -> dict[str, Fact]:
+) -> Gathered:
     parties = case.subjects()
     async with pinned(around.pool, current.release) as con:
         found = await resolve(con, current.catalog, [subject_key, *parties])
         subject = access.check_party(found, subject_key, parties)
         access.check_actor(actor, case, subject)
         asked = replace(question, keys=subject.keys, in_doubt=subject.in_doubt)
-        return await facts.answer(con, current, asked)
+        return await facts.gather(con, current, asked)

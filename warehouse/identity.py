@@ -170,7 +170,9 @@ def _registers(catalog: Catalog) -> list[Resource]:
     found = [
         resource
         for resource in catalog.resources.values()
-        if resource.subject and (resource.subject.identity or resource.key == (resource.subject.key,))
+        if resource.subject
+        and (resource.subject.identity or resource.key == (resource.subject.key,))
+        and not catalog.is_asked(resource.name)
     ]
     return sorted(found, key=lambda r: (r.subject.identity is None, r.key != (r.subject.key,), r.name))
 

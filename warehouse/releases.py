@@ -30,6 +30,10 @@ class ReleaseRunning(Exception):
     """Another release run holds the lock."""
 
 
+class NoSuchRelease(Exception):
+    """The release that was asked for cannot be shown; the current one stays."""
+
+
 @dataclass(frozen=True)
 class Candidate:
     """An open candidate: its number, its catalog's version, and the connection that holds the lock."""
@@ -326,17 +330,19 @@ def roll_back(con: psycopg.Connection, number: int) -> None:
     """Move the pointer to an earlier published release whose builds are still kept.
 
     Raises:
-        LookupError: the release was never published, or its marts are gone.
+        NoSuchRelease: it was never published, or its marts are gone.
     """
     with con.transaction():
         con.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
         row = con.execute("SELECT state FROM yici.release WHERE id = %s", [number]).fetchone()
         if not row or row[0] != "published":
-            raise LookupError(f"release {number} was never published; the current release stays")
+            raise NoSuchRelease(
+                f"release {number} was never published; the current release stays; see `yici release list`"
+            )
         marts = con.execute("SELECT model, build FROM yici.mart WHERE release = %s", [number]).fetchall()
         for model, build in marts:
             if not con.execute("SELECT to_regnamespace(%s)", [build_schema(build)]).fetchone()[0]:
-                raise LookupError(
+                raise NoSuchRelease(
                     f"release {number} is too old: its marts are gone; the current release stays"
                 )
             _show_mart(con, model, build)

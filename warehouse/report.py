@@ -109,6 +109,17 @@ def failed_findings(con: psycopg.Connection, release: int) -> list[dict]:
         ).fetchall()
 
 
+def refused_by_rule(con: psycopg.Connection) -> list[tuple[str, str, int]]:
+    """Return (resource, rule, rows) for resources of which the current release refused the newest extract whole."""
+    return con.execute(
+        """SELECT f.resource, f.rule, f.rows_failed
+           FROM yici.finding f JOIN yici.release_resource r USING (release, resource)
+           WHERE f.release = yici.current() AND r.outcome = 'refused' AND f.stage = 'admission'
+             AND NOT f.passed AND f.rows_failed > 0 AND f.rule <> 'contract'
+           ORDER BY f.resource, f.rule"""
+    ).fetchall()
+
+
 def failed_models(con: psycopg.Connection, release: int) -> dict[str, str]:
     """Return dbt model → why it is not this release's; readers see what an earlier one built."""
     rows = con.execute(

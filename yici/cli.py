@@ -7,7 +7,7 @@ one of the errors named in `yici.failures` and lets `app` print it.
 
 import typer
 
-from yici import catalog, clients, db, demo, serving, warehouse
+from yici import catalog, clients, db, demo, dev, serving, warehouse
 from yici.failures import FriendlyGroup
 
 app = typer.Typer(
@@ -20,7 +20,7 @@ app = typer.Typer(
 app.command()(warehouse.run)
 app.command()(warehouse.status)
 app.command()(serving.serve)
-app.command()(serving.dev)
+app.command()(dev.dev)
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(warehouse.release_app, name="release")
 app.add_typer(warehouse.quarantine_app, name="quarantine")

@@ -24,7 +24,11 @@ def register(
 @app.command()
 def suspend(client_id: str, lift: bool = typer.Option(False, "--lift", help="Let it in again.")) -> None:
     """Refuse a service system from its next request on."""
+    from catalogs.settings import ConfigurationError
     from service import clients
 
-    clients.suspend(client_id, not lift)
+    try:
+        clients.suspend(client_id, not lift)
+    except LookupError as error:
+        raise ConfigurationError(str(error)) from None
     typer.echo(f"Client {client_id} is {'active' if lift else 'suspended'}.")

@@ -22,18 +22,23 @@ def build(
     size: str = typer.Option("small", help="small, campus or province."),
     seed: int = typer.Option(1, help="Same seed, same people."),
 ) -> None:
-    """Fill the source systems; afterwards `yici run` reads them."""
+    """Fill the source systems and start those that speak HTTP; afterwards `yici run` reads them."""
     home = _home()
     arguments = ["build", "--out", str(home / "demo"), "--postgres", _sources_url(), "--size", size]
     arguments += ["--seed", str(seed), "--env-file", str(home / "sources.env")]
     if finance := os.environ.get("YICI_DEMO_FINANCE_URL"):
         arguments += ["--finance-url", finance]
     _campus(*arguments)
+    serve_systems(home)
 
 
 @app.command()
 def advance(days: int = typer.Option(1, min=1, help="How many days pass.")) -> None:
     """Let days pass on the campus: new grades, payments, cases; `yici run` then moves only those."""
+    if not _is_built(_home()):
+        from catalogs.settings import ConfigurationError
+
+        raise ConfigurationError("there is no campus yet: run `yici demo build` or `yici demo run` first")
     _sources_url()
     _campus("advance", "--out", str(_home() / "demo"), "--days", str(days))
     serve_systems(_home())
@@ -41,7 +46,7 @@ def advance(days: int = typer.Option(1, min=1, help="How many days pass.")) -> N
 
 def serve_systems(home: Path) -> None:
     """Start the campus's database server and HTTP systems if they do not run; nothing where no campus was built."""
-    if (home / "demo" / "state.json").is_file():
+    if _is_built(home):
         _sources_url()
         _campus("serve", "--out", str(home / "demo"), "--daemon")
 
@@ -66,10 +71,11 @@ def run(
     home = _home()
     try:
         console.rule("1 The campus's systems")
-        if not (home / "demo" / "state.json").is_file():
+        if _is_built(home):
+            serve_systems(home)
+        else:
             build(size, seed)
         _load_sources(home)
-        serve_systems(home)
         console.rule("2 From the systems to a release")
         warehouse.run([], True)
         warehouse.status()
@@ -111,6 +117,10 @@ def _campus(*arguments: str) -> None:
     done = subprocess.run([sys.executable, "-m", "demo", *arguments], env=environment, check=False)
     if done.returncode:
         raise typer.Exit(done.returncode)
+
+
+def _is_built(home: Path) -> bool:
+    return (home / "demo" / "state.json").is_file()
 
 
 def _home() -> Path:

@@ -1,6 +1,7 @@
 """Which errors a reader can mend, and how a command ends on them: a message, an exit code, no traceback."""
 
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import typer
@@ -14,9 +15,16 @@ _KNOWN = (
     ("warehouse.placement", "EmbeddedServerError", 3),
     ("connectors.base", "SourceError", 4),
     ("connectors.landing", "LandingError", 4),
+    ("warehouse.releases", "NoSuchRelease", 2),
     ("warehouse.releases", "ReleaseRunning", 5),
     ("pipelines.dbt", "DbtFailed", 6),
 )
+
+_INTERRUPTIONS = (
+    ("builtins", "KeyboardInterrupt"),
+    ("dagster._core.errors", "DagsterExecutionInterruptedError"),
+)
+INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
 
 
 class FriendlyGroup(TyperGroup):
@@ -25,18 +33,38 @@ class FriendlyGroup(TyperGroup):
     def invoke(self, ctx: typer.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except Exception as error:
-            code = exit_code(error)
-            if code is None:
+        except BaseException as error:
+            if was_interrupted(error):
+                typer.secho("yici: interrupted; what was published stays", fg="red", err=True)
+                raise typer.Exit(INTERRUPTED) from None
+            known = known_failure(error)
+            if known is None:
                 raise
-            typer.secho(f"yici: {error}", fg="red", err=True)
-            raise typer.Exit(code) from None
+            typer.secho(f"yici: {known[0]}", fg="red", err=True)
+            raise typer.Exit(known[1]) from None
 
 
-def exit_code(error: Exception) -> int | None:
-    """The exit code of an error that a reader can mend; None for all others."""
-    for module, name, code in _KNOWN:
-        known = getattr(sys.modules.get(module), name, None)
-        if known is not None and isinstance(error, known):
-            return code
+def known_failure(error: BaseException) -> tuple[BaseException, int] | None:
+    """The error that a reader can mend, itself or behind another that wraps it, and its exit code; None if none."""
+    for cause in _causes(error):
+        for module, name, code in _KNOWN:
+            known = getattr(sys.modules.get(module), name, None)
+            if known is not None and isinstance(cause, known):
+                return cause, code
     return None
+
+
+def was_interrupted(error: BaseException) -> bool:
+    """Whether Ctrl-C ended the command, whatever a library in between made of it."""
+    return any(
+        isinstance(cause, getattr(sys.modules.get(module), name, ()))
+        for cause in _causes(error)
+        for module, name in _INTERRUPTIONS
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__

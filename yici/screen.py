@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -98,11 +99,30 @@ def in_words(states: Sequence[ResourceState], held: Mapping[str, int]) -> str:
     return f"{moved:,} of {total:,} rows held are new or changed{share}, in {touched} of {len(states)} resources."
 
 
+def by_reason(failing: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return what failed and why, resources of one system with one reason taken together."""
+    groups = defaultdict(list)
+    for resource, why in failing.items():
+        system, _, name = resource.partition(".")
+        groups[system, why].append(name)
+    return [(f"{system}.{', '.join(names)}", why) for (system, why), names in groups.items()]
+
+
 def checks(counts: Iterable[CheckCount]) -> Table:
     """Checks passed and failed by severity."""
     table = _table("Checks", ("severity",), ("passed", "failed"))
     for count in counts:
         table.add_row(count.severity, str(count.passed), str(count.failed))
+    return table
+
+
+def failed_checks(findings: Iterable[Mapping[str, Any]]) -> Table:
+    """One line per failed check: what it is about, how many rows failed it, and its own words."""
+    table = _table("Failed checks", ("severity", "resource", "check"), ("rows",))
+    table.add_column("detail", overflow="fold")
+    for found in findings:
+        rows = f"{found['rows_failed']:,}" if found["rows_failed"] else ""
+        table.add_row(found["severity"], found["resource"], found["rule"], rows, found["detail"] or "")
     return table
 
 

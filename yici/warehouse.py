@@ -1,5 +1,7 @@
 """Commands that run the pipeline and look at the warehouse: run, status, release, quarantine."""
 
+from collections.abc import Iterable
+
 import typer
 
 release_app = typer.Typer(help="Releases: what the service answers from.", no_args_is_help=True)
@@ -15,13 +17,15 @@ def run(
     Exit code 1 if a system, a resource or a model failed: it is named, its last good state stays, and the rest
     was released.
     """
+    from pipelines.assets import landed_systems
     from pipelines.progress import listening
     from pipelines.run import run as run_jobs
     from warehouse.connect import connect
     from warehouse.report import check_counts, failed_models, failing_sources, resource_states, rows_held
-    from yici.screen import checks, console, in_words, progress, resources_moved, systems_moved
+    from yici.screen import by_reason, checks, console, in_words, progress, resources_moved, systems_moved
 
     catalog = _catalog()
+    _tell_unknown(system or [], landed_systems(catalog))
     with progress() as listener, listening(listener):
         report = run_jobs(system or None, release)
     failures = []
@@ -45,7 +49,9 @@ def run(
                 f"dbt model {model}: {why}; it stays as the last good release built it"
                 for model, why in failed_models(con, report.release).items()
             ]
-        failures += [f"{resource} was not read: {why}" for resource, why in failing_sources(con).items()]
+        tried = {r.name for r in catalog.resources.values() if r.system in report.seconds}
+        failing = {name: why for name, why in failing_sources(con).items() if name in tried}
+        failures += [f"{names}: not read: {why}" for names, why in by_reason(failing)]
     for failure in failures:
         console.print(f"✕ {failure}", soft_wrap=True)
     if report.release is not None:
@@ -82,10 +88,9 @@ def status() -> None:
 @release_app.command("list")
 def list_releases(limit: int = 20) -> None:
     """List the newest releases."""
-    from warehouse.connect import connect
     from yici.screen import console
 
-    with connect(autocommit=True) as con:
+    with _warehouse() as con:
         current = con.execute("SELECT yici.current()").fetchone()[0]
         rows = con.execute(
             "SELECT id, state, opened_at, code_version FROM yici.release ORDER BY id DESC LIMIT %s", [limit]
@@ -96,12 +101,24 @@ def list_releases(limit: int = 20) -> None:
 
 
 @release_app.command()
+def checks(number: int = typer.Argument(None, help="Default: the current release.")) -> None:
+    """List the checks that failed at a release, worst first, with the rows that failed them."""
+    from warehouse import releases
+    from warehouse.report import failed_findings
+    from yici.screen import console, failed_checks
+
+    with _warehouse() as con:
+        shown = number if number is not None else releases.current(con)
+        failed = failed_findings(con, shown) if shown is not None else []
+    console.print(failed_checks(failed) if failed else "No check failed.")
+
+
+@release_app.command()
 def digest() -> None:
     """Print a hash of everything the current release serves, without ids and times."""
     from warehouse import releases
-    from warehouse.connect import connect
 
-    with connect(autocommit=True) as con:
+    with _warehouse() as con:
         typer.echo(releases.digest(con, _catalog()))
 
 
@@ -109,9 +126,8 @@ def digest() -> None:
 def rollback(number: int) -> None:
     """Let the service answer from an earlier release again."""
     from warehouse import releases
-    from warehouse.connect import connect
 
-    with connect(autocommit=True) as con:
+    with _warehouse() as con:
         releases.roll_back(con, number)
     typer.echo(f"Release {number} is current.")
 
@@ -119,20 +135,44 @@ def rollback(number: int) -> None:
 @quarantine_app.command("list")
 def list_quarantine() -> None:
     """Count the waiting rows by resource and broken rule; values are shown to nobody here."""
-    from warehouse.connect import connect
+    from warehouse.report import refused_by_rule
     from yici.screen import console
 
-    with connect(autocommit=True) as con:
+    with _warehouse() as con:
         rows = con.execute(
             """SELECT resource, rule, count(*), min(extract_id), max(extract_id)
                FROM yici.quarantine, unnest(rules) AS rule
                WHERE _from <= yici.current() AND (_to IS NULL OR _to > yici.current())
                GROUP BY resource, rule ORDER BY resource, rule"""
         ).fetchall()
+        refused = refused_by_rule(con)
     for resource, rule, count, first, last in rows:
         console.print(f"{resource:<36} {rule:<32} {count:>8,} rows  extracts {first}–{last}")
     if not rows:
         console.print("No row waits.")
+    if refused:
+        console.print("Refused as a whole, so that none of its rows waits:")
+    for resource, rule, count in refused:
+        console.print(f"{resource:<36} {rule:<32} {count:>8,} rows")
+
+
+def _tell_unknown(named: Iterable[str], landed: Iterable[str]) -> None:
+    from catalogs.faults import did_you_mean
+    from catalogs.settings import ConfigurationError
+
+    for system in named:
+        if system not in landed:
+            hint = did_you_mean(system, landed) or f"there are: {', '.join(landed)}"
+            raise ConfigurationError(f"--system {system}: no such system to land; {hint}. Nothing was run")
+
+
+def _warehouse():
+    """Connect to the warehouse, prepared if no run has done so yet."""
+    from warehouse.connect import connect
+    from warehouse.migrate import upgrade
+
+    upgrade()
+    return connect(autocommit=True)
 
 
 def _catalog():

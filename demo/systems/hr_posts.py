@@ -13,7 +13,7 @@ from demo.roll import dice
 from demo.target import FIRST_DAY
 
 if TYPE_CHECKING:
-    from demo.systems.hr import Morning
+    from demo.systems.hr_morning import Morning
     from demo.world import World
     from demo.world_staff import Staff
 

@@ -19,7 +19,7 @@ from demo.world_campus import OFFICES, SCHOOLS
 from demo.world_words import ETHNIC_GROUPS, POLITICS
 
 if TYPE_CHECKING:
-    from demo.systems.hr import Morning
+    from demo.systems.hr_morning import Morning
     from demo.world import World
     from demo.world_staff import Staff
 

@@ -30,6 +30,7 @@ from tests.catalogs.small import (
 )
 
 ON = date(2026, 10, 20)
+POLICE = "resources/police/check.odcs.yaml"
 
 
 def edited(doc: dict[str, Any], **keys: Any) -> dict[str, Any]:
@@ -56,6 +57,24 @@ def named(name: str, business_name: str) -> dict[str, Any]:
     doc = contract(name, [key_item("k")])
     doc["schema"][0]["businessName"] = business_name
     return doc
+
+
+def asked_with(params: dict[str, str] | None) -> dict[str, Any]:
+    """Return a campus with a system that is asked about one person, with these parameters."""
+    system = {
+        "system": "police",
+        "nameZh": "公安核验",
+        "provider": "RS",
+        "kind": "lookup",
+        "base_url": "env:U",
+    }
+    doc = contract(
+        "police.check",
+        [key_item("id_no"), item("reason"), item("name", "XM", custom={"authoritative": False})],
+        subject={"type": "person", "key": "id_no", "idType": "doc:1:CHN"},
+        read={"path": "/check", **({"params": params} if params else {})},
+    )
+    return {"systems.yaml": [*small.SYSTEMS, system], POLICE: doc}
 
 
 def unit(line: str) -> str:
@@ -226,6 +245,9 @@ BREACHES: list[tuple[str, dict[str, Any], str, str]] = [
         "definition",
     ),
     ("C19", {STAFF: staff_with(item("x", "JXMC", "integer"))}, STAFF, "string"),
+    ("C20", asked_with(None), POLICE, "without subject and read.params"),
+    ("C20", asked_with({"id_no": "idno"}), POLICE, '"idno"'),
+    ("C20", asked_with({"id_no": "id_no", "reason": "reason"}), POLICE, "no element"),
     ("R01", {"units.csv": unit("YY,又一个,,XY,,,,,,,,")}, "units.csv:6", 'unknown parent "XY"'),
     (
         "R01",

@@ -1,5 +1,8 @@
 """REST sources that misbehave: what passes is waited for, what will not is refused, nothing half-read lands."""
 
+import contextlib
+import socket
+import threading
 import time
 from collections.abc import Callable
 
@@ -104,7 +107,7 @@ def test_a_server_that_is_not_there_is_a_passing_failure(
 ) -> None:
     there = research(http_server, attempts=2)
     gone = System(**(vars(there) | {"settings": dict(there.settings) | {"base_url": "http://127.0.0.1:9"}}))
-    with pytest.raises(SourceUnavailable, match="no connection, 2 times"):
+    with pytest.raises(SourceUnavailable, match=r"no connection, 2 times.*check research\.base_url in"):
         land(landing, gone, PROJECT)
 
 
@@ -258,3 +261,63 @@ def test_a_lookup_returns_an_outcome_and_never_raises(http_server: ScriptedServe
     assert (none.kind, unavailable.kind) == ("none", "unavailable")
     assert "CANARY" not in f"{found} {none} {unavailable}"
     assert "一致" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"code": 0, "data": {"result": "一致"}}, "found"),
+        ({"code": 0, "data": None}, "none"),
+        ({"code": 0, "data": []}, "none"),
+        ({"code": 0}, "unreadable"),
+        ({"code": 0, "data": [{"result": "一致"}]}, "unreadable"),
+        ({"code": 0, "data": "CANARY"}, "unreadable"),
+        ({"code": 500, "message": "CANARY", "data": None}, "refused"),
+        (["CANARY"], "refused"),
+    ],
+)
+def test_a_fault_told_with_status_200_is_not_an_absent_person(
+    http_server: ScriptedServer, body: object, kind: str
+) -> None:
+    contract = resource(
+        "/identity", [item("result")], name="government.identity", read={"accept": {"$.code": "0"}}
+    )
+    http_server.answers["/identity"] = Reply(body)
+    with Lookup(system("lookup", {"base_url": http_server.url}, code="government")) as lookup:
+        outcome = lookup.ask(contract, {"id_no": "1"})
+    assert outcome.kind == kind
+    assert "CANARY" not in f"{outcome}"
+
+
+def test_the_last_attempt_says_when_to_come_back_and_does_not_wait_for_it(
+    http_server: ScriptedServer,
+) -> None:
+    contract = resource("/identity", [item("result")], name="government.identity")
+    http_server.answers["/identity"] = Reply(status=429, headers={"Retry-After": "20"})
+    with Lookup(system("lookup", {"base_url": http_server.url}, code="government", attempts=1)) as lookup:
+        started = time.monotonic()
+        outcome = lookup.ask(contract, {"id_no": "1"})
+    assert (outcome.kind, outcome.retry_after_s) == ("unavailable", 20)
+    assert time.monotonic() - started < 5
+
+
+def test_an_answer_that_only_trickles_in_is_given_up() -> None:
+    """A byte now and then never lets a read time out; the limit for the whole answer does."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def trickle() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(ConnectionError):
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n")
+                for _ in range(100):
+                    connection.sendall(b" ")
+                    time.sleep(0.05)
+
+        threading.Thread(target=trickle, daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        slow = system("rest", {"base_url": url}, timeout_s=2, answer_s=0.4, attempts=1)
+        started = time.monotonic()
+        with http.HttpClient(slow) as client, pytest.raises(SourceUnavailable, match="no answer in time"):
+            client.ask(PATH)
+        assert time.monotonic() - started < 2

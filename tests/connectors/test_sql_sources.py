@@ -215,26 +215,30 @@ def test_a_read_that_was_given_up_does_not_spoil_the_next(place: Place, landing:
 
 @pytest.mark.parametrize("kind", ["postgres", "mysql"])
 def test_a_wrong_password_is_refused_for_good_and_never_shown(
-    kind: str, request: pytest.FixtureRequest
+    kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = (
         pg_system(request.getfixturevalue("pg_database"))
         if kind == "postgres"
         else maria_system(request.getfixturevalue("mariadb_database"))
     )
-    bad = replace(good, settings=dict(good.settings) | {"password": "CANARY'x\"y z"})
+    monkeypatch.setenv("CAMPUS_PASSWORD", "CANARY'x\"y z")
+    bad = replace(good, settings=dict(good.settings) | {"password": "env:CAMPUS_PASSWORD"})
     with pytest.raises(SourceRefused) as caught, open_source(bad) as source:
         source.read(ReadSpec(students()))
     shown = f"{caught.value} {caught.value!r} {caught.value.__cause__!r}"
     assert "CANARY" not in shown
     assert "user or password refused" in shown
+    assert f"check {bad.code}.user, {bad.code}.password (variable CAMPUS_PASSWORD) in systems.yaml" in shown
 
 
 @pytest.mark.parametrize("kind", ["postgres", "mysql"])
 def test_a_server_that_is_down_is_a_passing_failure(kind: str) -> None:
     settings = {"host": "127.0.0.1", "port": 9, "database": "d", "user": "u", "password": "CANARY"}
     with (
-        pytest.raises(SourceUnavailable, match=r"academic.*no connection") as caught,
+        pytest.raises(
+            SourceUnavailable, match=r"academic.*no connection.*academic\.host, academic\.port"
+        ) as caught,
         open_source(system(kind, settings)) as source,
     ):
         source.read(ReadSpec(students()))

@@ -1,21 +1,26 @@
 """The campus's HTTP systems: pages, tokens, one person at a time, and how they misbehave."""
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
 
+import catalogs
+from catalogs.settings import DEFAULT_CAMPUS
 from demo.servers import government, research
 from demo.systems.government import FILE as PERSONS_FILE
 from demo.systems.government import PERSONS
 from demo.systems.research import DOCUMENTS
 from demo.systems.research import FILE as DOCUMENTS_FILE
 from demo.tables import SqliteStore
+from service.lookups import Call, Lookups, Told
 
 TOKEN = "a token of this test"
 
@@ -112,6 +117,36 @@ def test_the_government_tells_a_wrong_name_nothing(government_folder: Path) -> N
     with _running(government.server(government_folder, 0, TOKEN)) as client:
         assert client.post(government.IDENTITY, json=asked).json()["data"] == {"result": "不一致"}
         assert client.post(government.HOUSEHOLD, json=asked).json()["data"] is None
+
+
+def test_the_contracts_fit_what_the_government_answers(
+    government_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = catalogs.load(DEFAULT_CAMPUS)
+    checks = [content.resources[f"government.{name}"] for name in ("identity_check", "household_check")]
+    server = government.server(government_folder, 0, TOKEN)
+    monkeypatch.setenv("YICI_GOVERNMENT_URL", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("YICI_GOVERNMENT_TOKEN", TOKEN)
+    lookups = Lookups(tmp_path)
+
+    async def ask(names: list[str]) -> list[list[Told]]:
+        told = []
+        for name in names:
+            calls = [Call(check, {"id_no": "11010119900307001X", "name": name}) for check in checks]
+            told.append(list((await lookups.ask(content, calls, "")).values()))
+        return told
+
+    with _running(server):
+        # often enough to meet the server's busy and limited moods
+        (right, household), (wrong, nothing), *others = asyncio.run(
+            ask(["试验者", "另一人", *["试验者"] * 6])
+        )
+    lookups.close()
+    assert (right.values, wrong.values) == ({"result": "1"}, {"result": "2"})
+    assert household.values == {"household": "云溪大学集体户", "kind": "集体户", "since": date(2020, 9, 1)}
+    assert (nothing.outcome, bool(nothing.evidence)) == ("none", True)
+    assert {one.outcome for pair in others for one in pair} == {"found"}
+    assert len({one.evidence for pair in (*others, (right, household)) for one in pair}) == 14
 
 
 def test_a_body_that_is_no_json_or_too_large_is_refused(government_folder: Path) -> None:

@@ -17,6 +17,7 @@ from warehouse.store import shape_hash, value_columns
 
 HALL, PORTAL, STRANGER = "hall", "portal", "stranger"
 EMPLOYED, TRANSFER = "S-EMPLOYED", "S-TRANSFER"
+HOUSEHOLD, IDENTITY = "/household", "/identity-check"
 
 _CSV = {
     "units.csv": """code,nameZh,nameEn,parent,kind,uscc,accountable,steward,contact,successor,validFrom,validTo
@@ -24,6 +25,7 @@ RS,人事处,HR,,机关,,post:a,post:b,,,2000-01-01,
 JW,教务处,Academic affairs,,机关,,post:a,post:b,,,2000-01-01,
 CW,财务处,Finance,,机关,,post:a,post:b,,,2000-01-01,
 DT,大厅,Hall,,机关,,post:a,post:b,,,2000-01-01,
+GA,公安,Police,,校外,11990000YX00030X3T,post:a,post:b,,,2000-01-01,
 """,
     "elements.csv": """code,nameZh,nameEn,type,codeTable,subjectType,population,dataLevel,piClass,mask,format,norm
 XM,姓名,Name,C,,person,,2,personal,,,
@@ -35,10 +37,14 @@ DW,所在单位,Unit,C,,person,,1,personal,,,
 RZRQ,入职日期,Hired on,D,,person,,2,personal,,,
 GZ,最近月工资,Latest pay,N,,person,,4,sensitive,,,
 HJ,户籍核验,Household check,C,,person,,4,sensitive,,,
+HJRQ,迁入日期,Moved in on,D,,person,,2,personal,,,
+HY,身份核验,Identity check,C,check_results,person,,2,personal,,,
 DH,电话,Telephone,C,,person,,3,personal,last:4,,
 WU,无数源的数据元,Nobody's,C,,person,,2,personal,,,
 """,
-    "codes/index.csv": "table,norm,version,nameZh,status\nstaff_status,local,2026,在职状态,current\n",
+    "codes/index.csv": "table,norm,version,nameZh,status\nstaff_status,local,2026,在职状态,current\n"
+    "check_results,local,2026,核验结果,current\n",
+    "codes/check_results.csv": "code,nameZh,nameEn,parent,validFrom,validTo\n1,一致,Same,,,\n2,不一致,Differ,,,\n",
     "codes/staff_status.csv": "code,nameZh,nameEn,parent,validFrom,validTo\n11,在职,Active,,,\n21,离职,Left,,,\n",
     "populations.csv": """code,nameZh,nameEn,subjectType,register,rule,formerRule,precedence,note
 staff,教职工,Staff,person,hr.staff,status = '11',status = '21',10,
@@ -52,8 +58,9 @@ _SYSTEMS = [
     {"system": "academic", "nameZh": "教务", "provider": "JW", "kind": "sqlite", "file": "env:F", "delivers": "05:30"},
     {"system": "finance", "nameZh": "财务", "provider": "CW", "kind": "sqlite", "file": "env:F", "delivers": "05:30"},
     {
-        "system": "gov", "nameZh": "政务", "provider": "DT", "kind": "lookup", "base_url": "env:U",
-        "auth": {"type": "bearer", "token": "env:T"},
+        "system": "gov", "nameZh": "政务", "provider": "GA", "kind": "lookup", "base_url": "env:TEST_GOV_URL",
+        "auth": {"type": "bearer", "token": "env:TEST_GOV_TOKEN"}, "reason_header": "X-Reason",
+        "limits": {"timeout_s": 1.5, "per_minute": 1000},
     },
 ]  # fmt: skip
 _CLIENTS = [
@@ -81,6 +88,8 @@ def contract(
     items: Sequence[dict],
     cycle: str = "daily",
     is_shared: bool = True,
+    read: Mapping[str, Any] | None = None,
+    authoritative_for: Sequence[str] = (),
 ) -> bytes:
     """Return a contract as the content of its file."""
     system, _, table = name.partition(".")
@@ -97,6 +106,10 @@ def contract(
         "ingest": {"mode": "full", "onAbsence": "keep_as_former"},
         "subject": dict(subject),
     }
+    if read:
+        custom["read"] = dict(read)
+    if authoritative_for:
+        custom["authoritativeFor"] = list(authoritative_for)
     content = {
         "apiVersion": "v3.2.0",
         "kind": "DataContract",
@@ -178,18 +191,40 @@ def files() -> dict[str, bytes]:
             cycle="monthly",
         ),
         "gov/household": contract(
-            "gov.household", "户籍核验", "DT", {"type": "person", "key": "id_no", "idType": "doc:1:CHN"},
+            "gov.household", "户籍核验", "GA", {"type": "person", "key": "id_no", "idType": "doc:1:CHN"},
             [
                 item("id_no", "证件号", key=1),
-                item("asked_on", "核验日", key=2),
-                item("verdict", "结果", element="HJ", pick={"orderBy": "asked_on desc"}, **source),
+                item("name", "姓名", element="XM"),
+                item("place", "户籍地", element="HJ", **source),
+                item("since", "迁入日期", "date", element="HJRQ", **source),
             ],
+            cycle="realtime",
+            read={
+                "path": HOUSEHOLD, "params": {"id_no": "id_no", "xm": "name"}, "evidence": "$.serial",
+                "accept": {"$.code": "0"},
+            },
+            authoritative_for=["staff"],
+        ),
+        "gov/identity": contract(
+            "gov.identity", "身份核验", "GA", {"type": "person", "key": "id_no", "idType": "doc:1:CHN"},
+            [
+                item("id_no", "证件号", key=1),
+                item("result", "结果", element="HY", codeMap={"一致": "1", "不一致": "2"}, **source),
+            ],
+            cycle="realtime",
+            read={"path": IDENTITY, "params": {"id_no": "id_no"}, "evidence": "$.serial"},
         ),
     }  # fmt: skip
     services = [_service(EMPLOYED, "在职证明"), _service(TRANSFER, "学籍变动")]
     granted = {"state": "granted", "by": ["post:b"], "on": "2026-01-01"}
     demands = [
-        _demand("D-1", HALL, EMPLOYED, ["XM", "GH", "SFZJH", "ZT", "DW", "RZRQ", "GZ", "HJ"], granted),
+        _demand(
+            "D-1",
+            HALL,
+            EMPLOYED,
+            ["XM", "GH", "SFZJH", "ZT", "DW", "RZRQ", "GZ", "HJ", "HJRQ", "HY"],
+            granted,
+        ),
         _demand("D-2", HALL, TRANSFER, ["XM", "XH"], granted),
         _demand("D-3", PORTAL, EMPLOYED, ["GH"], granted, unmasked=["GH"]),
         _demand("D-4", PORTAL, TRANSFER, ["XM"], granted, validFrom="2020-01-01", validTo="2020-12-31"),

@@ -31,8 +31,9 @@ def opened(database: PgDatabase, home: Path, chosen: Configuration | None = None
         with database.connect() as owner:
             campus.publish(owner, content, desk.ROWS)
             campus.publish(owner, content, {"hr.staff": desk.STAFF[:3] + desk.GONE})
-            with asgi_server(create_app(chosen)) as url:
-                at = Desk(url, content, owner, home)
+            app = create_app(chosen)
+            with asgi_server(app) as url:
+                at = Desk(url, content, owner, home, app)
                 for client_id in (campus.HALL, campus.PORTAL, campus.STRANGER):
                     at.register(client_id, home)
                 yield at

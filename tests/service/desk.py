@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import psycopg
+from fastapi import FastAPI
 from joserfc import jwt
 from joserfc.jwk import ECKey
 from psycopg.rows import dict_row
@@ -63,6 +64,7 @@ class Desk:
     catalog: Catalog
     owner: psycopg.Connection
     home: Path
+    app: FastAPI | None = None
     keys: dict[str, ECKey] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
 

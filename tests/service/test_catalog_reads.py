@@ -47,7 +47,9 @@ def test_elements_say_for_which_purposes_they_are_granted_today(at_desk: Desk):
 
 def test_resources_name_their_provider_and_how_they_are_shared(at_desk: Desk):
     found = {one["name"]: one for one in at_desk.get("/v1/resources").json()}
-    assert set(found) == {"hr.staff", "academic.students", "finance.payroll", "gov.household"}
+    assert set(found) == {
+        "hr.staff", "academic.students", "finance.payroll", "gov.household", "gov.identity",
+    }  # fmt: skip
     payroll = found["finance.payroll"]
     assert (payroll["provider"], payroll["share_type"], payroll["update_cycle"]) == (
         "CW",
@@ -92,6 +94,7 @@ def test_the_health_of_sources_says_what_was_confirmed_and_what_never_came(at_de
         "academic.students": "ok",
         "finance.payroll": "ok",
         "gov.household": "on_request",
+        "gov.identity": "on_request",
     }
     campus.publish(at_desk.owner, at_desk.catalog, {"hr.staff": []}, outcomes={"hr.staff": "refused"})
     assert states()["hr.staff"] == "refused"

@@ -1,0 +1,70 @@
+"""What the reader of a terminal is told when a command cannot do what was asked."""
+
+import importlib
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.pipelines.house import House
+from warehouse.connect import connect
+from warehouse.migrate import upgrade
+from warehouse.releases import _LOCK
+from yici import failures
+from yici.cli import app
+from yici.screen import by_reason
+
+
+def _yici(*arguments: str, code: int) -> str:
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def test_a_second_run_beside_a_release_says_so_and_changes_nothing(house: House):
+    upgrade()
+    with connect(autocommit=True) as other:
+        other.execute(f"SELECT pg_advisory_lock({_LOCK})")
+        told = _yici("run", code=5)
+    assert "yici: another release run is under way" in told
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("command", ["release list", "release digest", "quarantine list", "status"])
+def test_commands_that_look_work_before_the_first_run(house: House, command: str):
+    _yici(*command.split(), code=0)
+
+
+def test_a_release_that_never_was_is_not_shown(house: House):
+    assert "release 7 was never published" in _yici("release", "rollback", "7", code=2)
+
+
+def test_a_system_that_is_not_in_the_catalog_is_not_landed(house: House):
+    assert 'did you mean "finance"?' in _yici("run", "--system", "finanse", code=2)
+
+
+def test_a_client_that_nobody_registered_is_not_suspended(house: House):
+    upgrade()
+    assert "no client 'portal'" in _yici("client", "suspend", "portal", code=2)
+
+
+def test_a_campus_that_was_never_built_does_not_age(house: House):
+    assert "yici demo build" in _yici("demo", "advance", code=2)
+
+
+@pytest.mark.parametrize(("module", "name"), failures._INTERRUPTIONS)
+def test_ctrl_c_is_known_behind_what_libraries_make_of_it(module: str, name: str):
+    interruption = getattr(importlib.import_module(module), name)()
+    error = RuntimeError("Query interrupted")
+    assert not failures.was_interrupted(error)
+    error.__cause__ = interruption
+    assert failures.was_interrupted(error)
+    assert failures.was_interrupted(interruption)
+
+
+def test_resources_that_fail_for_one_reason_are_told_in_one_line():
+    failing = {"hr.staff": "no drop", "hr.units": "no drop", "hr.titles": "retyped", "hall.cases": "no drop"}
+    assert by_reason(failing) == [
+        ("hr.staff, units", "no drop"),
+        ("hr.titles", "retyped"),
+        ("hall.cases", "no drop"),
+    ]
