@@ -396,11 +396,11 @@ def guard(resource: str, rows: int, last_good_rows: int | None, minimum_share: f
     if rows == 0:
         raise SourceShrunk(
             f"{resource}: the source returned no rows; the last good state stays. The provider mends the "
-            f"source, or says in the contract that it may be empty"
+            f"source; if nothing is right, `yici run --believe {resource}`"
         )
     if last_good_rows and rows < minimum_share * last_good_rows:
         raise SourceShrunk(
             f"{resource}: the source returned {rows} rows, {rows / last_good_rows:.0%} of the last good "
             f"{last_good_rows} (at least {minimum_share:.0%} is believed); the last good state stays. "
-            f"The provider confirms the count, or mends the source"
+            f"The provider mends the source, or confirms the count: then `yici run --believe {resource}`"
         )

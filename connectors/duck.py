@@ -45,7 +45,11 @@ _KINDS = (
     (r"lock timeout|lock wait timeout|database is locked", "the source is locked by another session"),
     (r"too many (clients|connections)", "the source has no free connection"),
     (r"terminating connection|server closed|lost connection|gone away|reset by peer", "the connection broke"),
-    (r"unable to connect|failed to connect|could not connect|can't connect", "no connection"),
+    (
+        r"unable to connect|failed to connect|could not connect|can't connect|no route to host"
+        r"|connection (refused|timed out|timeout expired)|name or service not known|name resolution",
+        "no connection",
+    ),
     (r"unknown database|database \"[^\"]*\" does not exist", "the database does not exist"),
     (r"does not exist|doesn't exist|unknown column|no such", "a table or column does not exist"),
     (r"syntax error|error in your sql syntax", "the source could not parse the query"),

@@ -14,12 +14,14 @@ from typing import Literal
 import psycopg
 from psycopg import sql
 from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy.exc import ArgumentError
 
 from catalogs.settings import ConfigurationError, Settings, kept_secret, settings
-from connectors.duck import PgParams
+from connectors.duck import PgParams, describe
 
 Role = Literal["owner", "service"]
 DATABASE = "yici"
+_REACH_S = 10
 ROLE_NAMES: Mapping[Role, str] = {"owner": "yici_owner", "service": "yici_service"}
 
 
@@ -27,7 +29,7 @@ def pg_params(role: Role = "owner") -> PgParams:
     """Return where the warehouse is and how `role` signs in; starts and prepares the embedded server if needed.
 
     Raises:
-        ConfigurationError: YICI_DATABASE_URL or YICI_SERVICE_DATABASE_URL is unusable.
+        ConfigurationError: YICI_DATABASE_URL or YICI_SERVICE_DATABASE_URL is unusable, or nobody signs in there.
         EmbeddedServerError: the embedded server does not start.
     """
     found = settings()
@@ -103,6 +105,23 @@ def _prepare(con: psycopg.Connection, passwords: Mapping[Role, str]) -> None:
         )
 
 
+def tell_missing_role() -> None:
+    """Refuse an external PostgreSQL without the service's role: rights are granted as the tables are made.
+
+    Raises:
+        ConfigurationError: with the statement that makes the role.
+    """
+    if settings().database_url is None:
+        return
+    name = ROLE_NAMES["service"]
+    with connect() as con:
+        if not con.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone():
+            raise ConfigurationError(
+                f"YICI_DATABASE_URL: this server has no role {name}, which the service signs in as; make it with "
+                f"CREATE ROLE {name} LOGIN PASSWORD '…', and run again. Nothing was run"
+            )
+
+
 def _external(found: Settings, role: Role) -> PgParams:
     name = "YICI_DATABASE_URL" if role == "owner" else "YICI_SERVICE_DATABASE_URL"
     text = found.database_url if role == "owner" else os.environ.get(name)
@@ -111,14 +130,41 @@ def _external(found: Settings, role: Role) -> PgParams:
             f"{name} is not set: with an external PostgreSQL the service signs in as a role of its own, "
             "which may read but not change; create it, grant it nothing, and name it here"
         )
-    address = make_url(text)
-    if not address.database or not address.username:
-        raise ConfigurationError(f"{name}: expected postgresql://user:password@host:port/database")
+    malformed = ConfigurationError(f"{name}: expected postgresql://user:password@host:port/database")
+    try:
+        address = make_url(text)
+    except (ArgumentError, ValueError):
+        raise malformed from None
+    if not address.drivername.startswith("postgres") or not address.database or not address.username:
+        raise malformed
+    if role == "service" and address.username != ROLE_NAMES[role]:
+        raise ConfigurationError(
+            f"{name}: the user must be {ROLE_NAMES[role]}: rights are granted to that name"
+        )
     host = address.host or address.query.get("host") or "localhost"
-    return PgParams(
+    params = PgParams(
         str(host),
         int(address.port or address.query.get("port") or 5432),
         address.database,
         address.username,
         address.password or "",
     )
+    _reach(params, name)
+    return params
+
+
+@cache
+def _reach(params: PgParams, name: str) -> None:
+    """Sign in once, so that a wrong address is a message before anything is run."""
+    try:
+        psycopg.connect(
+            host=params.host,
+            port=params.port,
+            dbname=params.dbname,
+            user=params.user,
+            password=params.password,
+            connect_timeout=_REACH_S,
+        ).close()
+    except psycopg.OperationalError as error:
+        where = f"{params.host}:{params.port}, database {params.dbname}, user {params.user}"
+        raise ConfigurationError(f"{name}: {describe(error)} ({where}); nothing was run") from None

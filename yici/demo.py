@@ -77,7 +77,7 @@ def run(
             build(size, seed)
         _load_sources(home)
         console.rule("2 From the systems to a release")
-        warehouse.run([], True)
+        warehouse.run()
         warehouse.status()
         console.rule("3 A service system asks for one applicant")
         clients.register(

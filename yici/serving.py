@@ -23,6 +23,7 @@ def serve(
     workers: int = typer.Option(1, help="Worker processes."),
 ) -> None:
     """Serve facts over HTTP until interrupted."""
+    _tell_unusable()
     os.execv(sys.executable, _command(host, port, workers))
 
 
@@ -32,6 +33,7 @@ def running(home: Path, port: int = 0, probe: str = "readyz") -> Iterator[str]:
 
     `readyz` waits for a published release too, `healthz` only for the process.
     """
+    _tell_unusable()
     port = port or _free_port()
     log = home / "logs" / "service.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -46,6 +48,13 @@ def running(home: Path, port: int = 0, probe: str = "readyz") -> Iterator[str]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=READY_S)
+
+
+def _tell_unusable() -> None:
+    """Refuse here, in words, a warehouse that the service could not sign in to: its own log is for machines."""
+    from warehouse.connect import pg_params
+
+    pg_params("service")
 
 
 def _command(host: str, port: int, workers: int) -> list[str]:

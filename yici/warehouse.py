@@ -1,6 +1,7 @@
 """Commands that run the pipeline and look at the warehouse: run, status, release, quarantine."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import Annotated
 
 import typer
 
@@ -8,9 +9,14 @@ release_app = typer.Typer(help="Releases: what the service answers from.", no_ar
 quarantine_app = typer.Typer(help="Rows that broke their contract and wait.", no_args_is_help=True)
 
 
+_SYSTEM = "Land only this system; may be repeated."
+_BELIEVE = "Land this resource however few rows it has: its provider confirmed them; may be repeated."
+
+
 def run(
-    system: list[str] = typer.Option(None, "--system", "-s", help="Land only this system; may be repeated."),
-    release: bool = typer.Option(True, help="Judge and publish what was landed."),
+    system: Annotated[list[str] | None, typer.Option("--system", "-s", help=_SYSTEM)] = None,
+    release: Annotated[bool, typer.Option(help="Judge and publish what was landed.")] = True,
+    believe: Annotated[list[str] | None, typer.Option(help=_BELIEVE)] = None,
 ) -> None:
     """Land what is new in the systems, then judge it and publish a release.
 
@@ -20,13 +26,16 @@ def run(
     from pipelines.assets import landed_systems
     from pipelines.progress import listening
     from pipelines.run import run as run_jobs
-    from warehouse.connect import connect
+    from warehouse.connect import connect, tell_missing_role
+    from warehouse.extraction import believing
     from warehouse.report import check_counts, failed_models, failing_sources, resource_states, rows_held
     from yici.screen import by_reason, checks, console, in_words, progress, resources_moved, systems_moved
 
     catalog = _catalog()
-    _tell_unknown(system or [], landed_systems(catalog))
-    with progress() as listener, listening(listener):
+    tell_missing_role()
+    _tell_unknown("--system", system or [], landed_systems(catalog))
+    _tell_unknown("--believe", believe or [], catalog.resources)
+    with progress() as listener, listening(listener), believing(believe or []):
         report = run_jobs(system or None, release)
     failures = []
     with connect(autocommit=True) as con:
@@ -63,15 +72,12 @@ def run(
 def status() -> None:
     """Show systems, last extract, age against promise, quarantine and the current release on one screen."""
     from warehouse import releases
-    from warehouse.connect import connect
-    from warehouse.migrate import upgrade
     from warehouse.report import failing_sources, resource_states
     from yici.screen import console
     from yici.screen import status as table
 
     catalog = _catalog()
-    upgrade()
-    with connect(autocommit=True) as con:
+    with _warehouse() as con:
         number = releases.current(con)
         console.print(table(resource_states(con, catalog), failing_sources(con)))
         if number is None:
@@ -156,21 +162,22 @@ def list_quarantine() -> None:
         console.print(f"{resource:<36} {rule:<32} {count:>8,} rows")
 
 
-def _tell_unknown(named: Iterable[str], landed: Iterable[str]) -> None:
+def _tell_unknown(option: str, named: Iterable[str], known: Collection[str]) -> None:
     from catalogs.faults import did_you_mean
     from catalogs.settings import ConfigurationError
 
-    for system in named:
-        if system not in landed:
-            hint = did_you_mean(system, landed) or f"there are: {', '.join(landed)}"
-            raise ConfigurationError(f"--system {system}: no such system to land; {hint}. Nothing was run")
+    for name in named:
+        if name not in known:
+            hint = did_you_mean(name, known) or "`yici status` lists them"
+            raise ConfigurationError(f"{option} {name}: not in the catalog, or not to be landed; {hint}")
 
 
 def _warehouse():
     """Connect to the warehouse, prepared if no run has done so yet."""
-    from warehouse.connect import connect
+    from warehouse.connect import connect, tell_missing_role
     from warehouse.migrate import upgrade
 
+    tell_missing_role()
     upgrade()
     return connect(autocommit=True)
 

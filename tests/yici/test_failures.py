@@ -5,7 +5,7 @@ import importlib
 import pytest
 from typer.testing import CliRunner
 
-from tests.pipelines.house import House
+from tests.pipelines.house import STAFF, House
 from warehouse.connect import connect
 from warehouse.migrate import upgrade
 from warehouse.releases import _LOCK
@@ -68,3 +68,28 @@ def test_resources_that_fail_for_one_reason_are_told_in_one_line():
         ("hr.titles", "retyped"),
         ("hall.cases", "no drop"),
     ]
+
+
+def test_what_was_refused_whole_is_named_by_rule(house: House):
+    _yici("run", code=0)
+    assert "No check failed." in _yici("release", "checks", code=0)
+    house.fill("hr.staff", [row | {"hired_on": "2020-02-31"} for row in STAFF])
+    told = _yici("run", code=1)
+    assert "hr.staff refused" in told
+    waiting = _yici("quarantine", "list", code=0)
+    assert "No row waits." in waiting
+    assert f"hr.staff hired_on.type {len(STAFF)} rows" in " ".join(waiting.split())
+    checks = " ".join(_yici("release", "checks", code=0).replace("│", " ").split())
+    assert "critical hr.staff refused_share" in checks
+    assert f"warning hr.staff hired_on.type {len(STAFF)}" in checks
+
+
+def test_a_reading_that_lost_many_rows_is_landed_only_when_it_is_believed(house: House):
+    _yici("run", code=0)
+    house.fill("hr.staff", STAFF[: len(STAFF) // 2])
+    told = _yici("run", code=1)
+    assert "`yici run --believe hr.staff`" in told
+    assert 'did you mean "hr.staff"?' in _yici("run", "--believe", "hr.stuff", code=2)
+    _yici("run", "--believe", "hr.staff", code=0)
+    house.fill("hr.staff", STAFF[:1])
+    assert "`yici run --believe hr.staff`" in _yici("run", "--system", "hr", code=1)
