@@ -68,25 +68,24 @@ class _Check:
             self.unknown(
                 "C06", line("provider"), "unit", resource.provider, catalog.units, "a code of units.csv"
             )
-        if catalog.populations:
-            for code in resource.authoritative_for:
-                self.unknown(
-                    "C06",
-                    line("authoritativeFor"),
-                    "population",
-                    code,
-                    catalog.populations,
-                    "a code of populations.csv",
-                )
-            for code in resource.subject.populations if resource.subject else ():
-                self.unknown(
-                    "C06",
-                    line("subject"),
-                    "population",
-                    code,
-                    catalog.populations,
-                    "a code of populations.csv",
-                )
+        for code in resource.authoritative_for:
+            self.unknown(
+                "C06",
+                line("authoritativeFor"),
+                "population",
+                code,
+                catalog.populations,
+                "a code of populations.csv",
+            )
+        for code in resource.subject.populations if resource.subject else ():
+            self.unknown(
+                "C06",
+                line("subject"),
+                "population",
+                code,
+                catalog.populations,
+                "a code of populations.csv",
+            )
         if catalog.services:
             for code in resource.properties.get("relatedServiceItems") or ():
                 self.unknown(

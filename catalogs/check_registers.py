@@ -38,18 +38,17 @@ def tell_register_faults(sources: Sources, faults: Faults, on: date) -> None:
             what = f'client "{code}": unknown unit "{unit}"'
             mend = did_you_mean(str(unit), catalog.units)
             faults.add("R01", file, line, what, expected="a code of units.csv", mend=mend)
-    if catalog.codes:
-        for code, element in catalog.elements.items():
-            if element.code_table and element.code_table not in catalog.codes:
-                file, line = sources.register.line("element", code)
-                faults.add(
-                    "R01",
-                    file,
-                    line,
-                    f'element "{code}": unknown code table "{element.code_table}"',
-                    expected="a file of codes/",
-                    mend=did_you_mean(element.code_table, catalog.codes),
-                )
+    for code, element in catalog.elements.items():
+        if element.code_table and element.code_table not in catalog.codes:
+            file, line = sources.register.line("element", code)
+            faults.add(
+                "R01",
+                file,
+                line,
+                f'element "{code}": unknown code table "{element.code_table}"',
+                expected="a file of codes/",
+                mend=did_you_mean(element.code_table, catalog.codes),
+            )
     _tell_populations(sources, faults)
     _tell_years(catalog, faults, on)
 

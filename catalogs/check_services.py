@@ -50,10 +50,7 @@ def _tell_form(catalog: Catalog, item: ServiceItem, own: Fields) -> None:
     for field, row in zip(item.form, rows, strict=True):
         if not field.element:
             continue
-        if catalog.elements:
-            _unknown(
-                row, "S01", "element", "element", field.element, catalog.elements, "a code of elements.csv"
-            )
+        _unknown(row, "S01", "element", "element", field.element, catalog.elements, "a code of elements.csv")
         if not field.editable and not catalog.sources_of(field.element):
             row.fault(
                 "S06",
@@ -75,9 +72,7 @@ def _tell_proofs(
 ) -> None:
     """Tell proved elements that are unknown, or have no source while the material names no gap."""
     for proof in proofs:
-        if catalog.elements and _unknown(
-            row, "S01", key, "element", proof.element, catalog.elements, "a code of elements.csv"
-        ):
+        if _unknown(row, "S01", key, "element", proof.element, catalog.elements, "a code of elements.csv"):
             continue
         _tell_words(catalog, proof, key, row)
         if material.gap:
@@ -156,9 +151,7 @@ def _tell_demand(catalog: Catalog, demand: Demand, own: Fields) -> None:
         _unknown(own, "D01", "replaces", "material", code, catalog.materials, "a code of materials.yaml")
     unknown = set()
     for code in demand.elements:
-        if catalog.elements and _unknown(
-            own, "D01", "elements", "element", code, catalog.elements, "a code of elements.csv"
-        ):
+        if _unknown(own, "D01", "elements", "element", code, catalog.elements, "a code of elements.csv"):
             unknown.add(code)
     for code in demand.unmasked:
         if code not in demand.elements:

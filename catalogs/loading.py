@@ -35,6 +35,8 @@ _SINGLE_FILES = (
 )  # fmt: skip
 _FOLDERS = {"codes": ".csv", "services": ".yaml", "demands": ".yaml", "resources": ".odcs.yaml"}
 _CONTENT = (".yaml", ".yml", ".csv")
+# Rules whose breach means that a file, or a part of it, was not read.
+_UNREAD = ("F01", "F05", "F06", "F07")
 
 
 def load(source: str | Path | Mapping[str, bytes]) -> Catalog:
@@ -138,6 +140,10 @@ def read(source: str | Path | Mapping[str, bytes], on: date | None = None) -> tu
         version=version_of(files),
     )
     sources = Sources(catalog, register, contracts, tuple(services), tuple(materials), tuple(demands), powers)
+    listed = sum(path.startswith("resources/") and path.endswith(".odcs.yaml") for path in files)
+    if len(contracts) < listed or any(fault.rule in _UNREAD for fault in faults.all()):
+        # What refers to a file that could not be read would be told too, and bury the cause.
+        return sources, faults
     tell_register_faults(sources, faults, on or now().date())
     tell_contract_faults(sources, faults)
     tell_doubles(sources, faults)

@@ -1,6 +1,7 @@
 """The registers: campus, systems, units, elements, code tables, populations, calendar, clients."""
 
 import re
+import zoneinfo
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -72,11 +73,16 @@ def read_campus(content: bytes, faults: Faults) -> Campus:
         data = {}
     fields = Fields(data, file, "campus", faults)
     name = fields.text("nameZh") or fields.text("name", required=True)
+    time_zone = fields.text("timeZone", default="Asia/Shanghai")
+    if time_zone not in zoneinfo.available_timezones():
+        fields.fault(
+            "V03", "timeZone", f'unknown time zone "{time_zone}"', expected="a name like Asia/Shanghai"
+        )
     return Campus(
         code=fields.code("code"),
         name_zh=name,
         name_en=fields.text("nameEn"),
-        time_zone=fields.text("timeZone", default="Asia/Shanghai"),
+        time_zone=time_zone,
         clients={},
         raw=plain(data),
     )

@@ -8,7 +8,9 @@ held by the catalog.
 
 import contextlib
 import os
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -122,6 +124,35 @@ def kept_secret(home: Path, name: str, make: Callable[[], str]) -> str:
             os.link(partial, file)
         partial.unlink()
     return file.read_text()
+
+
+@contextlib.contextmanager
+def scratch(what: str) -> Iterator[Path]:
+    """Give a folder below `<home>/tmp` that is gone afterwards, and remove what killed processes left there.
+
+    Rows pass through it: it is as private as the landing zone, and not where the machine keeps everybody's.
+
+    Args:
+        what: for the folder's name, for example `extract`.
+    """
+    root = settings().home / "tmp"
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for old in root.glob("*-*-*"):
+        owner = old.name.split("-")[1]
+        if owner.isdigit() and not _runs(int(owner)):
+            shutil.rmtree(old, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"{what}-{os.getpid()}-", dir=root) as folder:
+        yield Path(folder)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def now() -> datetime:

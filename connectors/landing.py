@@ -8,7 +8,6 @@ columns, scope, watermark and the SHA-256 of each file.
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from urllib.parse import urlparse
 import duckdb
 import fsspec
 
+from catalogs.settings import scratch
 from connectors.base import Reading, source_error
 from connectors.duck import literal
 
@@ -269,8 +269,8 @@ class Landing:
             rows = _copy(reading, target)
             _sync(target)
         else:
-            with tempfile.TemporaryDirectory(prefix="yici-landing-") as folder:
-                target = Path(folder) / _PART
+            with scratch("landing") as folder:
+                target = folder / _PART
                 rows = _copy(reading, target)
                 self.fs.makedirs(f"{self.root}/{path}", exist_ok=True)
                 self.fs.put_file(str(target), f"{self.root}/{path}/{_PART}")

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from rich.table import Table
 from demo.applicants import APPLICANTS, applicants
 from demo.target import Target, TargetError, built_target, campus_day, new_target, write_private
 
+POSTGRES, FINANCE = "DEMO_POSTGRES_URL", "DEMO_FINANCE_URL"
 SIZES = ("small", "campus", "province")
 SYSTEMS = (
     "academic", "graduate", "finance", "research", "hr", "logistics", "assets", "student_affairs", "hall",
@@ -38,9 +40,15 @@ def _parser() -> argparse.ArgumentParser:
 
     build = commands.add_parser("build", help="fill the source systems anew")
     build.add_argument(
-        "--postgres", required=True, help="address of a PostgreSQL role that may create databases"
+        "--postgres",
+        default=os.environ.get(POSTGRES),
+        help=f"address of a PostgreSQL role that may create databases; better {POSTGRES}, which nobody else sees",
     )
-    build.add_argument("--finance-url", help="mysql+pymysql://… of a database for finance; without it SQLite")
+    build.add_argument(
+        "--finance-url",
+        default=os.environ.get(FINANCE),
+        help=f"mysql+pymysql://… of a database for finance, better {FINANCE}; without it SQLite",
+    )
     build.add_argument("--size", choices=SIZES, default="small")
     build.add_argument("--seed", type=int, default=1, help="same seed, same people")
     build.add_argument(
@@ -51,7 +59,11 @@ def _parser() -> argparse.ArgumentParser:
 
     advance = commands.add_parser("advance", help="let days pass")
     advance.add_argument("--days", type=int, default=1)
-    advance.add_argument("--postgres", help="the server's address, if it has moved since the build")
+    advance.add_argument(
+        "--postgres",
+        default=os.environ.get(POSTGRES),
+        help="the server's address, if it has moved since the build",
+    )
     advance.set_defaults(run=_advance)
 
     serve = commands.add_parser("serve", help="run the HTTP systems (research, government)")
@@ -78,6 +90,8 @@ def _parser() -> argparse.ArgumentParser:
 def _build(asked: argparse.Namespace) -> int:
     from demo.world import build_world
 
+    if not asked.postgres:
+        raise TargetError(f"no database server: give --postgres, or set {POSTGRES}; nothing was written")
     target = new_target(asked.out, asked.postgres, asked.finance_url, asked.env_file, asked.database_prefix)
     started = time.monotonic()
     world = build_world(asked.seed, asked.size)

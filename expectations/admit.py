@@ -1,15 +1,14 @@
 """One resource through a release: judge its new extracts, apply the difference, or refuse and keep what is there."""
 
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 
 from catalogs.model import Catalog, Resource
+from catalogs.settings import scratch
 from connectors.duck import attach_postgres, describe, session
 from connectors.landing import Landing
 from expectations.admission import ExtractRefused, Finding, judge
@@ -50,8 +49,8 @@ class Admitted:
 @contextmanager
 def engine() -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the DuckDB session that admits resources one after the other, the warehouse attached as `wh`."""
-    with tempfile.TemporaryDirectory(prefix="yici-admit-") as folder:
-        con = session(memory_limit=MEMORY_LIMIT, temp_dir=Path(folder))
+    with scratch("admit") as folder:
+        con = session(memory_limit=MEMORY_LIMIT, temp_dir=folder)
         try:
             attach_postgres(con, "wh", pg_params(), read_only=False)
             yield con

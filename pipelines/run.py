@@ -10,15 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.execution.plan.objects import ErrorSource
 
 from catalogs.settings import settings
 from pipelines.definitions import RELEASE_JOB, landing_job, load
-from pipelines.landing import NO_RETRY
+from pipelines.landing import BELIEVED, NO_RETRY
 from pipelines.progress import tell
 from warehouse import releases
 from warehouse.connect import connect
 
-_CONFIG = "telemetry:\n  enabled: false\n"
+# What a step prints is not kept: it would take two more processes per step, and nobody's rows may be in it.
+_CONFIG = """telemetry:
+  enabled: false
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+"""
 # A terminal is told by `pipelines.progress`; Dagster's own events go to its instance.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -49,26 +56,36 @@ def prepare_instance() -> Path:
     return folder
 
 
-def run(systems: Iterable[str] | None = None, release: bool = True) -> RunReport:
+def run(
+    systems: Iterable[str] | None = None, release: bool = True, believed: Iterable[str] = ()
+) -> RunReport:
     """Land the given systems (None: all), then release.
 
     A system that cannot be read does not stop the others; the release goes on with its last good state.
+
+    Args:
+        systems: codes.
+        release: whether to judge and publish what was landed.
+        believed: resources that land however few rows they have.
+
+    Raises:
+        KeyboardInterrupt: somebody stopped it; what had landed waits for the next release.
     """
     definitions = load()
     repository = definitions.get_repository_def()
     every = [name.removeprefix("land_") for name in sorted(repository.job_names) if name.startswith("land_")]
     chosen = every if systems is None else list(systems)
     seconds, failed = {}, {}
+    tags = {NO_RETRY: "true", BELIEVED: ",".join(believed)}
     prepare_instance()
     with dg.DagsterInstance.get() as kept:
         for system in chosen:
             started = time.monotonic()
             job = repository.get_job(landing_job(system))
-            done = job.execute_in_process(
-                run_config=_QUIET, instance=kept, raise_on_error=False, tags={NO_RETRY: "true"}
-            )
+            done = job.execute_in_process(run_config=_QUIET, instance=kept, raise_on_error=False, tags=tags)
             seconds[system] = time.monotonic() - started
             if not done.success:
+                _stop_if_interrupted(done)
                 failed[system] = _why(done)
                 tell(system, f"✕ {failed[system]}")
         number = None
@@ -76,6 +93,12 @@ def run(systems: Iterable[str] | None = None, release: bool = True) -> RunReport
             repository.get_job(RELEASE_JOB).execute_in_process(run_config=_QUIET, instance=kept)
             number = _published()
     return RunReport(seconds, failed, number)
+
+
+def _stop_if_interrupted(done: dg.ExecuteInProcessResult) -> None:
+    for event in done.all_events:
+        if event.is_step_failure and event.step_failure_data.error_source == ErrorSource.INTERRUPT:
+            raise KeyboardInterrupt
 
 
 def _why(done: dg.ExecuteInProcessResult) -> str:

@@ -4,26 +4,20 @@ A resource that fails leaves the others alone; a system that does not answer lea
 is new by watermark, by content or by being a full reading; whether it changes anything is for a release to judge.
 """
 
-import os
-import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import psycopg
 
 from catalogs.model import Catalog, Resource
-from catalogs.settings import ConfigurationError, now
+from catalogs.settings import ConfigurationError, now, scratch
 from connectors import open_source
 from connectors.base import ReadSpec, Source, SourceError, SourceUnavailable, WarehousePin, guard
 from connectors.landing import Landing, Manifest
 from warehouse import ledger
 from warehouse.connect import connect
 from warehouse.store import shape_hash
-
-_BELIEVE = "YICI_BELIEVE"
 
 
 @dataclass(frozen=True)
@@ -58,6 +52,7 @@ def land_system(
     resources: Iterable[str] | None = None,
     warehouse: WarehousePin | None = None,
     report: Callable[[Landed], None] = lambda landed: None,
+    believed: Collection[str] = (),
 ) -> list[Landed]:
     """Land what is new in one system.
 
@@ -68,6 +63,7 @@ def land_system(
         resources: names to read; None reads all of the system's.
         warehouse: the pin of derived resources.
         report: called as each resource is done.
+        believed: resources that land however few rows they have, because their providers confirmed the count.
 
     Raises:
         SourceUnavailable, SourceRefused, ConfigurationError: the system as a whole cannot be read.
@@ -80,13 +76,13 @@ def land_system(
     done = []
     with (
         connect(autocommit=True) as con,
-        tempfile.TemporaryDirectory(prefix="yici-extract-") as folder,
+        scratch("extract") as folder,
     ):
         con.execute("SELECT pg_advisory_lock(hashtext('land ' || %s))", [system])
         try:
-            with open_source(catalog.systems[system], warehouse=warehouse, temp_dir=Path(folder)) as source:
+            with open_source(catalog.systems[system], warehouse=warehouse, temp_dir=folder) as source:
                 for resource in listed:
-                    landed = _land(con, source, landing, resource)
+                    landed = _land(con, source, landing, resource, resource.name in believed)
                     _note(con, landed)
                     report(landed)
                     done.append(landed)
@@ -97,7 +93,9 @@ def land_system(
     return done
 
 
-def _land(con: psycopg.Connection, source: Source, landing: Landing, resource: Resource) -> Landed:
+def _land(
+    con: psycopg.Connection, source: Source, landing: Landing, resource: Resource, is_believed: bool
+) -> Landed:
     started = time.monotonic()
     shape = shape_hash(resource)
     manifests: list[Manifest] = []
@@ -111,7 +109,10 @@ def _land(con: psycopg.Connection, source: Source, landing: Landing, resource: R
         taken_at = now()
         for reading in readings:
             manifest = landing.write(
-                reading, ledger.next_extract_id(con), taken_at, before_finish=_guard(con, resource)
+                reading,
+                ledger.next_extract_id(con),
+                taken_at,
+                before_finish=_guard(con, resource, is_believed),
             )
             with con.transaction():
                 ledger.register(con, manifest, manifest.path, manifest.digest, shape, now())
@@ -134,25 +135,12 @@ def _land(con: psycopg.Connection, source: Source, landing: Landing, resource: R
     )
 
 
-def _guard(con: psycopg.Connection, resource: Resource) -> Callable[[Manifest], None]:
-    believed = os.environ.get(_BELIEVE, "").split(",")
-
+def _guard(con: psycopg.Connection, resource: Resource, is_believed: bool) -> Callable[[Manifest], None]:
     def check(manifest: Manifest) -> None:
-        if manifest.scope["kind"] == "full" and resource.name not in believed:
+        if manifest.scope["kind"] == "full" and not is_believed:
             guard(resource.name, manifest.rows, ledger.last_good_rows(con, resource.name))
 
     return check
-
-
-@contextmanager
-def believing(resources: Iterable[str]) -> Iterator[None]:
-    """Land these resources, within the block, however few rows they have: their providers confirmed the count."""
-    before = os.environ.get(_BELIEVE, "")
-    os.environ[_BELIEVE] = ",".join(resources)
-    try:
-        yield
-    finally:
-        os.environ[_BELIEVE] = before
 
 
 def _last_types(con: psycopg.Connection, landing: Landing, resource: Resource) -> dict[str, str] | None:

@@ -24,11 +24,13 @@ def build(
 ) -> None:
     """Fill the source systems and start those that speak HTTP; afterwards `yici run` reads them."""
     home = _home()
-    arguments = ["build", "--out", str(home / "demo"), "--postgres", _sources_url(), "--size", size]
+    arguments = ["build", "--out", str(home / "demo"), "--size", size]
     arguments += ["--seed", str(seed), "--env-file", str(home / "sources.env")]
+    # Addresses hold passwords, and arguments are for everybody on the machine to see.
+    addresses = {"DEMO_POSTGRES_URL": _sources_url()}
     if finance := os.environ.get("YICI_DEMO_FINANCE_URL"):
-        arguments += ["--finance-url", finance]
-    _campus(*arguments)
+        addresses["DEMO_FINANCE_URL"] = finance
+    _campus(*arguments, **addresses)
     serve_systems(home)
 
 
@@ -111,9 +113,9 @@ def _look_next() -> None:
         console.print(f"  {command:<58} {what}", soft_wrap=True)
 
 
-def _campus(*arguments: str) -> None:
+def _campus(*arguments: str, **variables: str) -> None:
     """Run the campus's own program; its exit code is ours."""
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)} | variables
     done = subprocess.run([sys.executable, "-m", "demo", *arguments], env=environment, check=False)
     if done.returncode:
         raise typer.Exit(done.returncode)

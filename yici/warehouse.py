@@ -27,7 +27,6 @@ def run(
     from pipelines.progress import listening
     from pipelines.run import run as run_jobs
     from warehouse.connect import connect, tell_missing_role
-    from warehouse.extraction import believing
     from warehouse.report import check_counts, failed_models, failing_sources, resource_states, rows_held
     from yici.screen import by_reason, checks, console, in_words, progress, resources_moved, systems_moved
 
@@ -35,8 +34,8 @@ def run(
     tell_missing_role()
     _tell_unknown("--system", system or [], landed_systems(catalog))
     _tell_unknown("--believe", believe or [], catalog.resources)
-    with progress() as listener, listening(listener), believing(believe or []):
-        report = run_jobs(system or None, release)
+    with progress() as listener, listening(listener):
+        report = run_jobs(system or None, release, believe or [])
     failures = []
     with connect(autocommit=True) as con:
         if report.release is not None:

@@ -17,7 +17,7 @@ MINIMAL = ("campus.yaml", "systems.yaml", "units.csv", STAFF)
 
 
 def test_campus_systems_units_and_one_contract_are_a_catalog():
-    doc = staff()
+    doc = staff(subject={"type": "person", "key": "staff_no", "idType": "staff_no"})
     doc["schema"][0]["properties"] = [key_item("staff_no"), item("name")]
     doc["schema"][0].pop("quality")
     files = {path: content for path, content in campus({STAFF: doc}).items() if path in MINIMAL}
@@ -25,6 +25,18 @@ def test_campus_systems_units_and_one_contract_are_a_catalog():
     assert list(catalog.resources) == ["hr.staff"]
     assert catalog.services == catalog.demands == catalog.elements == {}
     assert catalog.calendar.is_working(date(2026, 10, 20))
+
+
+def test_what_refers_to_a_register_that_is_not_there_is_a_fault():
+    files = {path: content for path, content in campus().items() if path != "elements.csv"}
+    told = {fault.rule for fault in catalogs.check(files) if fault.severity == "error"}
+    assert {"S01", "D01"} <= told
+
+
+def test_a_file_that_cannot_be_read_is_told_alone():
+    broken = campus()[STUDENTS].decode().replace("schema:", "schema: [", 1).encode()
+    faults = [fault for fault in catalogs.check(campus() | {STUDENTS: broken}) if fault.severity == "error"]
+    assert {fault.file for fault in faults} == {STUDENTS}
 
 
 def test_a_folder_and_its_files_are_the_same_catalog(tmp_path):

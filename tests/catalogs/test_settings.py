@@ -1,5 +1,7 @@
 """Settings come from the environment and the sources.env of the state folder."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +13,7 @@ from catalogs.settings import (
     load_env_file,
     now,
     resolve_env,
+    scratch,
     settings,
 )
 
@@ -81,3 +84,19 @@ def test_the_clock_is_shifted_by_the_offset(monkeypatch):
     monkeypatch.setenv("YICI_CLOCK_OFFSET_S", "tomorrow")
     with pytest.raises(ConfigurationError, match="YICI_CLOCK_OFFSET_S"):
         now()
+
+
+def test_scratch_is_private_and_gone_afterwards_and_so_is_what_a_killed_process_left(tmp_path, monkeypatch):
+    monkeypatch.setenv("YICI_HOME", str(tmp_path))
+    killed = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True
+    )
+    left = tmp_path / "tmp" / f"admit-{killed.stdout.strip()}-x"
+    left.mkdir(parents=True)
+    (left / "rows.parquet").write_text("a person's row")
+    with scratch("extract") as folder:
+        assert not left.exists()
+        assert folder.stat().st_mode & 0o077 == 0
+        with scratch("extract") as other:
+            assert folder.exists() and other != folder
+    assert not list((tmp_path / "tmp").iterdir())

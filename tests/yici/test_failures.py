@@ -1,6 +1,9 @@
 """What the reader of a terminal is told when a command cannot do what was asked."""
 
 import importlib
+import os
+import signal
+import time
 
 import pytest
 from typer.testing import CliRunner
@@ -68,6 +71,19 @@ def test_resources_that_fail_for_one_reason_are_told_in_one_line():
         ("hr.titles", "retyped"),
         ("hall.cases", "no drop"),
     ]
+
+
+def test_ctrl_c_while_a_system_is_read_stops_the_run(house: House, monkeypatch: pytest.MonkeyPatch):
+    from pipelines import landing
+
+    def interrupted(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(10)
+
+    monkeypatch.setattr(landing, "land_system", interrupted)
+    _yici("run", code=130)
+    with connect(autocommit=True) as con:
+        assert con.execute("SELECT count(*) FROM yici.release").fetchone()[0] == 0
 
 
 def test_what_was_refused_whole_is_named_by_rule(house: House):
