@@ -27,7 +27,7 @@ dev: setup ## Dagster's pages and the service, for working on Yici
 
 test: setup ## All tests within 6 minutes on 2 cores; sets up what they need
 	@tests/setup.sh
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -q
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
 
 kills: setup ## kill -9 at many random points (some minutes); make test has a few of them
 	@YICI_KILLS=60 YICI_RUN_KILLS=15 $(BIN)/python -m pytest -n 2 -q tests/warehouse/test_kill.py tests/yici/test_run_killed.py

@@ -9,6 +9,8 @@ from tests.support.http import ScriptedServer, scripted_server
 from tests.support.mariadb import MariaDatabase, MariaServer, start_mariadb
 from tests.support.postgres import PgDatabase, PgServer, start_postgres
 
+LONG = ("yici", "pipelines")  # folders whose tests run whole pipelines
+
 
 def pytest_configure() -> None:
     session.begin()
@@ -16,6 +18,11 @@ def pytest_configure() -> None:
 
 def pytest_unconfigure() -> None:
     session.end()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take longest first, so that no worker is left with one of them at the end."""
+    items.sort(key=lambda item: not item.path.parent.name.startswith(LONG))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

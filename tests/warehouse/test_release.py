@@ -24,14 +24,21 @@ def test_admitted_rows_are_served_with_standard_and_source_code(warehouse):
 
 def test_a_value_that_cannot_be_read_is_not_also_called_missing(warehouse):
     contract = campus.CONTRACT.format(mode="full", absence="keep_as_former", extra="")
-    for item in ('businessName: "性别", logicalType: "string"', 'businessName: "出生日期", logicalType: "date"'):
+    for item in (
+        'businessName: "性别", logicalType: "string"',
+        'businessName: "出生日期", logicalType: "date"',
+    ):
         contract = contract.replace(item, f"{item}, required: true")
     house = warehouse(campus.catalog(contract=contract))
     house.land(
-        [row(n) for n in range(1, 99)] + [row(99, sex="?", born_on="1980-02-30"), row(100, sex=" ", born_on=None)]
+        [row(n) for n in range(1, 99)]
+        + [row(99, sex="?", born_on="1980-02-30"), row(100, sex=" ", born_on=None)]
     )
     house.release()
-    assert house.scalar("SELECT rules FROM yici.quarantine WHERE key_text = '00099'") == ["born_on.type", "sex.code"]
+    assert house.scalar("SELECT rules FROM yici.quarantine WHERE key_text = '00099'") == [
+        "born_on.type",
+        "sex.code",
+    ]
     assert house.scalar("SELECT rules FROM yici.quarantine WHERE key_text = '00100'") == [
         "born_on.required",
         "sex.required",
@@ -231,7 +238,10 @@ def test_a_person_keeps_one_subject_under_number_and_document(warehouse):
     house.land([row(1, id_no=VALID_ID), row(2)])
     house.release()
     assert house.scalar("SELECT count(*) FROM yici.subject") == 2
-    assert house.scalar("SELECT count(DISTINCT subject_id) FROM yici.link WHERE key IN ('00001', %s)", VALID_ID) == 1
+    assert (
+        house.scalar("SELECT count(DISTINCT subject_id) FROM yici.link WHERE key IN ('00001', %s)", VALID_ID)
+        == 1
+    )
     house.land([row(1), row(2)])
     house.release()
     assert house.scalar("SELECT count(*) FROM yici.link WHERE key = %s AND _to IS NULL", VALID_ID) == 0
