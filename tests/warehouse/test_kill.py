@@ -13,7 +13,7 @@ import pytest
 from connectors.landing import Landing
 from tests.support import campus
 
-KILLS = int(os.environ.get("YICI_KILLS", "10"))
+KILLS = int(os.environ.get("YICI_KILLS", "6"))
 _SPREAD_S = 1.2
 _CHILD = """
 import sys
