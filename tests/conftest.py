@@ -1,5 +1,6 @@
 """Fixtures that every room's tests may use, and the naming of skipped tests at the end of a run."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,8 @@ LONG = ("yici", "pipelines")  # folders whose tests run whole pipelines
 
 def pytest_configure() -> None:
     session.begin()
+    # Not only within a test: whatever reads settings would keep the variables of an installation's sources.env.
+    os.environ["YICI_HOME"] = str(session.empty_home())
 
 
 def pytest_unconfigure() -> None:
@@ -39,7 +42,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(autouse=True)
 def own_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads this machine's own installation, or an external server that the shell points at."""
-    for name in ("YICI_HOME", "YICI_CAMPUS", "YICI_DATABASE_URL", "YICI_LANDING", "YICI_CLOCK_OFFSET_S"):
+    monkeypatch.setenv("YICI_HOME", str(session.empty_home()))
+    for name in ("YICI_CAMPUS", "YICI_DATABASE_URL", "YICI_LANDING", "YICI_CLOCK_OFFSET_S"):
         monkeypatch.delenv(name, raising=False)
 
 

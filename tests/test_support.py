@@ -2,7 +2,9 @@
 
 import json
 import urllib.request
+from pathlib import Path
 
+from catalogs.settings import settings
 from tests.support.http import Reply, asgi_server
 
 
@@ -51,3 +53,10 @@ def test_an_asgi_application_is_served_for_real():
     application.get("/alive")(lambda: {"alive": True})
     with asgi_server(application) as url, urllib.request.urlopen(f"{url}/alive") as response:
         assert json.load(response) == {"alive": True}
+
+
+def test_no_test_reads_the_installation_that_it_stands_in():
+    """After `make demo` the checkout has one, with a clock of its own."""
+    home = settings().home
+    assert Path(__file__).resolve().parents[1] not in home.parents
+    assert not (home / "sources.env").exists()

@@ -46,6 +46,11 @@ def shared_folder() -> Path:
     return Path(os.environ[_VARIABLE])
 
 
+def empty_home() -> Path:
+    """Return the state folder of tests that have none of their own: nothing is there."""
+    return shared_folder() / "home"
+
+
 @contextlib.contextmanager
 def exclusively(name: str) -> Iterator[None]:
     """Let one worker of the session at a time in."""
