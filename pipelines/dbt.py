@@ -72,13 +72,12 @@ def specs(project: Path, stage: str) -> list[dg.AssetSpec]:
     """
     manifest = json.loads((project / "target" / "manifest.json").read_text(encoding="utf-8"))
     feeding = f"+tag:{dbt_files.FEEDS_DERIVED}"
+    selection = {"select": feeding} if stage == "derived" else {"select": "fqn:*", "exclude": feeding}
     if not any(dbt_files.FEEDS_DERIVED in node.get("tags", ()) for node in manifest["nodes"].values()):
-        # A selection that selects nothing would warn on the terminal.
-        selection = {"select": "fqn:*"}
+        # dbt would warn of a selection that matches nothing.
         if stage == "derived":
             return []
-    else:
-        selection = {"select": feeding} if stage == "derived" else {"select": "fqn:*", "exclude": feeding}
+        del selection["exclude"]
     found = build_dbt_asset_specs(
         manifest=manifest, dagster_dbt_translator=_Translator(), project=None, **selection
     )

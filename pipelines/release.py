@@ -44,7 +44,6 @@ class ReleaseRun:
     landing: Landing
     engine: duckdb.DuckDBPyConnection
     verdicts: dict[str, Verdict] = field(default_factory=dict)
-    published: bool = False
 
 
 def release_run(catalog: Catalog, project: Path) -> dg.ResourceDefinition:
@@ -310,7 +309,6 @@ def _publish_asset(after: list[dg.AssetKey]) -> dg.AssetsDefinition:
         everything = [*stored(run.catalog, derived=False), *stored(run.catalog, derived=True)]
         models = {name: verdict.outcome == "built" for name, verdict in run.verdicts.items()}
         releases.publish(run.candidate, everything, models)
-        run.published = True
         tell("release", f"{run.candidate.id} published")
         return dg.MaterializeResult(metadata={"release": run.candidate.id})
 
