@@ -5,10 +5,10 @@ import dagster as dg
 from catalogs.model import Catalog
 from catalogs.settings import ConfigurationError, settings
 from connectors.base import SourceError, SourceUnavailable
-from connectors.landing import Landing
 from pipelines.assets import landed_systems, landing_key, spec
 from pipelines.progress import tell
-from warehouse.extraction import Landed, land_system
+from warehouse.extraction import Landed
+from warehouse.reading import read_system
 
 MAX_RETRIES = 2
 # Tags of a run: somebody waits for it; these resources, by comma, land however few rows they have.
@@ -34,8 +34,7 @@ def _system(catalog: Catalog, code: str) -> dg.AssetsDefinition:
         wanted = [name for name in resources if landing_key(name) in context.selected_asset_keys]
         try:
             believed = context.run.tags.get(BELIEVED, "").split(",")
-            landing = Landing(settings().landing)
-            done = land_system(catalog, code, landing, wanted, report=_tell, believed=believed)
+            done = read_system(catalog, code, settings().landing, wanted, report=_tell, believed=believed)
         except SourceUnavailable as error:
             if context.retry_number < MAX_RETRIES and not context.run.tags.get(NO_RETRY):
                 raise dg.RetryRequested(MAX_RETRIES, error.retry_after_s or _WAIT_S) from error

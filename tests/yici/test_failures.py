@@ -80,7 +80,7 @@ def test_ctrl_c_while_a_system_is_read_stops_the_run(house: House, monkeypatch: 
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(10)
 
-    monkeypatch.setattr(landing, "land_system", interrupted)
+    monkeypatch.setattr(landing, "read_system", interrupted)
     _yici("run", code=130)
     with connect(autocommit=True) as con:
         assert con.execute("SELECT count(*) FROM yici.release").fetchone()[0] == 0
