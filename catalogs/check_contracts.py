@@ -13,6 +13,8 @@ from catalogs.model import LOOKUP_SYSTEM_KIND, Item, Pick, Relationship, Resourc
 from catalogs.sources import Sources
 from catalogs.sql import SqlFault, order_columns, predicate
 
+# Read this often, landed, judged and released, what changed is seen within ten minutes.
+REALTIME_MINUTES = 5
 _DIALECTS = {"postgres": "postgres", "mysql": "mysql", "sqlite": "sqlite"}
 _ELEMENT_TYPES = {
     "C": ("string",), "N": ("number", "integer"), "Y": ("number", "integer"), "D": ("date",),
@@ -217,12 +219,15 @@ class _Check:
                 f"an item of {self.resource.name}",
             )
 
-        if ingest.mode == "watermark" and not ingest.watermark:
-            self.tell("C11", line, "mode watermark without a watermark", expected='watermark: "<item>"')
+        if ingest.reads_changes and not ingest.watermark:
+            self.tell("C11", line, f"mode {ingest.mode} without a watermark", expected='watermark: "<item>"')
         if ingest.watermark:
             known("watermark", ingest.watermark)
         if ingest.partition and ingest.partition.source != "filename":
             known("partition.from", ingest.partition.source)
+        if ingest.partition and ingest.partition.item:
+            known("partition.item", ingest.partition.item)
+        self._timing(line)
         if ingest.mode == "append" and ingest.partition is None and not ingest.watermark:
             self.tell(
                 "C11",
@@ -234,6 +239,37 @@ class _Check:
             known("pick.orderBy", name)
         if ingest.exclude:
             self._exclude(line)
+
+    def _timing(self, line: int) -> None:
+        """How often a resource is read, and whether that keeps its update cycle."""
+        ingest, resource = self.resource.ingest, self.resource
+        is_intraday = ingest.mode == "intraday"
+        if is_intraday and (not ingest.every_minutes or 60 % ingest.every_minutes):
+            self.tell(
+                "C11",
+                line,
+                f"mode intraday, every {ingest.every_minutes} minutes",
+                expected="everyMinutes: a divisor of 60, such as 5",
+            )
+        if ingest.every_minutes and not is_intraday:
+            self.tell("C11", line, f"everyMinutes in mode {ingest.mode}", expected='mode: "intraday"')
+        if ingest.key_sweep_days and not ingest.reads_changes:
+            self.tell(
+                "C11",
+                line,
+                f"keySweep in mode {ingest.mode}, which finds deletions by itself or not at all",
+                expected='mode: "watermark" or "intraday"',
+            )
+        system = self.catalog.systems.get(resource.system)
+        is_asked = system is not None and system.kind == LOOKUP_SYSTEM_KIND
+        is_often = is_intraday and 0 < ingest.every_minutes <= REALTIME_MINUTES
+        if resource.update_cycle == "realtime" and not (is_asked or is_often):
+            self.tell(
+                "C21",
+                self.contract.line("updateCycle"),
+                f"updateCycle realtime, and it is read in mode {ingest.mode}",
+                expected=f'ingest: {{mode: "intraday", everyMinutes: {REALTIME_MINUTES}, …}}, or fewer minutes',
+            )
 
     def _order(self, text: str, line: int) -> tuple[str, ...]:
         if not text:

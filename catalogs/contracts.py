@@ -14,6 +14,7 @@ from catalogs.fields import SQL_NAME, Fields
 from catalogs.lined_yaml import LinedDict, line_of, plain, read_yaml
 from catalogs.model import (
     DEFAULT_SCALE,
+    MINIMUM_SHARE,
     SUBJECT_TYPES,
     UPDATE_CYCLES,
     Element,
@@ -29,15 +30,17 @@ from catalogs.model import (
     System,
 )
 from catalogs.odcs import read_custom, tell_schema_faults
+from catalogs.periods import UNITS, Period
 from catalogs.quality import read_quality
+from catalogs.read_keys import tell_read_faults
 
 SHARE_TYPES = ("unconditional", "conditional", "none")
 TIERS = ("public", "campus", "office")
 SUBJECT_VIEWS = ("full", "masked", "after_event", "none")
 LOGICAL_TYPES = ("string", "integer", "number", "boolean", "date", "timestamp")
-MODES = ("full", "watermark", "append")
+STATUSES = ("draft", "proposed", "reviewed", "active", "deprecated", "retired")
+MODES = ("full", "watermark", "append", "intraday")
 ABSENCES = ("end", "keep", "keep_as_former")
-FORMATS = ("csv", "fixed", "xlsx", "xls", "dbf", "jsonl", "parquet")
 SECRECIES = ("none", "work", "state")
 
 CONTRACT_PROPERTIES = (
@@ -52,11 +55,11 @@ ITEM_PROPERTIES = (
     "dataLevel", "tier", "subjectView", "authoritative", "many", "pick", "guideType", "length", "derivedFrom",
     "note",
 )  # fmt: skip
-_READ_KEYS = (
-    "format", "encoding", "delimiter", "header", "headerRow", "skip", "path", "rows", "where", "quote",
-    "columns", "widths", "sheet", "pattern", "params", "paging", "method", "body", "since", "total",
-    "dateFormat", "timestampFormat", "decimal", "nulls", "trim", "evidence", "accept",
+INGEST_KEYS = (
+    "mode", "snapshotGroup", "onAbsence", "exclude", "watermark", "overlap_s", "partition", "pick",
+    "everyMinutes", "keySweep", "minimumShare",
 )  # fmt: skip
+PARTITION_KEYS = ("by", "from", "item", "closedAfterDays")
 
 
 @dataclass(frozen=True)
@@ -158,22 +161,23 @@ class _Reader:
         )
         item_docs, item_customs, items = self._items(schema, defaults)
         known = self.systems.get(system)
+        physical_name = str(schema.get("physicalName") or schema["name"])
         members = (self.doc.get("team") or {}).get("members") or []
         rules, metrics, rule_docs = read_quality(schema, self.file, self.faults)
         resource = Resource(
             name=name,
             system=system,
-            physical_name=str(schema.get("physicalName") or schema["name"]),
+            physical_name=physical_name,
             business_name=str(schema.get("businessName") or name),
             description=str(schema.get("description") or ""),
             purpose=str((self.doc.get("description") or {}).get("purpose") or ""),
             version=str(self.doc["version"]),
-            status=str(self.doc.get("status") or ""),
+            status=top.text("status", among=STATUSES),
             provider=own.text("provider") or (known.provider if known else ""),
             items=tuple(items.values()),
             key=key,
             ingest=self._ingest(),
-            read=self._read(),
+            read=self._read(known.kind if known else "", physical_name, len(items)),
             subject=subject,
             share_type=share_type,
             tier=defaults.tier,
@@ -189,6 +193,7 @@ class _Reader:
             delivers=self._delivers() or (known.delivers if known else None),
             properties=plain(dict(self.custom)),
             file=self.file,
+            retention=self._retention(),
         )
         return Contract(resource, self.doc, self.custom, item_docs, item_customs, rule_docs)
 
@@ -320,16 +325,20 @@ class _Reader:
         inner = self.own.inner("ingest", "ingest")
         if inner is None:
             return Ingest()
-        inner.only(
-            ("mode", "snapshotGroup", "onAbsence", "exclude", "watermark", "overlap_s", "partition", "pick")
-        )
+        inner.only(INGEST_KEYS)
         partition = None
         cut = inner.inner("partition", "ingest.partition")
         if cut is not None:
-            cut.only(("by", "from"))
+            cut.only(PARTITION_KEYS)
             partition = Partition(
-                cut.text("by", default="day", among=("day", "term")), cut.text("from", required=True)
+                by=cut.text("by", default="day", among=("day", "term")),
+                source=cut.text("from", required=True),
+                item=cut.text("item"),
+                closed_after_days=cut.whole("closedAfterDays"),
             )
+        sweep = inner.inner("keySweep", "ingest.keySweep")
+        if sweep is not None:
+            sweep.only(("everyDays",))
         pick = inner.inner("pick", "ingest.pick")
         if pick is not None:
             pick.only(("orderBy",))
@@ -342,15 +351,16 @@ class _Reader:
             overlap_s=inner.whole("overlap_s", 0) or 0,
             partition=partition,
             pick_order_by=pick.text("orderBy", required=True) if pick else "",
+            every_minutes=inner.whole("everyMinutes", 0) or 0,
+            key_sweep_days=(sweep.whole("everyDays", 0, required=True) or 0) if sweep else 0,
+            minimum_share=inner.share("minimumShare", MINIMUM_SHARE),
         )
 
-    def _read(self) -> Mapping[str, Any]:
+    def _read(self, kind: str, physical_name: str, items: int) -> Mapping[str, Any]:
         inner = self.own.inner("read", "read")
         if inner is None:
             return {}
-        inner.only(_READ_KEYS)
-        if "format" in inner.data:
-            inner.text("format", among=FORMATS)
+        tell_read_faults(inner, kind, physical_name, items)
         return plain(inner.data)
 
     def _subject(self) -> Subject | None:
@@ -385,6 +395,16 @@ class _Reader:
         for row in self.top.rows("slaProperties", "slaProperties"):
             if row.data.get("property") == "timeOfAvailability":
                 return row.clock("value")
+        return None
+
+    def _retention(self) -> Period | None:
+        """How long extracts and ended versions are kept; the property `retention` says it in words, for people."""
+        for row in self.top.rows("slaProperties", "slaProperties"):
+            if row.data.get("property") == "retention":
+                count, unit = row.data.get("value"), UNITS.get(str(row.data.get("unit") or "d"))
+                if isinstance(count, int) and not isinstance(count, bool) and count > 0 and unit:
+                    return Period(count, unit)
+                row.fault("V03", "value", "retention is no period", expected="a whole number and unit d, m or y")
         return None
 
     def _relationships(self, schema: LinedDict) -> tuple[Relationship, ...]:

@@ -31,6 +31,10 @@ STILL_REQUIRED = "still_required"
 CERTIFICATE_KIND = "证明"
 
 
+# Statuses of a contract under which its items answer; a draft is read and judged, and nobody is told of it.
+ANSWERING = ("active", "deprecated")
+
+
 def authoritative_items(resource: Resource) -> tuple[Item, ...]:
     """The items of a resource that are the source of their element."""
     return tuple(item for item in resource.items if item.authoritative and item.element)
@@ -48,7 +52,7 @@ def fact_sources(catalog: Catalog) -> Mapping[str, tuple[FactSource, ...]]:
     found: dict[str, list[FactSource]] = {}
     for resource in catalog.resources.values():
         subject = resource.subject
-        if subject is None:
+        if subject is None or resource.status not in ANSWERING:
             continue
         for item in authoritative_items(resource):
             source = FactSource(
@@ -146,6 +150,8 @@ def responsibilities(catalog: Catalog, on: date | None = None) -> tuple[Responsi
     dependents = _dependents(catalog)
     rows = []
     for resource in catalog.resources.values():
+        if resource.status not in ANSWERING:
+            continue
         unit, gap = answering_unit(catalog.units, resource.provider, on)
         accountable = resource.accountable or (unit.accountable if unit else "")
         steward = resource.steward or (unit.steward if unit else "")

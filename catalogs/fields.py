@@ -140,6 +140,16 @@ class Fields:
             return default
         return value
 
+    def share(self, key: str, default: float) -> float:
+        """Return a share from 0 to 1."""
+        value = self._given(key, False)
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+            self.fault("V03", key, f'"{key}" is not a share', expected="a number from 0 to 1")
+            return default
+        return float(value)
+
     def words(self, key: str, *, required: bool = False) -> tuple[str, ...]:
         """Return a list of strings."""
         value = self._given(key, required)

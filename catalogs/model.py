@@ -31,6 +31,7 @@ from catalogs.model_services import (
     ServiceItem,
     Step,
 )
+from catalogs.periods import Period
 
 __all__ = [
     "Calendar",
@@ -80,12 +81,14 @@ DUCK_TYPES = {
     "timestamp": "TIMESTAMPTZ",
 }
 DEFAULT_SCALE = 6
+# A resource that lost more than a fifth of its rows overnight was cut short, until its provider says otherwise.
+MINIMUM_SHARE = 0.8
 SUBJECT_TYPES = ("person", "project", "unit", "room")
 DERIVED_SYSTEM_KIND = "warehouse"
 LOOKUP_SYSTEM_KIND = "lookup"
 
 _CYCLE = {
-    "realtime": timedelta(minutes=5),
+    "realtime": timedelta(minutes=8),
     "daily": timedelta(days=1),
     "weekly": timedelta(days=7),
     "monthly": timedelta(days=31),
@@ -114,18 +117,31 @@ class Pick:
 
 @dataclass(frozen=True)
 class Partition:
-    """By what an append resource is cut: `by` day or term, `source` "filename" or an item."""
+    """By what an append resource is cut.
+
+    Attributes:
+        by: day or term.
+        source: "filename" or an item.
+        item: for files, the item that says the same as the name: rows of another day or term are an accident.
+        closed_after_days: a partition that ended longer ago is not looked at again unless asked; None: never closed.
+    """
 
     by: str
     source: str
+    item: str = ""
+    closed_after_days: int | None = None
 
 
 @dataclass(frozen=True)
 class Ingest:
     """How a resource is read (mode) and what a row's absence means.
 
-    `exclude` is a predicate of the source's own dialect over physical columns: what it names never lands.
-    `pick_order_by` says which of several rows with one key wins; empty: all of them are refused.
+    Attributes:
+        exclude: predicate of the source's own dialect over physical columns: what it names never lands.
+        pick_order_by: which of several rows with one key wins; empty: all of them are refused.
+        every_minutes: how often an intraday resource is read; 0 for other modes.
+        key_sweep_days: how often all keys are read to find what was deleted; 0: never.
+        minimum_share: least share of the expected rows that is believed, 0 to 1.
     """
 
     mode: str = "full"
@@ -136,6 +152,14 @@ class Ingest:
     overlap_s: int = 0
     partition: Partition | None = None
     pick_order_by: str = ""
+    every_minutes: int = 0
+    key_sweep_days: int = 0
+    minimum_share: float = MINIMUM_SHARE
+
+    @property
+    def reads_changes(self) -> bool:
+        """Whether a reading holds what changed since the last one, by a watermark."""
+        return self.mode in ("watermark", "intraday")
 
 
 @dataclass(frozen=True)
@@ -302,6 +326,7 @@ class Resource:
     delivers: time | None
     properties: Mapping[str, Any]
     file: str
+    retention: Period | None = None
 
     @property
     def table(self) -> str:

@@ -28,7 +28,7 @@ WORKING_WORDS = ("教学", "上班", "工作", "考试", "注册", "term", "work
 _TRUE = ("true", "1", "yes", "是")
 _FALSE = ("false", "0", "no", "否")
 _ENV = re.compile(r"env:[A-Z][A-Z0-9_]*\Z")
-_SECRETS = ("password", "token", "secret", "key")
+_SECRETS = ("password", "token", "secret", "key", "key_password")
 
 T = TypeVar("T")
 Place = tuple[str, int]

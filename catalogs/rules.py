@@ -188,7 +188,8 @@ _TABLE = (
     RuleText(
         "C11",
         ERROR,
-        "Ingest names items that exist and fits its mode.",
+        "Ingest names items that exist and fits its mode: watermark and intraday have a watermark, append a "
+        "partition or watermark, intraday everyMinutes; keySweep is for watermark and intraday.",
         "A watermark that is not there reads everything, or nothing.",
         "correct the ingest block",
     ),
@@ -256,6 +257,14 @@ _TABLE = (
         "with an item that is the subject's key or has an element.",
         "It is asked with facts that we hold; nothing else may leave.",
         'add read.params, for example {id_no: "id_no", name: "name"}',
+    ),
+    RuleText(
+        "C21",
+        ERROR,
+        "Update cycle realtime is only for resources read intraday every 5 minutes or oftener, and for those of "
+        "lookup systems.",
+        "What is read once a day is not 实时, whatever is declared.",
+        "read it intraday, or state the cycle in which it really comes",
     ),
     # registers
     RuleText(

@@ -8,16 +8,19 @@ from pathlib import Path
 from catalogs.contracts import (
     ABSENCES,
     CONTRACT_PROPERTIES,
-    FORMATS,
+    INGEST_KEYS,
     ITEM_PROPERTIES,
     LOGICAL_TYPES,
     MODES,
+    PARTITION_KEYS,
     SHARE_TYPES,
+    STATUSES,
     SUBJECT_VIEWS,
     TIERS,
 )
 from catalogs.model import SUBJECT_TYPES, UPDATE_CYCLES
 from catalogs.quality import ON_FAILURE, RULE_PROPERTIES, SEVERITIES
+from catalogs.read_keys import FORMATS
 from catalogs.registers import SYSTEM_KINDS
 from catalogs.rules import RULES
 from catalogs.services import CASE_TYPES, DEMAND_STATES, DEPTHS, GAPS, NECESSITIES
@@ -33,6 +36,7 @@ _HEADS = {
 }
 _WORDS = {
     "System kind": SYSTEM_KINDS,
+    "status": STATUSES,
     "ingest.mode": MODES,
     "ingest.onAbsence": ABSENCES,
     "read.format": FORMATS,
@@ -73,6 +77,8 @@ def render() -> str:
         ("contract", CONTRACT_PROPERTIES),
         ("item", ITEM_PROPERTIES),
         ("quality rule", RULE_PROPERTIES),
+        ("ingest", INGEST_KEYS),
+        ("ingest.partition", PARTITION_KEYS),
     ):
         lines.append(f"- {place}: {_listed(names)}")
     lines += ["", "## Closed lists of words", "", "| key | words |", "|---|---|"]

@@ -20,6 +20,7 @@ KINDS: dict[str, str] = {
     "postgres": "connectors.postgres",
     "mysql": "connectors.mysql",
     "sqlite": "connectors.sqlite",
+    "sqlalchemy": "connectors.dialects",
     "files": "connectors.files",
     "rest": "connectors.rest",
     "warehouse": "connectors.warehouse",

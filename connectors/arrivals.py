@@ -8,12 +8,13 @@ import hashlib
 import re
 import time
 import unicodedata
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from connectors.base import SourceRefused
+from connectors.places import Found, Place
 
 _SETTLE_S = 2.0
 _CHUNK = 1 << 20
@@ -24,6 +25,8 @@ _PLACEHOLDERS = {
     "*": r".*?",
 }
 _UNFINISHED = (".part", ".tmp", ".crdownload", ".filepart")
+# What office programs keep beside a file that somebody has open, and what a Mac leaves everywhere.
+_NOT_DELIVERED = ("~$", ".")
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Arrival:
 
     Attributes:
         partition: day, month or term in the file's name; empty if the name has none.
-        paths: its files, by name.
+        paths: its files, by name, where they can be read on this machine.
         digest: of their content, then size and time, which spare reading them again only to find them equal.
     """
 
@@ -50,86 +53,117 @@ class Listing:
 
 
 def look(
-    root: Path,
+    place: Place,
     pattern: str,
     seen: Mapping[str, str],
     latest_only: bool,
     done_marker: str = "",
     settle_s: float = _SETTLE_S,
-    again: str | None = None,
+    wanted: Callable[[str], bool] = lambda partition: True,
+    closed_before: str | None = None,
 ) -> Listing:
-    """List the new files of one resource.
+    """List the new files of one resource; those that lie elsewhere are fetched.
 
     Args:
-        root: drop folder.
+        place: drop folder.
         pattern: file name relative to it; `{date}`, `{month}`, `{term}` become the partition, `{*}` is
-            anything (files of one partition are then read together).
+            anything (files of one partition are then read together, once all that are there are whole).
         seen: partition → digest already taken; `latest_only` keeps its one digest under ''.
         latest_only: each file is the whole resource, so only the newest partition counts.
         done_marker: suffix of a marker file that must stand beside each file, for example `.done`.
         settle_s: a file changed less than this many seconds ago is looked at again after that time.
-        again: partition to take although it was taken before.
+        wanted: which partitions are asked for; others are not even fetched.
+        closed_before: a partition before this one that was taken is not taken again; that its file changed is said.
 
     Raises:
         SourceRefused: two files claim one partition.
+        SourceUnavailable: the place cannot be reached, or a file could not be fetched to its end.
     """
-    found, skipped = _candidates(root, pattern, done_marker)
-    found, growing = _settled(found, settle_s)
-    skipped += [(path.name, "still growing; it waits") for path in growing]
-    by_partition: dict[str, list[Path]] = {}
-    for path, partition in sorted(found.items()):
-        by_partition.setdefault(partition, []).append(path)
-    for partition, paths in by_partition.items():
-        if len(paths) > 1 and "{*}" not in pattern:
-            raise SourceRefused(
-                f"{pattern}: {' and '.join(path.name for path in paths)} both claim to be {partition or 'it'}; "
-                f"nothing was read. Remove one of them"
-            )
-    partitions = sorted(by_partition)
+    whole, skipped = _whole_files(place, pattern, done_marker, settle_s)
+    partitions = sorted(filter(wanted, whole))
     if latest_only and partitions:
         skipped += [(partition, "superseded by a newer file") for partition in partitions[:-1]]
         partitions = partitions[-1:]
     arrivals = []
     for partition in partitions:
-        key = "" if latest_only else partition
-        digest = _digest(by_partition[partition], partition if latest_only else "", seen.get(key, ""))
-        if partition != again and _same(digest, seen.get(key, "")):
-            skipped.append(
-                (partition, f"{by_partition[partition][0].name}: the same content was already taken")
-            )
-        elif latest_only and partition < seen.get("", "").partition("/")[0]:
+        files = whole[partition]
+        before = seen.get("" if latest_only else partition, "")
+        label = partition if latest_only else ""
+        if latest_only and partition < before.partition("/")[0]:
             skipped.append((partition, "older than what was already taken"))
+            continue
+        stamp = _stamp(files)
+        if stamp and before.startswith(f"{label}/") and before.endswith(f"/{stamp}"):
+            skipped.append((partition, f"{files[0].name}: the same content was already taken"))
+            continue
+        if before and closed_before and partition < closed_before:
+            reason = f"{files[0].name}: changed after {partition} was closed; asked for by name it is read"
+            skipped.append((partition, reason))
+            continue
+        fetched = [place.fetch(found) for found in files]
+        here = [paths for paths in fetched if paths is not None]
+        if len(here) < len(files):
+            skipped += [
+                (partition, _waits(one)) for one, paths in zip(files, fetched, strict=True) if paths is None
+            ]
+            continue
+        digest = f"{label}/{_sha256(path for paths in here for path in paths)}/{stamp}"
+        if _same(digest, before):
+            skipped.append((partition, f"{files[0].name}: the same content was already taken"))
         else:
-            arrivals.append(Arrival(partition, tuple(by_partition[partition]), digest))
+            arrivals.append(Arrival(partition, tuple(paths[0] for paths in here), digest))
     return Listing(tuple(arrivals), tuple(skipped))
 
 
-def _candidates(root: Path, pattern: str, done_marker: str) -> tuple[dict[Path, str], list[tuple[str, str]]]:
-    folder = root
-    *folders, file_pattern = pattern.split("/")
-    for name in folders:
-        folder = folder / name
-    expression = _expression(file_pattern)
-    found: dict[Path, str] = {}
+def _whole_files(
+    place: Place, pattern: str, done_marker: str, settle_s: float
+) -> tuple[dict[str, list[Found]], list[tuple[str, str]]]:
+    """Return partition → its files that are whole, and (partition, why) of those that are not."""
+    folder, _, file_pattern = pattern.rpartition("/")
+    found, waiting, skipped = _candidates(place.entries(folder), file_pattern, done_marker)
+    found, growing = _settled(place, folder, found, settle_s)
+    waiting += [(partition, _waits(one)) for partition, one in growing]
+    if "{*}" in pattern:
+        # One file of several is not the partition: what is there already waits for the rest.
+        incomplete = {partition for partition, _ in waiting}
+        found = [(partition, one) for partition, one in found if partition not in incomplete]
+    whole: dict[str, list[Found]] = {}
+    for partition, one in found:
+        whole.setdefault(partition, []).append(one)
+    for partition, files in whole.items():
+        if len(files) > 1 and "{*}" not in pattern:
+            raise SourceRefused(
+                f"{pattern}: {' and '.join(one.name for one in files)} both claim to be {partition or 'it'}; "
+                f"nothing was read. Remove one of them"
+            )
+    return whole, skipped + waiting
+
+
+def _candidates(
+    entries: Sequence[Found], pattern: str, done_marker: str
+) -> tuple[list[tuple[str, Found]], list[tuple[str, str]], list[tuple[str, str]]]:
+    """Return (partition, file) of what matches; (partition, why) of what must wait, and of what never counts."""
+    expression = _expression(pattern)
+    names = {entry.name for entry in entries}
+    found: list[tuple[str, Found]] = []
+    waiting: list[tuple[str, str]] = []
     skipped: list[tuple[str, str]] = []
-    entries = sorted(folder.iterdir()) if folder.is_dir() else []
-    names = {unicodedata.normalize("NFC", entry.name) for entry in entries}
-    for path in entries:
-        name = unicodedata.normalize("NFC", path.name)
-        unfinished = next((suffix for suffix in _UNFINISHED if name.endswith(suffix)), None)
-        match = expression.fullmatch(name.removesuffix(unfinished) if unfinished else name)
-        if match is None or not path.is_file():
+    for entry in entries:
+        name = entry.name
+        unfinished = next((suffix for suffix in _UNFINISHED if name.endswith(suffix)), "")
+        match = expression.fullmatch(name.removesuffix(unfinished))
+        if match is None or name.startswith(_NOT_DELIVERED):
             continue
         partition = _partition(match)
-        if unfinished:
-            skipped.append((partition or "", f"{name}: half-written; it waits"))
-        elif partition is None:
+        if partition is None:
             skipped.append(("", f"{name}: the date in its name is not a date"))
-        elif done_marker and f"{name}{done_marker}" not in names and f"{path.stem}{done_marker}" not in names:
-            skipped.append((partition, f"{name}: its {done_marker} marker is not there yet; it waits"))
+        elif unfinished:
+            waiting.append((partition, f"{name}: half-written; it waits"))
+        elif done_marker and names.isdisjoint({name + done_marker, PurePosixPath(name).stem + done_marker}):
+            waiting.append((partition, f"{name}: its {done_marker} marker is not there yet; it waits"))
         else:
-            found[path] = partition
-    return found, skipped
+            found.append((partition, replace(entry, beside=_beside(entry, entries))))
+    return found, waiting, skipped
 
 
 def _expression(pattern: str) -> re.Pattern[str]:
@@ -153,31 +187,45 @@ def _partition(match: re.Match[str]) -> str | None:
     return day.isoformat()[: 10 if groups.get("date") else 7]
 
 
-def _settled(found: Mapping[Path, str], settle_s: float) -> tuple[dict[Path, str], list[Path]]:
+def _settled(
+    place: Place, folder: str, found: list[tuple[str, Found]], settle_s: float
+) -> tuple[list[tuple[str, Found]], list[tuple[str, Found]]]:
     """Split off files that change while we look; waits at most `settle_s`, and only if a file is fresh."""
-    before = {path: path.stat() for path in found}
-    youngest = max((stat.st_mtime for stat in before.values()), default=0.0)
+    youngest = max((one.changed_at or 0.0 for _, one in found), default=0.0)
     wait_s = min(settle_s, settle_s - (time.time() - youngest))
-    if wait_s > 0:
-        time.sleep(wait_s)
-    growing = []
-    for path, stat in before.items():
-        after = path.stat()
-        if (after.st_size, after.st_mtime_ns) != (stat.st_size, stat.st_mtime_ns):
-            growing.append(path)
-    return {path: partition for path, partition in found.items() if path not in growing}, growing
+    if wait_s <= 0:
+        return found, []
+    time.sleep(wait_s)
+    after = set(place.entries(folder))
+    still = [(partition, one) for partition, one in found if after.issuperset(one.all)]
+    return still, [(partition, one) for partition, one in found if not after.issuperset(one.all)]
 
 
-def _digest(paths: Sequence[Path], label: str, before: str) -> str:
-    stamp = ",".join(f"{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in paths)
-    if before.startswith(f"{label}/") and before.endswith(f"/{stamp}"):
-        return before
+def _waits(found: Found) -> str:
+    return f"{found.name}: still growing; it waits"
+
+
+def _beside(entry: Found, entries: Sequence[Found]) -> tuple[Found, ...]:
+    """The memo file of a DBF table, which is a part of it."""
+    stem, _, suffix = entry.name.casefold().rpartition(".")
+    if suffix != "dbf":
+        return ()
+    return tuple(one for one in entries if one.name.casefold() in (f"{stem}.fpt", f"{stem}.dbt"))
+
+
+def _stamp(files: Sequence[Found]) -> str:
+    """Size and time of all files; empty if the place does not tell when a file changed."""
+    every = [one for found in files for one in found.all]
+    return ",".join(f"{one.size}:{one.stamp}" for one in every) if all(one.stamp for one in every) else ""
+
+
+def _sha256(paths: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for path in paths:
         with path.open("rb") as stream:
             while chunk := stream.read(_CHUNK):
                 digest.update(chunk)
-    return f"{label}/{digest.hexdigest()}/{stamp}"
+    return digest.hexdigest()
 
 
 def _same(digest: str, before: str) -> bool:

@@ -7,13 +7,15 @@ types, because retrying the second kind hammers a source and hides the cause.
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 import duckdb
 
-from catalogs.model import Resource, System
+from catalogs.found import FoundTable
+from catalogs.model import MINIMUM_SHARE, Resource, System
 from catalogs.settings import ConfigurationError, resolve_env, variable_of
 from connectors.duck import DuckError, PgParams, describe, is_transient
 
@@ -34,6 +36,10 @@ class SourceUnavailable(SourceError):
         self.retry_after_s = retry_after_s
 
 
+class SourceUnreachable(SourceUnavailable):
+    """The system itself cannot be reached: no resource of it will be read now."""
+
+
 class SourceRefused(SourceError):
     """The system refuses, or what it sent cannot be read: trying again will not help."""
 
@@ -51,7 +57,8 @@ class Scope:
     """Which part of a resource a reading speaks about.
 
     Attributes:
-        kind: full | partition | range | upsert.
+        kind: full | partition | range | upsert | keys. A range is read again because somebody asked; `keys` holds
+            every key of the source and no other item.
         lists_keys: True if a key inside the scope that is absent from the reading is absent from the source:
             only then may a difference end rows.
         partition: day or term of an append resource, or the file's own name.
@@ -80,6 +87,27 @@ class Scope:
         """Rows changed within a watermark window; says nothing about rows that are not in it."""
         return cls("upsert", lists_keys=False, low=low, high=high)
 
+    @classmethod
+    def of_range(cls, low: str | None, high: str | None) -> "Scope":
+        """Partitions, or watermark values, between two bounds, both inclusive.
+
+        It ends nothing: a row that has left the range may just have been changed since.
+        """
+        return cls("range", lists_keys=False, low=low, high=high)
+
+    @classmethod
+    def keys(cls) -> "Scope":
+        """Every key that is in the source now, and nothing else of its rows."""
+        return cls("keys", lists_keys=True)
+
+    def holds(self, partition: str) -> bool:
+        """Whether a partition is among those asked for."""
+        if self.kind == "partition":
+            return partition == self.partition
+        if self.kind == "range":
+            return (self.low or "") <= partition and (self.high is None or partition <= self.high)
+        return True
+
     def as_dict(self) -> dict[str, Any]:
         """Plain data for a manifest or a jsonb column."""
         return asdict(self)
@@ -99,11 +127,31 @@ class ReadSpec:
         scope: a partition to read again or a range to back-fill; None follows the contract's mode.
         last_types: item → source type of the last good extract (its manifest's `columns`), to notice a
             retyped column; None skips that comparison.
+        known_extra: columns that the source had beyond the contract when it was agreed; others are new. None: nothing
+            is known, so nothing is new.
+        closed_before: partitions before this one were taken and are not looked at again, unless asked for; None: all.
+        zone: the campus's time zone, which local times of the source are in.
     """
 
     resource: Resource
     scope: Scope | None = None
     last_types: Mapping[str, str] | None = None
+    known_extra: Collection[str] | None = None
+    closed_before: str | None = None
+    zone: str = "UTC"
+
+    def new_columns(self, extra: Sequence[str]) -> tuple[str, ...]:
+        """Return those columns beyond the contract that were not there when it was agreed."""
+        known = extra if self.known_extra is None else self.known_extra
+        return tuple(name for name in extra if name not in known)
+
+    @property
+    def lands_new_columns(self) -> bool:
+        """Whether new columns may land beside the data: not where anything of the resource is kept back.
+
+        What nobody has named yet may be the very thing that must not leave the source (docs/decisions/0012).
+        """
+        return self.resource.secrecy == "none" and not self.resource.ingest.exclude
 
 
 @dataclass(frozen=True)
@@ -136,6 +184,8 @@ class Reading:
         watermark_to: greatest watermark value in the source when it was read, as text.
         source_digest: identifies what was read (file content, rows of a partition); None if unknown.
         extra_columns: columns of the source that the contract does not name.
+        beside: gives a query for the key and the new columns among them, which land in a file of their own; called
+            once the rows of `query` are read; None: there are none.
         notes: what a reader of the ledger should know (for example rows a DBF marks as deleted).
         failure: after the query failed: what the stream that feeds it had raised, if one feeds it.
     """
@@ -150,6 +200,7 @@ class Reading:
     watermark_to: str | None = None
     source_digest: str | None = None
     extra_columns: tuple[str, ...] = ()
+    beside: Callable[[], str] | None = None
     notes: tuple[str, ...] = ()
     failure: Callable[[], SourceError | None] = lambda: None
 
@@ -173,10 +224,16 @@ class WarehousePin:
 
 
 class Source(ABC):
-    """An open system. Not thread-safe; one reading is landed before the next is asked for."""
+    """An open system. Not thread-safe; one reading is landed before the next is asked for.
+
+    Attributes:
+        seen_at: when the snapshot was begun that readings come from; None if each reading sees the source as it is.
+        skipped: what was there and was not read.
+    """
 
     def __init__(self, system: System):
         self.system = system
+        self.seen_at: datetime | None = None
         self.skipped: list[Skipped] = []
 
     @abstractmethod
@@ -209,6 +266,19 @@ class Source(ABC):
                 f"{spec.resource.name}: expected one reading, the source has {len(found)}; read by partition"
             )
         return found[0]
+
+    def tables(self, only: Sequence[str] = ()) -> list[FoundTable]:
+        """List what the reading user can see, with columns, keys and comments, and nothing of a row.
+
+        Args:
+            only: physical names, for kinds that cannot list what they hold and have to be told.
+
+        Raises:
+            ConfigurationError: the kind cannot list what it holds, and nothing is named.
+        """
+        raise ConfigurationError(
+            f"systems.yaml: {self.system.code}: kind {self.system.kind} cannot list what it holds"
+        )
 
     def skip(self, resource: Resource, partition: str, reason: str) -> None:
         """Note that something was there and was not read."""
@@ -243,15 +313,24 @@ def source_error(error: Exception, system: str, what: str, check: str = "") -> S
     words = str(error) if isinstance(error, DuckError) else describe(error)
     stays = "nothing was landed from this reading and the last good state stays"
     if transient:
-        return SourceUnavailable(f"{system}: {what}: {words}; {stays}; it will be tried again{check}")
+        kind = unavailable(words)
+        return kind(f"{system}: {what}: {words}; {stays}; it will be tried again{check}")
     advice = check or "; check the system's entry and the contract"
     return SourceRefused(f"{system}: {what}: {words}; {stays}{advice}")
 
 
+def unavailable(words: str) -> type[SourceUnavailable]:
+    """Return the type of a transient failure that is called so: of the system, or of one reading."""
+    is_system = words.startswith(
+        ("no connection", "the source has no free connection", "the source is shutting down")
+    )
+    return SourceUnreachable if is_system else SourceUnavailable
+
+
 # What a failure to connect is called → the settings that decide it.
 _BEHIND = {
-    "user or password refused": ("user", "password"),
-    "no connection": ("host", "port", "base_url"),
+    "user or password refused": ("user", "password", "key_file"),
+    "no connection": ("host", "port", "base_url", "root", "endpoint"),
     "the database does not exist": ("database",),
     "the token was refused": ("auth.token",),
 }
@@ -381,26 +460,38 @@ def family_of(source_type: str) -> str:
     return "other"
 
 
-def guard(resource: str, rows: int, last_good_rows: int | None, minimum_share: float = 0.8) -> None:
-    """Refuse a full reading that lost too many rows: an accident at the source must not end what is stored.
+def guard(
+    resource: str,
+    rows: int,
+    expected_rows: int | None,
+    minimum_share: float = MINIMUM_SHARE,
+    what: str = "",
+    because: str = "the last good",
+) -> None:
+    """Refuse a reading that lost too many rows: an accident at the source must not end what is stored.
+
+    A table that is empty and always was has lost nothing: vendors ship tables that nobody uses yet.
 
     Args:
         resource: for the message.
         rows: rows read now.
-        last_good_rows: rows of the last extract that was admitted; None if there was none.
-        minimum_share: least share of the last good count that is believed.
+        expected_rows: rows that such a reading should have; None if there is nothing to compare with.
+        minimum_share: least share of them that is believed.
+        what: the part that was read, for the message; empty for all of the resource.
+        because: where the expectation comes from, for the message.
 
     Raises:
-        SourceShrunk: no rows at all, or fewer than the share.
+        SourceShrunk: no rows where there should be some, or fewer than the share.
     """
-    if rows == 0:
+    read = f"{resource}{f' {what}' if what else ''}"
+    if rows == 0 and expected_rows:
         raise SourceShrunk(
-            f"{resource}: the source returned no rows; the last good state stays. The provider mends the "
+            f"{read}: the source returned no rows; the last good state stays. The provider mends the "
             f"source; if nothing is right, `yici run --believe {resource}`"
         )
-    if last_good_rows and rows < minimum_share * last_good_rows:
+    if expected_rows and rows < minimum_share * expected_rows:
         raise SourceShrunk(
-            f"{resource}: the source returned {rows} rows, {rows / last_good_rows:.0%} of the last good "
-            f"{last_good_rows} (at least {minimum_share:.0%} is believed); the last good state stays. "
+            f"{read}: the source returned {rows} rows, {rows / expected_rows:.0%} of {because} "
+            f"{expected_rows} (at least {minimum_share:.0%} is believed); the last good state stays. "
             f"The provider mends the source, or confirms the count: then `yici run --believe {resource}`"
         )

@@ -13,17 +13,18 @@ from pathlib import Path
 
 import duckdb
 
-# Each default would change a value, or the moment a value means, without saying so.
+# Defaults that would change a value, the moment that it means, or what a terminal shows, without saying so.
 _SETTINGS = {
     "TimeZone": "'UTC'",
     "preserve_insertion_order": "false",
     "allow_persistent_secrets": "false",
+    "enable_progress_bar": "false",
 }
 _TRANSIENT = re.compile(
     r"unable to connect|failed to connect|could not connect|connection (refused|reset|timed out|to server)"
     r"|server closed the connection|lost connection|gone away|can't connect|terminating connection"
     r"|the database system is (starting up|shutting down|in recovery)|too many (clients|connections)"
-    r"|statement timeout|lock timeout|lock wait timeout|max_statement_time|execution was interrupted"
+    r"|(statement|transaction) timeout|lock timeout|lock wait timeout|max_statement_time|execution was interrupted"
     r"|database is locked|no route to host|name or service not known|name resolution"
     r"|deadlock|conflict with recovery|idle-in-transaction timeout|ssl syscall|ssl connection has been",
     re.IGNORECASE,
@@ -39,7 +40,7 @@ _KINDS = (
     (r"permission denied|command denied", "the reading user lacks permission"),
     (r"no pg_hba\.conf entry", "the server does not admit this host or user"),
     (
-        r"statement timeout|max_statement_time|execution was interrupted",
+        r"(statement|transaction) timeout|max_statement_time|execution was interrupted",
         "the source's time limit was reached",
     ),
     (r"lock timeout|lock wait timeout|database is locked", "the source is locked by another session"),

@@ -1,49 +1,67 @@
 """Drop folders: CSV, Excel, DBF, JSON lines and Parquet files that a unit puts there."""
 
-import csv
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
+from catalogs.found import FoundTable
 from catalogs.model import Resource, System
+from catalogs.read_keys import FORMATS, file_format
 from catalogs.settings import ConfigurationError
+from connectors import probe_files
 from connectors.arrivals import Arrival, look
 from connectors.base import (
     Column,
+    Matched,
     Reading,
     ReadSpec,
     Scope,
     Source,
     SourceError,
-    SourceRefused,
     SourceUnavailable,
     WarehousePin,
     family_of,
     match_columns,
-    setting,
     source_error,
 )
 from connectors.batches import text_batches
+from connectors.delimited import once, open_delimited
 from connectors.duck import literal, quote, session
-from connectors.encoding import UTF8, as_utf8, codec, decoded, unreadable
-from connectors.spool import physical_columns, spool, where_kept
+from connectors.encoding import encoding_of
+from connectors.fixed import fixed_rows
+from connectors.places import Place, open_place
+from connectors.spool import Spooled, declared_columns, physical_columns, spool, where_kept
 from connectors.tabular import Records, Rows, dbf_rows, json_records, sheet_rows
 
-_CSV_LINE = re.compile(r"CSV Error on Line: (\d+)")
 _PARQUET_KEPT = re.compile(
     r"(TINYINT|SMALLINT|INTEGER|BIGINT|BOOLEAN|VARCHAR|DATE|TIMESTAMP|TIMESTAMP WITH TIME ZONE|DOUBLE"
     r"|DECIMAL\(\d+,\d+\))\Z"
 )
 
 
+# What forms pad a value with: blanks, no-break and full-width ones too.
+_BLANKS = " \t\u00a0\u3000"
+
+
 @dataclass(frozen=True)
 class Part:
-    """One file as DuckDB sees it: what to select from, its columns, and what became of it on the way."""
+    """One file as DuckDB sees it: what to select from, its columns, and what became of it on the way.
+
+    Attributes:
+        relation: what to select from.
+        columns: its columns, in the file's order.
+        where: the condition that drops what must not land; empty if that was done on the way.
+        excluded_rows: rows dropped on the way; None if `where` drops them.
+        notes: what a reader of the ledger should know.
+        extra: fields of the file that the relation does not have.
+        with_fields: gives a relation with just these fields, for what is only in `extra`.
+        why: translates a failure of selecting, where the file itself is what DuckDB reads.
+    """
 
     relation: str
     columns: tuple[Column, ...]
@@ -51,34 +69,47 @@ class Part:
     excluded_rows: int | None = None
     notes: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
-    path: Path | None = None
-    text: tuple[str, str] | None = None
+    with_fields: Callable[[Sequence[str]], str] | None = None
+    why: Callable[[duckdb.Error], SourceError] | None = None
 
 
 class FileSource(Source):
     """A drop folder; a file is read where it lies, or by way of a private file of this source."""
 
-    def __init__(self, system: System, con: duckdb.DuckDBPyConnection, root: Path, folder: Path):
+    def __init__(self, system: System, con: duckdb.DuckDBPyConnection, place: Place, folder: Path):
         super().__init__(system)
         self.con = con
-        self.root = root
+        self.place = place
         self.folder = folder
         self._count = 0
+
+    def tables(self, only: Sequence[str] = ()) -> list[FoundTable]:
+        """See `Source.tables`: files by the pattern of their names."""
+        return probe_files.tables(self, only)
 
     def readings(
         self, spec: ReadSpec, seen: Mapping[str, str] | None = None, watermark: str | None = None
     ) -> Iterator[Reading]:
         """See `Source.readings`: one reading per new or changed partition, oldest first."""
-        resource = spec.resource
+        resource, scope = spec.resource, spec.scope
         file_pattern, _, sheet = resource.physical_name.partition("#")
-        is_whole = resource.ingest.mode == "full"
+        if scope is not None and scope.kind == "keys":
+            raise ConfigurationError(
+                f"{resource.name}: ingest.keySweep is for databases; what has left a file is known from the next "
+                f"whole one (mode full), or from the corrected file of its day (mode append)"
+            )
+        taken = seen or {}
+        if scope is not None:
+            taken = {partition: digest for partition, digest in taken.items() if not scope.holds(partition)}
+        self.place.forget()
         listing = look(
-            self.root,
+            self.place,
             file_pattern,
-            seen or {},
-            latest_only=is_whole,
+            taken,
+            latest_only=resource.ingest.mode == "full",
             done_marker=str(resource.read.get("done", "")),
-            again=spec.scope.partition if spec.scope else None,
+            wanted=scope.holds if scope is not None else lambda partition: True,
+            closed_before=spec.closed_before,
         )
         for partition, reason in listing.skipped:
             self.skip(resource, partition, reason)
@@ -88,100 +119,114 @@ class FileSource(Source):
                 f"what was published stays. Provider {resource.provider} delivers it"
             )
         for arrival in listing.arrivals:
-            if spec.scope is None or spec.scope.partition in (None, arrival.partition):
-                yield self._reading(spec, arrival, sheet or None, _scope(resource, arrival))
+            self._tidy()
+            yield self._reading(spec, arrival, sheet or None, _scope(resource, arrival))
 
     def _reading(self, spec: ReadSpec, arrival: Arrival, sheet: str | None, covered: Scope) -> Reading:
         resource = spec.resource
         parts = [self._part(resource, path, sheet) for path in arrival.paths]
-        selects: list[str] = []
-        extra: dict[str, None] = {}
-        excluded = 0
-        matched = None
-        for path, part in zip(arrival.paths, parts, strict=True):
-            matched = match_columns(spec, path.name, part.columns)
-            columns = ", ".join(f"{_kept(column)} AS {quote(item)}" for item, column in matched.columns)
+        laid = [
+            (part, match_columns(spec, path.name, part.columns))
+            for path, part in zip(arrival.paths, parts, strict=True)
+        ]
+        selects = []
+        for part, matched in laid:
+            columns = ", ".join(
+                f"{_value(resource, column)} AS {quote(item)}" for item, column in matched.columns
+            )
             selects.append(f"SELECT {columns} FROM {part.relation}{part.where}")
-            excluded += self._excluded(resource, part)
-            extra |= dict.fromkeys([*matched.extra, *part.extra])
-        assert matched is not None
+        excluded = sum(self._excluded(resource, part) for part in parts)
+        extra = tuple(dict.fromkeys(name for part, matched in laid for name in (*matched.extra, *part.extra)))
+        new = spec.new_columns(extra) if spec.lands_new_columns else ()
         return Reading(
             resource=resource,
             con=self.con,
             query=" UNION ALL ".join(selects),
             covered=covered,
-            types=matched.types,
+            types=laid[-1][1].types,
             excluded_rows=excluded,
             source_digest=arrival.digest,
-            extra_columns=tuple(extra),
+            extra_columns=extra,
+            beside=(lambda: _beside(resource, laid, new)) if new else None,
             notes=tuple(note for part in parts for note in part.notes),
-            failure=lambda: self._why(resource, parts),
+            failure=lambda: self._why(parts),
         )
 
     def _part(self, resource: Resource, path: Path, sheet: str | None) -> Part:
-        kind = str(resource.read.get("format") or path.suffix.lstrip(".")).casefold()
-        if kind in ("csv", "txt", "tsv"):
-            return self._csv(resource, path)
-        if kind in ("xlsx", "xls"):
-            return self._spooled(
-                resource, path, sheet_rows(path, sheet, int(resource.read.get("headerRow", 1)))
-            )
-        if kind == "dbf":
-            return self._spooled(resource, path, dbf_rows(path, resource.read.get("encoding")))
-        if kind == "jsonl":
-            return self._json(resource, path)
+        read = resource.read
+        kind = file_format(str(read.get("format") or ""), path.name)
+        try:
+            if kind == "csv":
+                return self._csv(resource, path)
+            if kind == "fixed":
+                return self._spooled(resource, fixed_rows(path, resource))
+            if kind in ("xlsx", "xls"):
+                has_header = read.get("header", True)
+                rows = sheet_rows(
+                    path,
+                    sheet,
+                    int(read.get("headerRow", 1)),
+                    int(read.get("headerRows", 1)),
+                    None if has_header else declared_columns(resource),
+                    physical_columns(resource),
+                )
+                return self._spooled(resource, rows)
+            if kind == "dbf":
+                return self._spooled(resource, dbf_rows(path, read.get("encoding")))
+            if kind == "jsonl":
+                return self._json(resource, path)
+        except LookupError:
+            raise ConfigurationError(f"{resource.name}: read.encoding names no known encoding") from None
         if kind == "parquet":
             return self._parquet(resource, path)
         raise ConfigurationError(
-            f"{resource.name}: read.format {kind!r} is not one of csv, xlsx, xls, dbf, jsonl, parquet"
+            f"{resource.name}: files of format {kind!r} cannot be read, only {', '.join(FORMATS)}; the contract "
+            f"may name one (read.format)"
         )
 
     def _csv(self, resource: Resource, path: Path) -> Part:
-        read = resource.read
-        delimiter = str(read.get("delimiter") or ("\t" if path.suffix == ".tsv" else ","))
-        try:
-            encoding = codec(read.get("encoding"))
-        except LookupError:
-            raise ConfigurationError(f"{resource.name}: read.encoding names no known encoding") from None
-        skip, names = _csv_header(resource, path, encoding, delimiter)
-        utf8 = path if encoding in UTF8 else as_utf8(path, encoding, self._path(".csv"), delimiter)
-        columns = ", ".join(f"{literal(f'f{i}')}: 'VARCHAR'" for i in range(len(names)))
-        inner = (
-            f"read_csv({literal(str(utf8))}, auto_detect=false, header=false, skip={skip}, "
-            f"delim={literal(delimiter)}, quote='\"', escape='\"', nullstr='', allow_quoted_nulls=false, "
-            f"null_padding=false, strict_mode=true, ignore_errors=false, columns={{{columns}}})"
-        )
-        renamed = ", ".join(f"f{i} AS {quote(name)}" for i, name in _once(names))
+        file = open_delimited(resource, path, self._path(".csv"))
         return Part(
-            relation=f"(SELECT {renamed} FROM {inner})",
-            columns=tuple(Column(name, "", "unknown") for name in names),
+            relation=file.relation,
+            columns=tuple(Column(column, "", "unknown") for column in file.names),
             where=where_kept(resource),
-            path=path,
-            text=(encoding, delimiter),
+            notes=file.notes,
+            why=file.why,
         )
 
-    def _spooled(self, resource: Resource, path: Path, rows: Rows) -> Part:
+    def _spooled(self, resource: Resource, rows: Rows) -> Part:
         batches = text_batches(rows.rows, [f"f{i}" for i in range(len(rows.columns))])
-        unique = dict(_once(rows.columns))
-        wanted = [i for i in range(len(rows.columns)) if i in unique]
+        wanted = [i for i, _ in once(rows.columns)]
+        names = [rows.columns[i] for i in wanted]
         kept = spool(
             self.con,
             self._path(".parquet"),
             resource,
-            [rows.columns[i] for i in wanted],
-            (batch.select(wanted).rename_columns([rows.columns[i] for i in wanted]) for batch in batches),
+            names,
+            (batch.select(wanted).rename_columns(names) for batch in batches),
         )
         columns = tuple(Column(name, "", "unknown") for name in rows.columns)
         return Part(kept.relation, columns, excluded_rows=kept.excluded_rows, notes=tuple(rows.notes))
 
     def _json(self, resource: Resource, path: Path) -> Part:
+        encoding = encoding_of(path, resource.read.get("encoding"))
+
+        def read(names: Sequence[str]) -> tuple[Spooled, Records]:
+            records = Records(names)
+            batches = text_batches(json_records(path, encoding.name, records), names)
+            return spool(self.con, self._path(".parquet"), resource, names, batches), records
+
         names = physical_columns(resource)
-        records = Records(names)
-        rows = json_records(path, codec(resource.read.get("encoding")), records)
-        kept = spool(self.con, self._path(".parquet"), resource, names, text_batches(rows, names))
+        kept, records = read(names)
         present = records.present if records.count else set(names)
-        columns = tuple(Column(name, "", "unknown") for name in names if name in present)
-        return Part(kept.relation, columns, excluded_rows=kept.excluded_rows, extra=tuple(records.extra))
+        return Part(
+            kept.relation,
+            tuple(Column(column, "", "unknown") for column in names if column in present),
+            excluded_rows=kept.excluded_rows,
+            notes=encoding.notes,
+            extra=tuple(records.extra),
+            with_fields=lambda fields: read(fields)[0].relation,
+        )
 
     def _parquet(self, resource: Resource, path: Path) -> Part:
         relation = f"read_parquet({literal(str(path))})"
@@ -202,35 +247,23 @@ class FileSource(Source):
                 f"SELECT count(*) FROM {part.relation} WHERE ({resource.ingest.exclude}) IS TRUE"
             ).fetchone()
         except duckdb.Error as error:
-            raise self._csv_error(resource, part, error) or source_error(
-                error, self.system.code, resource.name
-            ) from None
+            raise self._why([part]) or source_error(error, self.system.code, resource.name) from None
         return count
 
-    def _why(self, resource: Resource, parts: list[Part]) -> SourceError | None:
-        """After a failed landing: find the file that cannot be read, and where."""
+    def _why(self, parts: list[Part]) -> SourceError | None:
+        """After a failure: find the file that cannot be read, and where."""
         for part in parts:
-            if part.path is None:
-                continue
-            try:
-                self.con.execute(f"SELECT count(COLUMNS(*)) FROM {part.relation}")
-            except duckdb.Error as error:
-                return self._csv_error(resource, part, error)
+            if part.why is not None:
+                try:
+                    self.con.execute(f"SELECT count(COLUMNS(*)) FROM {part.relation}")
+                except duckdb.Error as error:
+                    return part.why(error)
         return None
 
-    def _csv_error(self, resource: Resource, part: Part, error: duckdb.Error) -> SourceError | None:
-        if part.path is None or part.text is None:
-            return None
-        if "unicode" in str(error):
-            return unreadable(part.path, *part.text)
-        line = _CSV_LINE.search(str(error))
-        place = (
-            f"line {line.group(1)}" if line else "the lines end in different ways, or a quote is never closed"
-        )
-        return SourceRefused(
-            f"{resource.name}: {part.path.name}: {place}: the fields do not fit the header row; nothing of the "
-            f"file was taken. Provider {resource.provider} delivers it again"
-        )
+    def _tidy(self) -> None:
+        """Remove the private files of the reading before: by now it was landed."""
+        for path in self.folder.iterdir():
+            path.unlink()
 
     def _path(self, suffix: str) -> Path:
         self._count += 1
@@ -245,67 +278,51 @@ def _scope(resource: Resource, arrival: Arrival) -> Scope:
     return Scope("upsert", lists_keys=False, partition=arrival.partition or None)
 
 
-def _kept(column: Column) -> str:
-    """Only Parquet columns have a type; those that could lose something on the way become texts."""
+def _beside(resource: Resource, laid: Sequence[tuple[Part, Matched]], new: Sequence[str]) -> str:
+    """Query for the key and the new columns, each under its own name."""
+    selects = []
+    for part, matched in laid:
+        keys = [(item, column) for item, column in matched.columns if item in resource.key]
+        named = [f"{_value(resource, column)} AS {quote(item)}" for item, column in keys]
+        there = {*matched.extra, *part.extra}
+        named += [f"{quote(name) if name in there else 'NULL'}::VARCHAR AS {quote(name)}" for name in new]
+        relation = part.relation
+        if part.with_fields is not None:
+            relation = part.with_fields([*(column.name for _, column in keys), *new])
+        selects.append(f"SELECT {', '.join(named)} FROM {relation}{part.where}")
+    return " UNION ALL ".join(selects)
+
+
+def _value(resource: Resource, column: Column) -> str:
+    """What is landed of a column: texts as `read.trim` and `read.nulls` say; all but Parquet's are texts.
+
+    Of Parquet's types, those that could lose something on the way become texts.
+    """
     name = quote(column.name)
-    return name if column.family == "unknown" or _PARQUET_KEPT.match(column.type) else f"{name}::VARCHAR"
-
-
-def _once(names: tuple[str, ...]) -> list[tuple[int, str]]:
-    """Positions of the names that occur once; a name that occurs twice cannot be asked for."""
-    return [(i, name) for i, name in enumerate(names) if names.count(name) == 1]
-
-
-def _csv_header(resource: Resource, path: Path, encoding: str, delimiter: str) -> tuple[int, tuple[str, ...]]:
-    """Return the number of lines to skip and the column names."""
-    read = resource.read
-    skip = int(read.get("skip", 0))
-    if str(read.get("header", True)).casefold() == "false":
-        return skip, tuple(item.physical_name for item in resource.items)
-    lines = _physical_lines(path, encoding, delimiter)
-    for _ in range(skip):
-        next(lines, None)
-    header_row = int(read.get("headerRow", 1))
-    reader = csv.reader(lines, delimiter=delimiter)
-    names: list[str] = []
-    try:
-        for _ in range(header_row):
-            names = next(reader, [])
-    except csv.Error:
-        names = []
-    if not any(names):
-        raise SourceRefused(
-            f"{resource.name}: {path.name} has no header row; nothing was taken. If it never has one, the "
-            f"contract says read.header: false"
-        )
-    return skip + reader.line_num, tuple(name.strip() for name in names)
-
-
-def _physical_lines(path: Path, encoding: str, delimiter: str) -> Iterator[str]:
-    held = ""
-    for piece in decoded(path, encoding, delimiter):
-        *whole, held = (held + piece).split("\n")
-        yield from (line + "\n" for line in whole)
-    yield held
+    if column.family != "unknown":
+        return name if _PARQUET_KEPT.match(column.type) else f"{name}::VARCHAR"
+    text = f"trim({name}, {literal(_BLANKS)})" if resource.read.get("trim") else name
+    if nothing := resource.read.get("nulls"):
+        listed = ", ".join(literal(str(word)) for word in nothing)
+        return f"CASE WHEN {text} IN ({listed}) THEN NULL ELSE {text} END"
+    return text
 
 
 @contextmanager
 def open_kind(
     system: System, warehouse: WarehousePin | None = None, temp_dir: Path | None = None
 ) -> Iterator[FileSource]:
-    """Open a drop folder: setting `root`.
+    """Open a drop folder: setting `root`, a folder or an address that fsspec knows (`connectors.places`).
 
     Raises:
-        SourceUnavailable: the folder is not there now (a share that is not mounted).
+        SourceUnavailable: the folder is not there now (a share that is not mounted), or its host is silent.
+        SourceRefused: its host refuses us.
+        ConfigurationError: a setting or a driver is missing.
     """
-    root = Path(setting(system, "root"))
-    if not root.is_dir():
-        raise SourceUnavailable(
-            f"{system.code}: the drop folder is not there; what was published stays; check {system.code}.root "
-            f"in systems.yaml, or mount it"
-        )
     with (
         tempfile.TemporaryDirectory(prefix="yici-files-", dir=temp_dir) as folder,
+        tempfile.TemporaryDirectory(prefix="yici-fetched-", dir=temp_dir) as fetched,
+        open_place(system, Path(fetched)) as place,
         closing(session(temp_dir=temp_dir, extensions=())) as con,
     ):
-        yield FileSource(system, con, root, Path(folder))
+        yield FileSource(system, con, place, Path(folder))

@@ -17,7 +17,7 @@ import httpx
 
 from catalogs.model import System
 from catalogs.settings import ConfigurationError, resolve_env
-from connectors.base import SourceRefused, SourceUnavailable, check_settings, setting
+from connectors.base import SourceRefused, SourceUnavailable, check_settings, setting, unavailable
 from connectors.tabular import load_json
 
 _TIMEOUT_S = 30.0
@@ -120,7 +120,7 @@ class HttpClient:
             return Answer(body, response.links.get("next", {}).get("url"))
         self._gave_up = True
         words = f"{reason}, {attempts} times in a row" if attempts > 1 else reason
-        raise SourceUnavailable(self._said(words), retry_after_s)
+        raise unavailable(words)(self._said(words), retry_after_s)
 
     def _exchange(
         self, url: str, params: Mapping[str, Any] | None, json: Any, headers: Mapping[str, str] | None

@@ -1,8 +1,11 @@
 """The landing zone: every extract an immutable folder of Parquet files and a manifest, written last.
 
-A folder without a manifest was never finished; a folder with one never changes. Whatever stands
-downstream can be built again from here, so the manifest carries what is needed to trust it: rows,
-columns, scope, watermark and the SHA-256 of each file.
+A folder without a manifest was never finished; a folder with one never changes, but for a purge, which
+leaves a tombstone in it. Whatever stands downstream can be built again from here, so the manifest carries
+what is needed to trust it: rows, columns, scope, watermark and the SHA-256 of each file.
+
+Beside the extracts, in folders that no system can be named after, lies what a rebuild needs besides them:
+`_baselines` and `_ledger` (`warehouse.sealed`).
 """
 
 import hashlib
@@ -10,7 +13,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +27,9 @@ from connectors.base import Reading, source_error
 from connectors.duck import literal
 
 MANIFEST = "manifest.json"
-_PART = "part-0000.parquet"
+BASELINES, LEDGER = "_baselines", "_ledger"
+_PART = "part-{:04d}.parquet"
+_BESIDE = "beside-0000.parquet"
 _CHUNK = 1 << 20
 # Rows per row group: what DuckDB buffers per thread while writing, hence part of the memory bound.
 _ROW_GROUP = 100_000
@@ -42,6 +47,20 @@ class LandedFile:
     sha256: str
     rows: int
     bytes: int
+
+
+@dataclass(frozen=True)
+class Tombstone:
+    """What a purge took out of an extract: how many rows, and the file's SHA-256 before and after.
+
+    `deletion` is the number of the record in `yici.deletion`, which says who asked for it and why.
+    """
+
+    at: str
+    deletion: int
+    rows: int
+    old_sha256: str
+    new_sha256: str
 
 
 @dataclass(frozen=True)
@@ -65,6 +84,9 @@ class Manifest:
         notes: what a reader of the ledger should know.
         files: the Parquet files.
         seconds: reading and writing took.
+        tombstones: what purges took out since; `rows` and `files` are what is left.
+        beside: the key and those columns that are new in the source; nothing downstream reads it, and a purge removes
+            it whole.
     """
 
     extract_id: int
@@ -83,6 +105,8 @@ class Manifest:
     notes: tuple[str, ...]
     files: tuple[LandedFile, ...]
     seconds: float
+    tombstones: tuple[Tombstone, ...] = ()
+    beside: LandedFile | None = None
 
     @property
     def path(self) -> str:
@@ -105,6 +129,8 @@ class Manifest:
         value = json.loads(text)
         value["taken_at"] = datetime.fromisoformat(value["taken_at"])
         value["files"] = tuple(LandedFile(**file) for file in value["files"])
+        value["tombstones"] = tuple(Tombstone(**stone) for stone in value.get("tombstones", ()))
+        value["beside"] = LandedFile(**value["beside"]) if value.get("beside") else None
         for name in ("extra_columns", "notes"):
             value[name] = tuple(value[name])
         return cls(**value)
@@ -155,7 +181,7 @@ class Landing:
         self._remove(path)
         started = time.monotonic()
         try:
-            file = self._write_parquet(reading, path)
+            file = self._write_part(f"{path}/{_PART.format(0)}", lambda target: _copy(reading, target))
             manifest = Manifest(
                 extract_id=extract_id,
                 resource=reading.resource.name,
@@ -173,10 +199,11 @@ class Landing:
                 notes=reading.notes,
                 files=(file,),
                 seconds=round(time.monotonic() - started, 3),
+                beside=self._write_beside(reading, path),
             )
             if before_finish is not None:
                 before_finish(manifest)
-            self._put(f"{path}/{MANIFEST}", manifest.to_json())
+            self.put(f"{path}/{MANIFEST}", manifest.to_json())
         except BaseException:
             self._remove(path)
             raise
@@ -201,16 +228,22 @@ class Landing:
         Raises:
             LandingError: a file is missing or its size is not the manifest's (`verify` compares content).
         """
-        uris = []
-        for file in manifest.files:
-            address = f"{self.root}/{manifest.path}/{file.name}"
-            if not self.fs.exists(address) or self.fs.size(address) != file.bytes:
-                raise LandingError(
-                    f"landing {manifest.path}/{file.name}: missing or cut short; restore it from backup or "
-                    f"read the resource again. What was published stays"
-                )
-            uris.append(address if self.local else self.fs.unstrip_protocol(address))
-        return uris
+        return [self._uri(manifest, file) for file in manifest.files]
+
+    def _uri(self, manifest: Manifest, file: LandedFile) -> str:
+        address = f"{self.root}/{manifest.path}/{file.name}"
+        if not self.fs.exists(address) or self.fs.size(address) != file.bytes:
+            raise LandingError(
+                f"landing {manifest.path}/{file.name}: missing or cut short; restore it from backup or "
+                f"read the resource again. What was published stays"
+            )
+        return address if self.local else self.fs.unstrip_protocol(address)
+
+    def attach(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Let a DuckDB session read the zone's addresses; a local folder needs nothing."""
+        protocol = self.fs.protocol if isinstance(self.fs.protocol, str) else self.fs.protocol[0]
+        if not self.local and protocol not in con.list_filesystems():
+            con.register_filesystem(self.fs)
 
     def verify(self, path: str) -> Manifest:
         """Check every file of an extract against its manifest, byte for byte.
@@ -219,15 +252,51 @@ class Landing:
             LandingError: names the file that is missing, altered or not in the manifest.
         """
         manifest = self.read(path)
-        self.open(manifest)
-        for file in manifest.files:
-            if self._sha256(f"{self.root}/{path}/{file.name}") != file.sha256:
+        for file in _all_files(manifest):
+            self._uri(manifest, file)
+            if self.sha256(f"{path}/{file.name}") != file.sha256:
                 raise LandingError(f"landing {path}/{file.name}: content differs from its manifest")
-        named = {MANIFEST, *(file.name for file in manifest.files)}
-        there = {entry.rsplit("/", 1)[-1] for entry in self.fs.ls(f"{self.root}/{path}", detail=False)}
-        if others := sorted(there - named):
+        if others := self._unnamed(manifest):
             raise LandingError(f"landing {path}: holds files its manifest does not name: {', '.join(others)}")
         return manifest
+
+    def files(self) -> dict[str, int]:
+        """Return every file of the zone, relative to it, with its size in bytes."""
+        if not self.fs.exists(self.root):
+            return {}
+        found = self.fs.find(self.root, detail=True)
+        return {str(path).removeprefix(f"{self.root}/"): int(entry["size"]) for path, entry in found.items()}
+
+    def put_file(self, path: str, source: Path) -> None:
+        """Copy a local file into the zone."""
+        self._make_folder(path)
+        self.fs.put_file(str(source), f"{self.root}/{path}")
+        if self.local:
+            _sync(self.local / path)
+
+    def put(self, path: str, content: bytes) -> None:
+        """Write a small file into the zone; readers see the old content or the new one."""
+        self._make_folder(path)
+        if self.local:
+            target = self.local / path
+            partial = target.with_suffix(".part")
+            partial.write_bytes(content)
+            _sync(partial)
+            partial.rename(target)
+            _sync(target.parent)
+            return
+        # An object store shows an object whole or not at all.
+        self.fs.pipe_file(f"{self.root}/{path}", content)
+
+    def remove_beside(self, path: str) -> None:
+        """Remove a folder of baselines or ledger, manifest first.
+
+        Raises:
+            LandingError: the path lies elsewhere.
+        """
+        if path.split("/")[0] not in (BASELINES, LEDGER) or path.count("/") != 1 or ".." in path:
+            raise LandingError(f"landing {path}: not a baseline or ledger folder; nothing was removed")
+        self._remove(path)
 
     def extracts(self) -> list[str]:
         """Return every extract folder, finished or not, relative to the landing zone."""
@@ -260,34 +329,78 @@ class Landing:
             raise LandingError(f"landing {path}: not an extract folder; nothing was removed")
         self._remove(path)
 
-    def _write_parquet(self, reading: Reading, path: str) -> LandedFile:
+    def rewrite(
+        self, manifest: Manifest, query: str, con: duckdb.DuckDBPyConnection, stone: Tombstone
+    ) -> Manifest:
+        """Replace an extract's rows by those that a purge leaves, and say so in its manifest.
+
+        The new file stands under a new name before the manifest names it, and the old one goes last, so that an
+        interruption leaves the extract as it was or as it shall be; `sweep` removes what then lies beside it.
+
+        Args:
+            manifest: the extract.
+            query: DuckDB SQL for the rows that stay.
+            con: the session it runs in.
+            stone: the tombstone; its digests and rows are filled in here.
+
+        Returns:
+            the manifest that now stands there.
+        """
+        taken = [int(file.name.removeprefix("part-").partition(".")[0]) for file in manifest.files]
+        name = _PART.format(max(taken) + 1)
+        file = self._write_part(f"{manifest.path}/{name}", lambda target: _copy_query(con, query, target))
+        old = ",".join(each.sha256 for each in manifest.files)
+        stone = replace(stone, rows=manifest.rows - file.rows, old_sha256=old, new_sha256=file.sha256)
+        changed = replace(
+            manifest,
+            rows=file.rows,
+            files=(file,),
+            tombstones=(*manifest.tombstones, stone),
+            beside=None,
+        )
+        self.put(f"{manifest.path}/{MANIFEST}", changed.to_json())
+        self.sweep(changed)
+        return changed
+
+    def sweep(self, manifest: Manifest) -> None:
+        """Remove the files of an extract's folder that its manifest does not name."""
+        for name in self._unnamed(manifest):
+            self.fs.rm_file(f"{self.root}/{manifest.path}/{name}")
+
+    def _unnamed(self, manifest: Manifest) -> list[str]:
+        named = {MANIFEST, *(file.name for file in _all_files(manifest))}
+        there = self.fs.ls(f"{self.root}/{manifest.path}", detail=False)
+        return sorted({str(entry).rstrip("/").rsplit("/", 1)[-1] for entry in there} - named)
+
+    def _write_beside(self, reading: Reading, path: str) -> LandedFile | None:
+        """Land the new columns, if the reading has any."""
+        if reading.beside is None:
+            return None
+        beside = replace(reading, query=reading.beside())
+        return self._write_part(f"{path}/{_BESIDE}", lambda target: _copy(beside, target))
+
+    def _write_part(self, path: str, write: Callable[[Path], int]) -> LandedFile:
+        """Let `write` make a Parquet file, put it in its place and describe it."""
         if self.local:
-            target = self.local / path / _PART
-            self.local.parent.mkdir(parents=True, exist_ok=True)
-            self.local.mkdir(mode=0o700, exist_ok=True)  # what lies here is personal data
-            target.parent.mkdir(parents=True, exist_ok=True)
-            rows = _copy(reading, target)
+            target = self.local / path
+            self._make_folder(path)
+            rows = write(target)
             _sync(target)
         else:
             with scratch("landing") as folder:
-                target = folder / _PART
-                rows = _copy(reading, target)
-                self.fs.makedirs(f"{self.root}/{path}", exist_ok=True)
-                self.fs.put_file(str(target), f"{self.root}/{path}/{_PART}")
-        address = f"{self.root}/{path}/{_PART}"
-        return LandedFile(_PART, self._sha256(address), rows, self.fs.size(address))
+                target = folder / path.rsplit("/", 1)[-1]
+                rows = write(target)
+                self.put_file(path, target)
+        return LandedFile(target.name, self.sha256(path), rows, self.fs.size(f"{self.root}/{path}"))
 
-    def _put(self, path: str, content: bytes) -> None:
+    def _make_folder(self, path: str) -> None:
+        """Make the folder of a file, private from the zone's root on: what lies here is personal data."""
         if self.local:
-            target = self.local / path
-            partial = target.with_suffix(".part")
-            partial.write_bytes(content)
-            _sync(partial)
-            partial.rename(target)
-            _sync(target.parent)
-            return
-        # An object store shows an object whole or not at all.
-        self.fs.pipe_file(f"{self.root}/{path}", content)
+            self.local.parent.mkdir(parents=True, exist_ok=True)
+            self.local.mkdir(mode=0o700, exist_ok=True)
+            (self.local / path).parent.mkdir(parents=True, exist_ok=True)
+        else:
+            self.fs.makedirs(f"{self.root}/{path}".rsplit("/", 1)[0], exist_ok=True)
 
     def _remove(self, path: str) -> None:
         folder = f"{self.root}/{path}"
@@ -297,12 +410,17 @@ class Landing:
             self.fs.rm_file(f"{folder}/{MANIFEST}")
         self.fs.rm(folder, recursive=True)
 
-    def _sha256(self, address: str) -> str:
+    def sha256(self, path: str) -> str:
+        """Return the SHA-256 of a file of the zone, hex."""
         digest = hashlib.sha256()
-        with self.fs.open(address, "rb") as stream:
+        with self.fs.open(f"{self.root}/{path}", "rb") as stream:
             while chunk := stream.read(_CHUNK):
                 digest.update(chunk)
         return digest.hexdigest()
+
+
+def _all_files(manifest: Manifest) -> tuple[LandedFile, ...]:
+    return (*manifest.files, manifest.beside) if manifest.beside else manifest.files
 
 
 def _is_local(root: str) -> bool:
@@ -311,14 +429,18 @@ def _is_local(root: str) -> bool:
 
 def _copy(reading: Reading, target: Path) -> int:
     try:
-        answer = reading.con.execute(
-            f"COPY ({reading.query}) TO {literal(str(target))} "
-            f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})"
-        ).fetchone()
+        return _copy_query(reading.con, reading.query, target)
     except duckdb.Error as error:
         raise reading.failure() or source_error(
             error, reading.resource.system, reading.resource.name
         ) from None
+
+
+def _copy_query(con: duckdb.DuckDBPyConnection, query: str, target: Path) -> int:
+    answer = con.execute(
+        f"COPY ({query}) TO {literal(str(target))} "
+        f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})"
+    ).fetchone()
     return int(answer[0])
 
 

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import duckdb
 
+from catalogs.found import FoundTable
 from catalogs.model import Resource, System
+from connectors import probe_postgres
 from connectors.base import Column, Matched, WarehousePin, check_settings, family_of, setting, source_error
 from connectors.duck import DuckError, PgParams, attach_postgres, literal, quote, session
-from connectors.sql import Relation, SqlSource, Table, split_name
+from connectors.sql import MAX_SNAPSHOT_S, Relation, SqlSource, Table, split_name
 
 _ALIAS = "src"
 _KEPT = frozenset(
@@ -35,7 +37,7 @@ _KEPT = frozenset(
         "uuid",
     }
 )
-_LOCK_TIMEOUT_MS = 5_000
+_LOCK_S = 5
 _STATEMENT_S = 600
 _PARALLEL = 2
 _COLUMNS = """
@@ -73,6 +75,10 @@ class PostgresSource(SqlSource):
 
     schema: str | None = None
 
+    def tables(self, only: Sequence[str] = ()) -> list[FoundTable]:
+        """See `Source.tables`."""
+        return probe_postgres.tables(self)
+
     def table(self, resource: Resource) -> Table | None:
         """See `SqlSource.table`; an exact name wins over one that differs in case only."""
         schema, name = split_name(resource.physical_name)
@@ -109,6 +115,8 @@ class PostgresSource(SqlSource):
             return name
         if column.base == "money":
             return f"{name}::numeric::text"
+        if column.base == "inet":
+            return f"textin(inet_out({name}))"  # a cast adds the mask that nobody entered
         return f"{name}::text"
 
     def text(self, expression: str) -> str:
@@ -129,10 +137,16 @@ class PostgresSource(SqlSource):
     def begin_snapshot(self) -> None:
         """A transaction of DuckDB is one transaction of the source, REPEATABLE READ, READ ONLY."""
         self.con.execute("BEGIN TRANSACTION")
+        # Servers before 17 know no limit of a transaction as a whole: those settings that there are, are set.
+        patience_ms = int(self.max_snapshot_s * 1000)
+        self.rows(
+            f"SELECT set_config(name, '{patience_ms}', false) AS set FROM pg_catalog.pg_settings "
+            f"WHERE name IN ('transaction_timeout', 'idle_in_transaction_session_timeout')"
+        )
 
     def end_snapshot(self) -> None:
         """See `SqlSource.end_snapshot`; DuckDB has itself ended one whose connection broke."""
-        with suppress(duckdb.TransactionException):
+        with suppress(duckdb.Error):
             self.con.execute("ROLLBACK")
 
     def is_broken(self) -> bool:
@@ -193,9 +207,13 @@ def attached(
 ) -> Iterator[PostgresSource]:
     """Attach a PostgreSQL with the time limits of `system.limits`, which the server itself keeps."""
     limits = system.limits
+    # No statement outlives a snapshot; servers before 17 cannot be told so otherwise.
+    limit_s = min(
+        float(limits.get("statement_s", _STATEMENT_S)), float(limits.get("max_snapshot_s", MAX_SNAPSHOT_S))
+    )
     options = {
-        "statement_timeout": str(int(float(limits.get("statement_s", _STATEMENT_S)) * 1000)),
-        "lock_timeout": str(_LOCK_TIMEOUT_MS),
+        "statement_timeout": str(int(limit_s * 1000)),
+        "lock_timeout": str(int(float(limits.get("lock_s", _LOCK_S)) * 1000)),
         "TimeZone": "UTC",
         "DateStyle": "ISO",
         "IntervalStyle": "postgres",

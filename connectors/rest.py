@@ -3,7 +3,7 @@
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 
+from catalogs.found import AT_LEAST, COUNTED, FoundColumn, FoundTable
 from catalogs.model import Resource, System
 from catalogs.settings import ConfigurationError
 from connectors.base import (
@@ -28,6 +29,7 @@ from connectors.base import (
 from connectors.batches import text_batches
 from connectors.duck import quote, session
 from connectors.http import HttpClient, at_path
+from connectors.probe import fields_of
 from connectors.spool import Spooled, physical_columns, spool
 from connectors.sql import lower_bound
 from connectors.tabular import Records
@@ -79,7 +81,7 @@ class RestSource(Source):
         resource = spec.resource
         since = str(resource.read.get("since", ""))
         low = None
-        if resource.ingest.mode == "watermark" and since:
+        if resource.ingest.reads_changes and since:
             low = lower_bound(watermark, resource.ingest.overlap_s)
         params = {since: low} if low is not None else {}
         records, kept, notes = self._fetch(resource, params)
@@ -108,6 +110,38 @@ class RestSource(Source):
             notes=notes,
         )
 
+    def tables(self, only: Sequence[str] = ()) -> list[FoundTable]:
+        """See `Source.tables`: an interface lists nothing, so paths are named here or in the entry (`paths`)."""
+        paths = list(only) or [str(path) for path in self.system.settings.get("paths") or ()]
+        if not paths:
+            raise ConfigurationError(
+                f"systems.yaml: {self.system.code}: a REST interface does not say what it offers; name its paths: "
+                f"--table /path, or paths: [...] in the entry"
+            )
+        return [self._first_page(path) for path in paths]
+
+    def _first_page(self, path: str) -> FoundTable:
+        """Ask one page; what its rows have are the columns."""
+        paging = _paging(self.system, {})
+        page = {paging.names["page"]: 1} if paging.style == "page" else {}
+        offset = {paging.names["offset"]: 0} if paging.style == "offset" else {}
+        size = {paging.names["size"]: paging.size} if paging.style in ("page", "offset", "cursor") else {}
+        answer = self.client.ask(path, page | offset | size)
+        rows = at_path(answer.body, paging.rows)
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            note = f"the answer has no rows at {paging.rows}: check paging.rows of the entry"
+            return FoundTable(path, "path", notes=(note,))
+        total = at_path(answer.body, paging.total) if paging.total else None
+        names = dict.fromkeys(name for row in rows for name in fields_of(row))
+        is_all = total is None and paging.style == "none"
+        return FoundTable(
+            path,
+            "path",
+            rows=int(total) if total is not None else len(rows),
+            certainty=COUNTED if total is not None or is_all else AT_LEAST,
+            columns=tuple(FoundColumn(name) for name in names),
+        )
+
     def _fetch(
         self, resource: Resource, params: Mapping[str, Any]
     ) -> tuple[Records, Spooled, tuple[str, ...]]:
@@ -133,7 +167,7 @@ class RestSource(Source):
     def _rows(
         self, resource: Resource, params: Mapping[str, Any], records: Records, strict: bool
     ) -> Iterator:
-        paging = _paging(self.system, resource)
+        paging = _paging(self.system, resource.read)
         keys = [resource.item(name).physical_name for name in resource.key]
         positions = [records.columns.index(name) for name in keys]
         may_repeat = bool(resource.ingest.pick_order_by) or not keys
@@ -217,14 +251,14 @@ class RestSource(Source):
 
 
 def _scope(resource: Resource, low: str | None, top: str | None) -> Scope:
-    if resource.ingest.mode == "full" or (resource.ingest.mode == "watermark" and low is None):
+    if resource.ingest.mode == "full" or (resource.ingest.reads_changes and low is None):
         return Scope.full()
     return Scope.since(low, top)
 
 
-def _paging(system: System, resource: Resource) -> Paging:
+def _paging(system: System, read: Mapping[str, Any]) -> Paging:
     """The system's way of paging, with what the contract says otherwise (`read.paging`, `read.rows`)."""
-    values = dict(system.settings.get("paging") or {}) | dict(resource.read.get("paging") or {})
+    values = dict(system.settings.get("paging") or {}) | dict(read.get("paging") or {})
     style = str(values.get("style", "none"))
     if style not in ("page", "offset", "cursor", "link", "none"):
         raise ConfigurationError(
@@ -241,7 +275,7 @@ def _paging(system: System, resource: Resource) -> Paging:
     return Paging(
         style=style,
         size=int(values.get("size", _PAGE_SIZE)),
-        rows=str(resource.read.get("rows") or values.get("rows", "$")),
+        rows=str(read.get("rows") or values.get("rows", "$")),
         total=str(values.get("total", "")),
         next=str(values.get("next", "")),
         names=names | {ours: str(values[f"{ours}_param"]) for ours in names if f"{ours}_param" in values},

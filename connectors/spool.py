@@ -44,6 +44,12 @@ def physical_columns(resource: Resource) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*names, *predicate_columns(resource)]))
 
 
+def declared_columns(resource: Resource) -> tuple[str, ...]:
+    """Columns of a file that does not name them: `read.columns`, else those of the items, in their order."""
+    named = resource.read.get("columns") or [item.physical_name for item in resource.items]
+    return tuple(map(str, named))
+
+
 def predicate_columns(resource: Resource) -> list[str]:
     """Columns that the exclusion predicate of a file or REST resource looks at (DuckDB's dialect)."""
     if not resource.ingest.exclude:

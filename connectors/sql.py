@@ -10,7 +10,8 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import duckdb
 
@@ -32,7 +33,8 @@ from connectors.duck import literal, quote
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?\Z")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
-_MAX_SNAPSHOT_S = 300
+_NUMERIC = ("integer", "number")
+MAX_SNAPSHOT_S = 300
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class SqlSource(Source):
     def __init__(self, system: System, con: duckdb.DuckDBPyConnection):
         super().__init__(system)
         self.con = con
-        self.max_snapshot_s = float(system.limits.get("max_snapshot_s", _MAX_SNAPSHOT_S))
+        self.max_snapshot_s = float(system.limits.get("max_snapshot_s", MAX_SNAPSHOT_S))
         self._began: float | None = None
 
     # What a dialect says.
@@ -109,6 +111,18 @@ class SqlSource(Source):
         """Quote an identifier of the source."""
         return quote(identifier)
 
+    def literal(self, text: str) -> str:
+        """Write a text as a constant of the source's SQL."""
+        return literal(text)
+
+    def moment(self, column: Column, text: str) -> str:
+        """Write a date or time, ISO, as a constant that may be compared with the column."""
+        return self.literal(text)
+
+    def day(self, expression: str) -> str:
+        """Return the expression of the day within an ISO time that is a text."""
+        return f"substr({expression}, 1, 10)"
+
     def scan(self, table: Table, matched: Matched) -> Relation | None:
         """Return a faster way for an unconditional read, or None if there is no safe one."""
         return None
@@ -134,26 +148,29 @@ class SqlSource(Source):
         matched = match_columns(spec, resource.physical_name, table.columns)
         ingest = resource.ingest
         scope = spec.scope
-        if scope is None and ingest.mode == "append" and ingest.partition is not None:
-            yield from self._partitions(resource, table, matched, seen or {})
-        elif scope is None and ingest.mode in ("watermark", "append") and ingest.watermark:
-            yield self._since(resource, table, matched, watermark)
+        is_cut = ingest.mode == "append" and ingest.partition is not None
+        if scope is not None and scope.kind == "keys":
+            keys = tuple((item, column) for item, column in matched.columns if item in resource.key)
+            yield self._reading(spec, table, Matched(keys), scope)
+        elif scope is not None and scope.kind == "partition" and is_cut:
+            yield self._partition(spec, table, matched, str(scope.partition))
+        elif is_cut and (scope is None or scope.kind == "range"):
+            yield from self._partitions(spec, table, matched, seen or {})
+        elif scope is None and ingest.mode != "full" and ingest.watermark:
+            yield self._since(spec, table, matched, watermark)
         elif scope is None or scope.kind == "full":
-            yield self._reading(resource, table, matched, Scope.full())
-        elif scope.kind == "partition" and ingest.partition is not None:
-            column = dict(matched.columns)[ingest.partition.source]
-            condition = self._in_partition(column, ingest.partition.by, str(scope.partition))
-            yield self._reading(resource, table, matched, scope, condition)
-        elif scope.kind in ("range", "upsert") and ingest.watermark:
+            yield self._reading(spec, table, matched, Scope.full())
+        elif scope.kind == "range" and ingest.watermark:
             column = self._watermark_column(resource, matched)
             condition = self._between(column, scope.low, scope.high)
-            yield self._reading(resource, table, matched, scope, condition)
+            yield self._reading(spec, table, matched, scope, condition)
         else:
             raise ConfigurationError(
                 f"{resource.name}: a {scope.kind} read needs ingest.partition or ingest.watermark"
             )
 
-    def _since(self, resource: Resource, table: Table, matched: Matched, watermark: str | None) -> Reading:
+    def _since(self, spec: ReadSpec, table: Table, matched: Matched, watermark: str | None) -> Reading:
+        resource = spec.resource
         column = self._watermark_column(resource, matched)
         low = lower_bound(watermark, resource.ingest.overlap_s)
         condition = ""
@@ -161,23 +178,30 @@ class SqlSource(Source):
             # A row without a watermark value can only be found by looking at it every time.
             name = self.name(column.name)
             condition = f"({name} >= {self._constant(column, low)} OR {name} IS NULL)"
-        top = self._highest(table, column) or watermark
+        top = self._highest(table, column, spec.zone) or watermark
         covered = Scope.full() if watermark is None else Scope.since(low, top)
-        return self._reading(resource, table, matched, covered, condition, low, top)
+        return self._reading(spec, table, matched, covered, condition, low, top)
 
-    def _highest(self, table: Table, column: Column) -> str | None:
-        """Greatest watermark in the source; a time after tomorrow is a slip and would hide what follows."""
+    def _highest(self, table: Table, column: Column, zone: str) -> str | None:
+        """Greatest watermark in the source that is not in the future: a clock that runs ahead would hide what
+        follows. Rows from the future are read all the same, each time until their time has come."""
         name = self.name(column.name)
+        present = now().astimezone(UTC if self.is_instant(column) else ZoneInfo(zone))
+        if column.family not in ("date", "timestamp"):
+            present += timedelta(days=1)  # nobody says which zone a text is in
         where = ""
-        if column.family in ("date", "timestamp", "text"):
-            tomorrow = (now() + timedelta(days=1)).strftime("%Y-%m-%d %H:%M:%S")
-            where = f" WHERE {name} <= {literal(tomorrow)}"
-        (row,) = self.rows(f"SELECT {self.text(f'max({name})')} AS top FROM {table.sql}{where}")
+        if column.family not in _NUMERIC:
+            form = "%Y-%m-%d" if column.family == "date" else "%Y-%m-%d %H:%M:%S"
+            where = f" WHERE {name} <= {self.moment(column, present.strftime(form))}"
+        (row,) = self.rows(f"SELECT {self.text(f'max({name})')} AS highest FROM {table.sql}{where}")
         return row[0]
 
-    def _partitions(
-        self, resource: Resource, table: Table, matched: Matched, seen: Mapping[str, str]
-    ) -> Iterator[Reading]:
+    def is_instant(self, column: Column) -> bool:
+        """True for a time column that knows its zone; the session writes it in UTC."""
+        return "with time zone" in column.type.casefold()
+
+    def _partition_column(self, resource: Resource, matched: Matched) -> tuple[Column, str]:
+        """Return the column by which a resource is cut, and `day` or `term`."""
         partition = resource.ingest.partition
         assert partition is not None
         column = dict(matched.columns).get(partition.source)
@@ -186,32 +210,53 @@ class SqlSource(Source):
                 f"{resource.name}: ingest.partition.from {partition.source!r} is not one of its items; "
                 f"only files have partitions by file name"
             )
+        return column, partition.by
+
+    def _partition(self, spec: ReadSpec, table: Table, matched: Matched, part: str) -> Reading:
+        """Read one partition that was asked for, whether or not it was read before."""
+        column, by = self._partition_column(spec.resource, matched)
+        condition = self._in_partition(column, by, part)
+        where = self._where(spec.resource, condition)
+        ((count,),) = self.rows(f"SELECT {self.text('count(*)')} AS n FROM {table.sql}{where}")
+        covered = Scope.of_partition(part)
+        return self._reading(spec, table, matched, covered, condition, source_digest=f"rows:{count}")
+
+    def _partitions(
+        self, spec: ReadSpec, table: Table, matched: Matched, seen: Mapping[str, str]
+    ) -> Iterator[Reading]:
+        """Read the partitions that are new or changed, and are not closed; or all of those asked for."""
+        resource, scope = spec.resource, spec.scope
+        column, by = self._partition_column(resource, matched)
         label = self.text(self.name(column.name))
-        if partition.by == "day":
-            label = f"substr({label}, 1, 10)"
+        condition = ""
+        if by == "day":
+            label = self.day(label)
+            if scope is None and spec.closed_before:
+                name = self.name(column.name)
+                condition = f"({name} >= {self.moment(column, spec.closed_before)} OR {name} IS NULL)"
         counts = self.rows(
-            f"SELECT {label} AS part, {self.text('count(*)')} AS n FROM {table.sql}{self._where(resource)} "
-            f"GROUP BY {label} ORDER BY 1"
+            f"SELECT {label} AS part, {self.text('count(*)')} AS n FROM {table.sql}"
+            f"{self._where(resource, condition)} GROUP BY {label} ORDER BY 1"
         )
         for part, count in counts:
             if part is None:
-                self.skip(
-                    resource, "", f"{count} rows have no {partition.source}, so they belong to no partition"
-                )
+                self.skip(resource, "", f"{count} rows have no {column.name}, so they belong to no partition")
                 continue
             digest = f"rows:{count}"
-            if seen.get(part) == digest:
-                self.skip(resource, part, "unchanged since it was last read")
+            if scope is not None and not scope.holds(part):
                 continue
-            condition = self._in_partition(column, partition.by, part)
+            if scope is None and (part < (spec.closed_before or "") or seen.get(part) == digest):
+                self.skip(resource, part, "unchanged since it was last read, or closed")
+                continue
+            condition = self._in_partition(column, by, part)
             self._ensure_snapshot()
             yield self._reading(
-                resource, table, matched, Scope.of_partition(part), condition, source_digest=digest
+                spec, table, matched, Scope.of_partition(part), condition, source_digest=digest
             )
 
     def _reading(
         self,
-        resource: Resource,
+        spec: ReadSpec,
         table: Table,
         matched: Matched,
         covered: Scope,
@@ -220,21 +265,12 @@ class SqlSource(Source):
         top: str | None = None,
         source_digest: str | None = None,
     ) -> Reading:
+        resource = spec.resource
         where = self._where(resource, condition)
         excluded = self._excluded(resource, table, condition)
         relation = None if where else self.scan(table, matched)
         if relation is None:
-            names = [f"c{i}" for i in range(len(matched.columns))]
-            inner = ", ".join(
-                f"{self.value(column)} AS {self.name(name)}"
-                for name, (_, column) in zip(names, matched.columns, strict=True)
-            )
-            relation = self.relation(f"SELECT {inner} FROM {table.sql}{where}", names)
-            outer = ", ".join(
-                f"{self.finish(column, name)} AS {quote(item)}"
-                for name, (item, column) in zip(names, matched.columns, strict=True)
-            )
-            relation = Relation(f"SELECT {outer} FROM ({relation.query})", relation.failure)
+            relation = self._selected(table, matched.columns, where)
         return Reading(
             resource=resource,
             con=self.con,
@@ -246,11 +282,34 @@ class SqlSource(Source):
             watermark_to=top,
             source_digest=source_digest,
             extra_columns=matched.extra,
+            beside=self._beside(spec, table, matched, where),
             failure=relation.failure,
         )
 
+    def _selected(self, table: Table, columns: Sequence[tuple[str, Column]], where: str) -> Relation:
+        """Select columns, under the names that stand beside them, by the source's own SQL."""
+        names = [f"c{i}" for i in range(len(columns))]
+        inner = ", ".join(
+            f"{self.value(column)} AS {self.name(name)}"
+            for name, (_, column) in zip(names, columns, strict=True)
+        )
+        relation = self.relation(f"SELECT {inner} FROM {table.sql}{where}", names)
+        outer = ", ".join(
+            f"{self.finish(column, name)} AS {quote(item)}"
+            for name, (item, column) in zip(names, columns, strict=True)
+        )
+        return Relation(f"SELECT {outer} FROM ({relation.query})", relation.failure)
+
+    def _beside(self, spec: ReadSpec, table: Table, matched: Matched, where: str) -> Callable[[], str] | None:
+        new = spec.new_columns(matched.extra) if spec.lands_new_columns else ()
+        if not new:
+            return None
+        keys = [(item, column) for item, column in matched.columns if item in spec.resource.key]
+        columns = [*keys, *((column.name, column) for column in table.columns if column.name in new)]
+        return lambda: self._selected(table, columns, where).query
+
     def _where(self, resource: Resource, condition: str = "") -> str:
-        parts = [f"({resource.ingest.exclude}) IS NOT TRUE"] if resource.ingest.exclude else []
+        parts = [f"{_is_true(resource.ingest.exclude)} = 0"] if resource.ingest.exclude else []
         if condition:
             parts.append(condition)
         return f" WHERE {' AND '.join(parts)}" if parts else ""
@@ -258,7 +317,7 @@ class SqlSource(Source):
     def _excluded(self, resource: Resource, table: Table, condition: str) -> int:
         if not resource.ingest.exclude:
             return 0
-        where = f"({resource.ingest.exclude}) IS TRUE" + (f" AND {condition}" if condition else "")
+        where = f"{_is_true(resource.ingest.exclude)} = 1" + (f" AND {condition}" if condition else "")
         ((count,),) = self.rows(f"SELECT {self.text('count(*)')} AS n FROM {table.sql} WHERE {where}")
         return int(count)
 
@@ -280,27 +339,34 @@ class SqlSource(Source):
     def _between(self, column: Column, low: str | None, high: str | None) -> str:
         name = self.name(column.name)
         parts = [f"{name} >= {self._constant(column, low)}"] if low is not None else []
-        if high is not None:
+        if high is not None and _DAY.match(high) and column.family not in _NUMERIC:
+            parts.append(f"{name} < {self.moment(column, _following(high))}")
+        elif high is not None:
             parts.append(f"{name} <= {self._constant(column, high)}")
         return " AND ".join(parts) or "1 = 1"
 
     def _in_partition(self, column: Column, by: str, part: str) -> str:
         name = self.name(column.name)
         if by == "day" and _DAY.match(part):
-            following = date.fromisoformat(part) + timedelta(days=1)
-            return f"({name} >= {literal(part)} AND {name} < {literal(following.isoformat())})"
-        return f"{self.text(name)} = {literal(part)}"
+            low, high = self.moment(column, part), self.moment(column, _following(part))
+            return f"({name} >= {low} AND {name} < {high})"
+        return f"{self.text(name)} = {self.literal(part)}"
 
     def _constant(self, column: Column, value: str) -> str:
         """A constant of the column's family; numbers are not quoted, or some dialects compare as text."""
-        if column.family in ("integer", "number"):
+        if column.family in _NUMERIC:
             if not _NUMBER.match(value):
                 raise SourceRefused(
-                    f"{self.system.code}: the stored watermark is not a number, but column {column.name} is; "
-                    f"read the resource again from the beginning"
+                    f"{self.system.code}: column {column.name} is a number, but the watermark to read from, or a "
+                    f"bound of the range asked for, is not; nothing was read"
                 )
             return value
-        return literal(value)
+        return self.moment(column, value)
+
+    def ask(self, sql: str) -> list[tuple]:
+        """Run a query in the snapshot, which begins if there is none; see `rows`."""
+        self._ensure_snapshot()
+        return self.rows(sql)
 
     # Snapshots.
 
@@ -310,14 +376,29 @@ class SqlSource(Source):
             self._began = None
             self.end_snapshot()
 
+    def time_left_s(self) -> float:
+        """Seconds for which the snapshot may still be held; at least one."""
+        held_s = time.monotonic() - self._began if self._began is not None else 0.0
+        return max(self.max_snapshot_s - held_s, 1.0)
+
     def _ensure_snapshot(self) -> None:
         if self._began is not None and (
             self.is_broken() or time.monotonic() - self._began > self.max_snapshot_s
         ):
             self.end()
         if self._began is None:
+            self.seen_at = now()
+            self._began = time.monotonic()  # before it is tried: a half-begun one is ended like any other
             self.begin_snapshot()
-            self._began = time.monotonic()
+
+
+def _is_true(predicate: str) -> str:
+    """1 where the predicate holds, else 0; not every dialect has `IS TRUE`."""
+    return f"CASE WHEN {predicate} THEN 1 ELSE 0 END"
+
+
+def _following(day: str) -> str:
+    return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
 
 
 def lower_bound(watermark: str | None, overlap_s: int) -> str | None:

@@ -12,8 +12,10 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from catalogs.found import FoundTable
 from catalogs.model import Resource, System
 from catalogs.settings import ConfigurationError
+from connectors import probe_sqlite
 from connectors.base import (
     Column,
     SourceError,
@@ -28,7 +30,7 @@ from connectors.cursors import CursorSource
 from connectors.duck import literal, quote, session
 from connectors.sql import Table
 
-_BUSY_S = 5.0
+_LOCK_S = 5
 _STATEMENT_S = 600
 
 
@@ -38,6 +40,10 @@ class SqliteSource(CursorSource):
     def __init__(self, system: System, con: duckdb.DuckDBPyConnection, db: sqlite3.Connection):
         super().__init__(system, con)
         self.db = db
+
+    def tables(self, only: Sequence[str] = ()) -> list[FoundTable]:
+        """See `Source.tables`."""
+        return probe_sqlite.tables(self)
 
     def table(self, resource: Resource) -> Table | None:
         """See `SqlSource.table`."""
@@ -116,7 +122,7 @@ def open_kind(
         db = sqlite3.connect(
             f"{path.as_uri()}?mode=ro",
             uri=True,
-            timeout=_BUSY_S,
+            timeout=float(system.limits.get("lock_s", _LOCK_S)),
             isolation_level=None,
             check_same_thread=False,
         )

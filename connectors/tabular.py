@@ -1,18 +1,20 @@
-"""Files that Python reads: Excel sheets, DBF tables, JSON lines. Every value becomes its exact text."""
+"""Files that Python reads: sheets of workbooks, DBF tables, JSON lines. Every value becomes its exact text."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import struct
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import dbfread
-import python_calamine as calamine
 
-from connectors.base import SourceChanged, SourceRefused
+from connectors.base import SourceRefused
 from connectors.batches import as_text
+from connectors.cells import Cell, Fault, Merge, Sheet, cell_name
 from connectors.encoding import decoded
+from connectors.workbook import open_sheet
 
 
 @dataclass
@@ -24,55 +26,108 @@ class Rows:
     notes: list[str] = field(default_factory=list)
 
 
-def sheet_rows(path: Path, sheet: str | None, header_row: int = 1) -> Rows:
+def sheet_rows(
+    path: Path,
+    sheet: str | None,
+    header_row: int = 1,
+    header_rows: int = 1,
+    columns: Sequence[str] | None = None,
+    wanted: Collection[str] | None = None,
+) -> Rows:
     """Read one sheet of an .xlsx or .xls workbook.
+
+    A cell merged downwards holds for each of its rows, as whoever looks at the sheet reads it; a row that has
+    nothing of its own is no row.
 
     Args:
         path: the workbook.
         sheet: its name; None means the only one.
-        header_row: row of the column names, counted from 1; what stands above is not read.
+        header_row: the last row of the header, counted from 1; what stands above the header is not read.
+        header_rows: rows of the header. Of more than one, a column is named by all of them, `联系方式/手机`,
+            where a group's merged cell holds for all columns below it.
+        columns: names by position where there is no header: the rows then begin at row 1.
+        wanted: columns that must not hold a cell without a value that can be taken; in others such a cell is
+            empty. None: all of them.
 
     Raises:
-        SourceRefused: not a workbook, or several sheets and none named.
+        SourceRefused: not a workbook, several sheets and none named; while rows are read: a wanted cell without
+            a value that can be taken (an error, a formula never calculated, …), named.
         SourceChanged: the sheet is gone.
     """
-    try:
-        workbook = calamine.load_workbook(path)
-    except (calamine.CalamineError, OSError):
-        raise SourceRefused(
-            f"{path.name}: cannot be opened as a workbook (damaged, or protected by a password); nothing of "
-            f"it was taken"
-        ) from None
-    names = workbook.sheet_names
-    if sheet is None and len(names) != 1:
-        raise SourceRefused(f"{path.name}: has {len(names)} sheets; the contract names one: file#sheet")
-    wanted = sheet or names[0]
-    if wanted not in names:
-        raise SourceChanged(f"{path.name}: has no sheet {wanted!r} any more; it has {', '.join(names)}")
-    lines = workbook.get_sheet_by_name(wanted).iter_rows()
-    header: list[str] = []
-    for _ in range(header_row):
-        header = [(as_text(cell) or "").strip() for cell in next(lines, [])]
-    kept = [position for position, name in enumerate(header) if name]
-    columns = tuple(header[position] for position in kept)
-    return Rows(columns, _sheet_body(lines, kept))
+    opened = open_sheet(path, sheet)
+    strict = None if wanted is None else {name.casefold() for name in wanted}
+    if columns is not None:
+        names = dict(enumerate(columns))
+        return Rows(tuple(columns), _sheet_body(path, sheet, opened, opened.rows, 0, names, strict))
+    head: dict[int, dict[int, Cell]] = {}
+    held: list[tuple[int, dict[int, Cell]]] = []
+    for number, cells in opened.rows:
+        if number > header_row:
+            held = [(number, cells)]
+            break
+        head[number] = cells
+    names = _header_names(head, opened.merges, header_row - header_rows + 1, header_row)
+    body = _sheet_body(path, sheet, opened, chain(held, opened.rows), header_row, names, strict)
+    return Rows(tuple(names.values()), body)
 
 
-def _sheet_body(lines: Iterable[list[Any]], kept: Sequence[int]) -> Iterator[Sequence[Any]]:
-    for line in lines:
-        row = [_cell(line[position]) if position < len(line) else None for position in kept]
-        if any(value is not None for value in row):
-            yield row
+def _header_names(
+    head: Mapping[int, Mapping[int, Cell]], merges: Sequence[Merge], first: int, last: int
+) -> dict[int, str]:
+    """Name the columns by the rows `first` to `last`, where a merged cell holds for all that it covers.
+
+    In the last row it holds for its first column only: two columns of one name could not be told apart.
+    """
+    parts: dict[int, list[str]] = {}
+    for number in range(first, last + 1):
+        texts = dict(head.get(number, {}))
+        for merge in merges:
+            if merge.top <= number <= merge.bottom and merge.left in head.get(merge.top, {}):
+                right = merge.right if merge.bottom < last else merge.left
+                anchor = head[merge.top][merge.left]
+                texts |= dict.fromkeys(range(merge.left, right + 1), anchor)
+        for column, text in texts.items():
+            if text.strip():
+                parts.setdefault(column, []).append(text.strip())
+    return {column: "/".join(dict.fromkeys(texts)) for column, texts in sorted(parts.items())}
 
 
-def _cell(value: Any) -> Any:
-    """A sheet has no empty string, only empty cells; a duration is hours, minutes, seconds."""
-    if value == "":
-        return None
-    if isinstance(value, timedelta):
-        seconds = int(value.total_seconds())
-        return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
-    return value
+def _sheet_body(
+    path: Path,
+    sheet: str | None,
+    opened: Sheet,
+    rows: Iterable[tuple[int, dict[int, Cell]]],
+    header_row: int,
+    names: Mapping[int, str],
+    strict: Collection[str] | None,
+) -> Iterator[Sequence[str | None]]:
+    downwards = [merge for merge in opened.merges if merge.bottom > merge.top and merge.bottom > header_row]
+    starting = {(merge.top, merge.left): merge.bottom for merge in downwards}
+    running: dict[int, tuple[int, Cell | None]] = {}
+    for number, cells in rows:
+        for column in names:
+            if bottom := starting.get((number, column)):
+                running[column] = (bottom, cells.get(column))
+        if not any(column in cells for column in names):
+            continue
+        row: list[str | None] = []
+        for column, name in names.items():
+            last, merged = running.get(column, (0, None))
+            value = merged if number <= last else cells.get(column)
+            if isinstance(value, Fault) and strict is not None and name.casefold() not in strict:
+                value = None
+            elif isinstance(value, Fault):
+                where = f"sheet {sheet}, " if sheet else ""
+                raise SourceRefused(
+                    f"{path.name}: {where}cell {cell_name(number, column)} (row {number}, column {name}): holds "
+                    f"{value}; nothing of the file was taken. Whoever keeps it mends the cell and delivers it again"
+                )
+            row.append(value)
+        yield row
+
+
+# Visual FoxPro's hidden field of flags, and the mark of a field that may be NULL.
+_DBF_FLAGS, _DBF_NULLABLE = "0", 0x02
 
 
 class _DbfTexts(dbfread.FieldParser):
@@ -102,27 +157,40 @@ def dbf_rows(path: Path, encoding: str | None) -> Rows:
     """Read a DBF table; an encoding of the contract wins over the file's own mark.
 
     Raises:
-        SourceRefused: not a DBF, its memo file is missing, or a field that cannot be read, with record number.
+        SourceRefused: not a DBF, cut off, its memo file is missing, or a field that cannot be read, with record
+            number.
     """
     try:
         table = dbfread.DBF(
-            str(path), encoding=encoding, parserclass=_DbfTexts, char_decode_errors="strict", ignorecase=True
+            str(path),
+            encoding=encoding,
+            parserclass=_DbfTexts,
+            recfactory=lambda items: [value for _, value in items],
+            char_decode_errors="strict",
+            ignorecase=True,
         )
         deleted = len(table.deleted)
     except dbfread.MissingMemoFile:
         raise SourceRefused(f"{path.name}: its memo file is missing; nothing of it was taken") from None
-    except (dbfread.DBFNotFound, LookupError, ValueError, OSError):
+    except (dbfread.DBFNotFound, LookupError, ValueError, OSError, struct.error):
         raise SourceRefused(
             f"{path.name}: cannot be opened as a DBF table; nothing of it was taken"
         ) from None
-    rows = Rows(tuple(table.field_names), _dbf_body(path, table))
+    header = table.header
+    if path.stat().st_size < header.headerlen + header.numrecords * header.recordlen:
+        raise SourceRefused(
+            f"{path.name}: is cut off: its header promises {header.numrecords} records; nothing of it was taken"
+        )
+    kept = [i for i, field in enumerate(table.fields) if field.type != _DBF_FLAGS]
+    rows = Rows(tuple(table.field_names[i] for i in kept), _dbf_body(path, table, kept))
     if deleted:
         rows.notes.append(f"{path.name}: {deleted} records are marked as deleted and were not read")
     return rows
 
 
-def _dbf_body(path: Path, table: dbfread.DBF) -> Iterator[Sequence[Any]]:
+def _dbf_body(path: Path, table: dbfread.DBF, kept: Sequence[int]) -> Iterator[Sequence[Any]]:
     records = iter(table)
+    flags, nullable = _dbf_nulls(table)
     number = 0
     while True:
         number += 1
@@ -135,7 +203,22 @@ def _dbf_body(path: Path, table: dbfread.DBF) -> Iterator[Sequence[Any]]:
             ) from None
         if record is None:
             return
-        yield list(record.values())
+        for bit, position in nullable:
+            if record[flags][bit // 8] & 1 << bit % 8:
+                record[position] = None
+        yield [record[position] for position in kept]
+
+
+def _dbf_nulls(table: dbfread.DBF) -> tuple[int, list[tuple[int, int]]]:
+    """Where Visual FoxPro keeps which fields of a record are NULL: position of the flags, (bit, field) of each.
+
+    In the field itself stands then a zero or blanks.
+    """
+    flags = next((i for i, field in enumerate(table.fields) if field.type == _DBF_FLAGS), -1)
+    if flags < 0:
+        return flags, []
+    nullable = [i for i, field in enumerate(table.fields) if field.reserved1 & _DBF_NULLABLE]
+    return flags, list(enumerate(nullable))
 
 
 @dataclass

@@ -7,6 +7,7 @@ import pytest
 
 import catalogs
 from catalogs.faults import RULES
+from catalogs.model import Partition
 from tests.catalogs import small
 from tests.catalogs.small import (
     AWARDS,
@@ -75,6 +76,11 @@ def asked_with(params: dict[str, str] | None) -> dict[str, Any]:
         read={"path": "/check", **({"params": params} if params else {})},
     )
     return {"systems.yaml": [*small.SYSTEMS, system], POLICE: doc}
+
+
+def intraday(**other: Any) -> dict[str, Any]:
+    """Return an ingest block that is read every five minutes."""
+    return {"mode": "intraday", "watermark": "changed_at", "everyMinutes": 5} | other
 
 
 def unit(line: str) -> str:
@@ -162,6 +168,7 @@ BREACHES: list[tuple[str, dict[str, Any], str, str]] = [
     ("C02", {STAFF: staff_with(item("x", custom={"elemnt": "XM"}))}, STAFF, 'did you mean "element"?'),
     ("C03", {STAFF: edited(staff(), name="hr.people")}, STAFF, '"hr.staff", as the file is named'),
     ("C04", {STAFF: edited(staff(), status=None)}, STAFF, "no status"),
+    ("V03", {STAFF: edited(staff(), status="activ")}, STAFF, '"status" is "activ"'),
     ("C05", {AWARDS: contract("academic.awards", [item("award_no")])}, AWARDS, "no primary key"),
     (
         "C05",
@@ -206,7 +213,38 @@ BREACHES: list[tuple[str, dict[str, Any], str, str]] = [
         '"changed_at"',
     ),
     ("C11", {STUDENTS: students(ingest={"mode": "append"})}, STUDENTS, "partition"),
+    (
+        "C11",
+        {STUDENTS: students(ingest={"mode": "intraday", "everyMinutes": 5})},
+        STUDENTS,
+        "without a watermark",
+    ),
+    ("C11", {STUDENTS: students(ingest=intraday(everyMinutes=7))}, STUDENTS, "a divisor of 60"),
+    ("C11", {STUDENTS: students(ingest=intraday(mode="watermark"))}, STUDENTS, 'mode: "intraday"'),
+    (
+        "C11",
+        {STUDENTS: students(ingest={"mode": "full", "keySweep": {"everyDays": 7}})},
+        STUDENTS,
+        "keySweep",
+    ),
+    (
+        "C11",
+        {
+            STUDENTS: students(
+                ingest={"mode": "append", "partition": {"by": "day", "from": "filename", "item": "x"}}
+            )
+        },
+        STUDENTS,
+        'partition.item: "x"',
+    ),
     ("C11", {STAFF: staff(ingest={"mode": "full", "exclude": "涉密 = ("})}, STAFF, "duckdb"),
+    ("C21", {STUDENTS: students(updateCycle="realtime")}, STUDENTS, "read in mode"),
+    (
+        "C21",
+        {STUDENTS: students(updateCycle="realtime", ingest=intraday(everyMinutes=10))},
+        STUDENTS,
+        "everyMinutes: 5",
+    ),
     ("C12", {STAFF: staff(shareType="none")}, STAFF, "noShareBasis"),
     ("C12", {STAFF: staff(shareType="conditional")}, STAFF, "shareCondition"),
     ("C13", {STAFF: staff(resourceCode=None)}, STAFF, "resourceCode"),
@@ -382,6 +420,26 @@ def test_the_line_is_the_one_a_person_would_look_at():
         f'{STAFF}:{fault.line} [C06] unknown element "XMM" – expected a code of elements.csv; '
         'did you mean "XM"?'
     )
+
+
+def test_realtime_is_for_what_is_read_every_five_minutes_and_for_what_is_asked_live():
+    live = asked_with({"no": "id_no"})
+    live[POLICE]["customProperties"] = props(**{p["property"]: p["value"] for p in live[POLICE]["customProperties"]}
+                                             | {"updateCycle": "realtime"})  # fmt: skip
+    changed = live | {STUDENTS: students(updateCycle="realtime", ingest=intraday())}
+    assert [f.rule for f in catalogs.check(campus(changed), ON) if f.severity == "error"] == []
+
+
+def test_how_a_resource_is_read_is_all_in_its_contract():
+    ingest = intraday(overlap_s=60, keySweep={"everyDays": 7}, minimumShare=0.5)
+    cut = {"by": "day", "from": "filename", "item": "born_on", "closedAfterDays": 30}
+    loaded = catalogs.load(campus({
+        STUDENTS: students(ingest=ingest), STAFF: staff(ingest={"mode": "append", "partition": cut}),
+    }))  # fmt: skip
+    read = loaded.resources["academic.students"].ingest
+    assert (read.mode, read.reads_changes, read.every_minutes) == ("intraday", True, 5)
+    assert (read.key_sweep_days, read.minimum_share, read.overlap_s) == (7, 0.5, 60)
+    assert loaded.resources["hr.staff"].ingest.partition == Partition("day", "filename", "born_on", 30)
 
 
 def test_a_secret_written_into_systems_is_told_without_its_value():

@@ -37,3 +37,17 @@ def maria_system(database: MariaDatabase, **limits) -> System:
 @pytest.fixture
 def landing(tmp_path: Path) -> Landing:
     return Landing(str(tmp_path / "landing"))
+
+
+@pytest.fixture
+def drop(tmp_path: Path) -> Path:
+    """A drop folder."""
+    folder = tmp_path / "drop"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def hr(drop: Path) -> System:
+    """A system of kind `files` on `drop`."""
+    return system("files", {"root": str(drop)}, code="hr")

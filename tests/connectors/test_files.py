@@ -1,7 +1,6 @@
 """Drop folders: every format and encoding arrives as it was written, or not at all."""
 
 import json
-import os
 import struct
 from datetime import date, datetime
 from pathlib import Path
@@ -15,33 +14,10 @@ from connectors import open_source
 from connectors.base import ReadSpec, SourceChanged, SourceRefused, SourceUnavailable
 from connectors.landing import Landing
 from tests.connectors.build import item, resource, system
+from tests.connectors.drops import put, settle
 from tests.connectors.reading import land, rows
 
 RARE = "𬎆𠮷㙓龘"
-
-
-@pytest.fixture
-def drop(tmp_path: Path) -> Path:
-    folder = tmp_path / "drop"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def hr(drop: Path) -> System:
-    return system("files", {"root": str(drop)}, code="hr")
-
-
-def put(drop: Path, name: str, content: bytes) -> Path:
-    path = drop / name
-    path.write_bytes(content)
-    return settle(path)
-
-
-def settle(path: Path) -> Path:
-    """Let a file look as if it had arrived a minute ago."""
-    os.utime(path, (path.stat().st_mtime - 60,) * 2)
-    return path
 
 
 def staff(physical_name: str = "staff.csv", ingest: Ingest | None = None, **read: object) -> Resource:
@@ -100,7 +76,7 @@ def test_a_csv_with_another_delimiter_lines_above_and_no_header(
     drop: Path, hr: System, landing: Landing
 ) -> None:
     put(drop, "staff.csv", "导出于今日\n1|张三|NULL\n".encode())
-    (manifest,) = land(landing, hr, staff(delimiter="|", skip="1", header="false"))
+    (manifest,) = land(landing, hr, staff(delimiter="|", skip=1, header=False))
     assert rows(landing, manifest) == [("1", "张三", "NULL")]
 
 
@@ -132,7 +108,7 @@ def test_a_sheet_arrives_with_numbers_dates_and_zeros_as_they_are_shown(
         items,
         name="hr.staff",
         ingest=Ingest(exclude="涉密 = '1'"),
-        read={"format": "xlsx", "headerRow": "2"},
+        read={"format": "xlsx", "headerRow": 2},
     )
     (manifest,) = land(landing, hr, contract)
     assert rows(landing, manifest) == [

@@ -7,7 +7,7 @@ import pytest
 
 from connectors.base import Reading, Scope, SourceRefused, SourceShrunk, guard
 from connectors.duck import DuckError, PgParams, attach_postgres, session
-from connectors.landing import MANIFEST, Landing, LandingError, Manifest, extract_path
+from connectors.landing import MANIFEST, Landing, LandingError, Manifest, Tombstone, extract_path
 from tests.connectors.build import item, resource
 from tests.connectors.reading import AT, rows
 
@@ -58,10 +58,10 @@ def test_a_shrunken_reading_is_refused_before_its_manifest_is_written(landing: L
     assert landing.extracts() == []
 
 
-def test_the_guard_believes_growth_and_small_losses_and_no_emptiness() -> None:
-    for now_rows, last in ((80, 100), (100, None), (1, None), (500, 100), (5, 0)):
+def test_the_guard_believes_growth_small_losses_and_what_was_always_empty() -> None:
+    for now_rows, last in ((80, 100), (100, None), (1, None), (500, 100), (5, 0), (0, None), (0, 0)):
         guard("r", now_rows, last)
-    for now_rows, last in ((79, 100), (0, 100), (0, None)):
+    for now_rows, last in ((79, 100), (0, 100)):
         with pytest.raises(SourceShrunk, match=r"the last good state stays"):
             guard("r", now_rows, last)
 
@@ -103,6 +103,40 @@ def test_verify_finds_every_kind_of_damage(harm: str, landing: Landing) -> None:
         (folder / MANIFEST).write_text("{")
     with pytest.raises(LandingError, match=manifest.path):
         landing.verify(manifest.path)
+
+
+@pytest.mark.parametrize("root", ["folder", "memory://purged"])
+def test_rows_taken_out_of_an_extract_leave_a_tombstone_that_verify_accepts(
+    root: str, tmp_path: Path
+) -> None:
+    landing = Landing(str(tmp_path / root) if root == "folder" else root)
+    first = landing.write(reading("SELECT i::text AS no, '张' AS name FROM range(5) t(i)"), 1, AT)
+    con = session(extensions=())
+    landing.attach(con)
+    changed = first
+    for number in (1, 3):
+        (file,) = landing.open(changed)
+        query = f"SELECT * FROM read_parquet('{file}') WHERE no <> '{number}' ORDER BY no"
+        changed = landing.rewrite(changed, query, con, Tombstone("2026-10-21", number, 0, "", ""))
+    assert landing.read(first.path) == landing.verify(first.path) == changed
+    assert [(s.deletion, s.rows) for s in changed.tombstones] == [(1, 1), (3, 1)]
+    assert changed.tombstones[0].old_sha256 == first.files[0].sha256
+    assert changed.tombstones[1].old_sha256 == changed.tombstones[0].new_sha256
+    assert changed.rows == 3
+    assert len(landing.files()) == 2
+    assert con.execute("SELECT no FROM read_parquet(?)", landing.open(changed)).fetchall() == [
+        ("0",),
+        ("2",),
+        ("4",),
+    ]
+
+
+def test_only_baselines_and_ledgers_are_removed_as_such(landing: Landing) -> None:
+    manifest = landing.write(reading(), 1, AT)
+    for path in (manifest.path, "academic", "_baselines", "_baselines/../academic", "_ledger/1/2"):
+        with pytest.raises(LandingError, match="not a baseline or ledger folder"):
+            landing.remove_beside(path)
+    assert landing.verify(manifest.path) == manifest
 
 
 def test_a_landing_zone_need_not_be_a_folder() -> None:

@@ -1,15 +1,21 @@
-"""No value of a PostgreSQL source changes on its way: one row per type and boundary value."""
+"""No value of a PostgreSQL source changes on its way: one row per type and boundary value, by every way."""
+
+from collections.abc import Callable
 
 import pytest
 
+from catalogs.model import System
 from connectors import open_source
 from connectors.base import ReadSpec
 from connectors.landing import Landing
+from tests.connectors.alchemy import pg_dialect_system
 from tests.connectors.build import item, resource
 from tests.connectors.conftest import pg_system
+from tests.connectors.printed import by_psql
 from tests.connectors.reading import AT, land, rows
 from tests.support.postgres import PgDatabase
 
+WAYS: dict[str, Callable[[PgDatabase], System]] = {"postgres": pg_system, "sqlalchemy": pg_dialect_system}
 VALUES = {
     "smallint": ["-32768", "32767"],
     "integer": ["-2147483648", "2147483647"],
@@ -59,33 +65,33 @@ VALUES = {
     "sex_kind": ["男", "女"],
     "grade_domain": ["99.5"],
 }  # fmt: skip
-# Where the two sides write the same value in different words.
+# What DuckDB, whose types the native kind hands over, writes in other words than psql.
 SAME = {
     "0044-03-15 BC": "0044-03-15 (BC)",
     "NaN": "nan",
     "Infinity": "inf",
     "-Infinity": "-inf",
 }
+BOOLEANS = {"t": "true", "f": "false"}
 
 
-def expected(type_name: str, source_text: str | None) -> str | None:
-    if source_text is None:
+def expected(way: str, type_name: str, printed: str | None) -> str | None:
+    """What must land: the blanks that fill up a char(n) were never entered."""
+    if printed is None:
         return None
     if type_name == "char(6)":
-        return source_text.rstrip(" ")
-    if type_name in ("double precision", "date"):
-        return SAME.get(source_text, source_text)
-    return source_text
+        return printed.rstrip(" ")
+    if type_name == "boolean":
+        return BOOLEANS[printed]
+    if way == "postgres" and type_name in ("double precision", "date"):
+        return SAME.get(printed, printed)
+    return printed
 
 
 @pytest.fixture(scope="module")
-def arrived(
-    pg_module_database: PgDatabase, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, list[tuple[str | None, str | None]]]:
-    """Type → pairs of what the source prints and what arrived, all read in one go."""
-    database = pg_module_database
-    found: dict[str, list[tuple[str | None, str | None]]] = {}
-    with database.connect() as connection:
+def filled(pg_module_database: PgDatabase) -> PgDatabase:
+    """A database with a table per type: each value, then none."""
+    with pg_module_database.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("CREATE TYPE sex_kind AS ENUM ('男', '女')")
         connection.execute("CREATE DOMAIN grade_domain AS numeric(5,1) CHECK (value <= 100)")
@@ -93,25 +99,34 @@ def arrived(
             connection.execute(f"CREATE TABLE t_{table} (id int, v {type_name})")
             for number, value in enumerate([*values, None]):
                 connection.execute(f"INSERT INTO t_{table} VALUES ({number}, %s::text::{type_name})", [value])
-        landing = Landing(str(tmp_path_factory.mktemp("landing")))
-        with open_source(pg_system(database)) as source:
-            for table, type_name in enumerate(VALUES):
-                contract = resource(f"t_{table}", [item("id", logical_type="integer"), item("v")])
-                manifest = landing.write(source.read(ReadSpec(contract)), table, AT)
-                as_text = "v::numeric::text" if type_name == "money" else "v::text"
-                printed = connection.execute(f"SELECT {as_text} FROM t_{table} ORDER BY id").fetchall()
-                landed = rows(landing, manifest)
-                found[type_name] = [(p, v) for (p,), (_, v) in zip(printed, landed, strict=True)]
-    return found
+    return pg_module_database
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def arrived(
+    request: pytest.FixtureRequest, filled: PgDatabase, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, dict[str, list[str | None]]]:
+    """The way, and type → values that arrived, all read in one go."""
+    landing = Landing(str(tmp_path_factory.mktemp("landing")))
+    found = {}
+    with open_source(WAYS[request.param](filled)) as source:
+        for table, type_name in enumerate(VALUES):
+            contract = resource(f"t_{table}", [item("id", logical_type="integer"), item("v")])
+            landed = rows(landing, landing.write(source.read(ReadSpec(contract)), table, AT))
+            found[type_name] = [value for _, value in sorted(landed, key=lambda row: int(row[0]))]
+    return request.param, found
 
 
 @pytest.mark.parametrize("type_name", VALUES, ids=str)
-def test_every_value_arrives_as_the_source_prints_it(
-    type_name: str, arrived: dict[str, list[tuple[str | None, str | None]]]
+def test_every_value_arrives_as_the_client_prints_it(
+    type_name: str, filled: PgDatabase, arrived: tuple[str, dict[str, list[str | None]]]
 ) -> None:
-    assert [value for _, value in arrived[type_name]] == [
-        expected(type_name, printed) for printed, _ in arrived[type_name]
-    ]
+    way, found = arrived
+    # As an amount of money psql prints what the locale wants.
+    value = "v::numeric" if type_name == "money" else "v"
+    printed = by_psql(filled, f"SELECT {value} FROM t_{list(VALUES).index(type_name)} ORDER BY id")
+    assert len(printed) == len(VALUES[type_name]) + 1
+    assert found[type_name] == [expected(way, type_name, value) for value in printed]
 
 
 def test_a_table_of_kept_types_is_scanned_and_others_are_selected_by_the_source(

@@ -1,8 +1,12 @@
 """What every SQL source must keep: one snapshot, exclusions at the source, windows, drift, secrets, limits."""
 
+import contextlib
 import sqlite3
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -20,41 +24,48 @@ from connectors.base import (
 )
 from connectors.duck import PgParams
 from connectors.landing import Landing
+from tests.connectors.alchemy import pg_dialect_system
 from tests.connectors.build import by_day, item, resource, system
 from tests.connectors.conftest import maria_system, pg_system
 from tests.connectors.reading import AT, land, rows
 
-KINDS = ("postgres", "mysql", "sqlite")
+KINDS = ("postgres", "mysql", "sqlite", "sqlalchemy")
 
 
 @dataclass
 class Place:
-    """One real source: its system, and how to write to it behind the reader's back."""
+    """One real source: its system, and how to write to it behind the reader's back, in one transaction."""
 
     system: System
-    execute: Callable[[str], None]
+    execute: Callable[..., None]
 
     @property
     def kind(self) -> str:
-        return self.system.kind
+        """The kind of database behind it; through SQLAlchemy a PostgreSQL is read."""
+        return self.system.kind.replace("sqlalchemy", "postgres")
 
 
 @pytest.fixture(params=KINDS)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    if request.param == "postgres":
+    if request.param in ("postgres", "sqlalchemy"):
         database = request.getfixturevalue("pg_database")
 
-        def execute(statement: str) -> None:
-            with database.connect() as connection:
-                connection.execute(statement)
+        def execute(*statements: str) -> None:
+            with database.connect() as connection, connection.transaction():
+                for statement in statements:
+                    connection.execute(statement)
 
-        yield Place(pg_system(database), execute)
+        make = pg_system if request.param == "postgres" else pg_dialect_system
+        yield Place(make(database), execute)
     elif request.param == "mysql":
         maria = request.getfixturevalue("mariadb_database")
 
-        def execute(statement: str) -> None:
+        def execute(*statements: str) -> None:
             with maria.connect() as connection, connection.cursor() as cursor:
-                cursor.execute(statement)
+                connection.begin()
+                for statement in statements:
+                    cursor.execute(statement)
+                connection.commit()
 
         yield Place(replace(maria_system(maria), code="academic"), execute)
     else:
@@ -62,9 +73,12 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
         with sqlite3.connect(path) as db:
             db.execute("PRAGMA journal_mode = WAL")
 
-        def execute(statement: str) -> None:
-            with sqlite3.connect(path) as db:
-                db.execute(statement)
+        def execute(*statements: str) -> None:
+            with contextlib.closing(sqlite3.connect(path, timeout=20, isolation_level=None)) as db:
+                db.execute("BEGIN IMMEDIATE")
+                for statement in statements:
+                    db.execute(statement)
+                db.execute("COMMIT")
 
         yield Place(system("sqlite", {"file": str(path)}), execute)
 
@@ -100,6 +114,42 @@ def test_two_reads_see_one_moment_of_the_source(place: Place, landing: Landing) 
         second = landing.write(source.read(ReadSpec(grades)), 2, AT)
     assert (first.rows, second.rows) == (3, 1)
     assert [m.rows for m in land(landing, place.system, grades, extract_id=3)] == [2]
+
+
+def test_no_row_is_read_without_the_row_that_it_refers_to_while_both_are_being_written(
+    place: Place, landing: Landing
+) -> None:
+    """A writer adds students with a grade each, one transaction a student, all the time that both are read."""
+    fill(place)
+    place.execute("CREATE TABLE cj (XH varchar(12), KC varchar(12))")
+    grades = resource("cj", [item("no", "XH"), item("course", "KC")], name="academic.grades")
+    ended = threading.Event()
+    written: list[str] = []
+
+    def write() -> None:
+        while not ended.is_set():
+            number = f"w{len(written):05d}"
+            place.execute(
+                f"INSERT INTO xsjbxx VALUES ('{number}', 'x', NULL, '0')",
+                f"INSERT INTO cj VALUES ('{number}', 'c')",
+            )
+            written.append(number)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for attempt in range(5):
+            before = len(written)
+            with open_source(place.system) as source:
+                parents = landing.write(source.read(ReadSpec(students())), 2 * attempt + 1, AT)
+                while len(written) < before + 3:
+                    time.sleep(0.01)
+                children = landing.write(source.read(ReadSpec(grades)), 2 * attempt + 2, AT)
+            assert set(numbers(landing, children)) <= set(numbers(landing, parents))
+    finally:
+        ended.set()
+        writer.join()
+    assert len(written) >= 15
 
 
 def test_a_failed_read_costs_the_snapshot_and_not_the_other_resources(place: Place, landing: Landing) -> None:
@@ -150,10 +200,47 @@ def test_a_time_in_the_far_future_does_not_move_the_watermark(
 def test_a_range_can_be_read_again(place: Place, landing: Landing) -> None:
     fill(place)
     contract = students(Ingest(mode="watermark", watermark="changed_at"))
-    scope = Scope("range", lists_keys=True, low="2026-10-18 00:00:00", high="2026-10-19 23:59:59")
-    (manifest,) = land(landing, place.system, contract, scope=scope)
-    assert (numbers(landing, manifest), manifest.scope) == (["000", "001"], scope.as_dict())
-    assert manifest.watermark_to is None
+    for low, high in (("2026-10-18 00:00:00", "2026-10-19 23:59:59"), ("2026-10-18", "2026-10-19")):
+        scope = Scope.of_range(low, high)
+        (manifest,) = land(landing, place.system, contract, scope=scope, extract_id=len(high))
+        assert (numbers(landing, manifest), manifest.scope) == (["000", "001"], scope.as_dict())
+        assert (manifest.watermark_to, manifest.scope["lists_keys"]) == (None, False)
+
+
+def test_a_sweep_reads_the_keys_that_may_be_read_and_nothing_else(place: Place, landing: Landing) -> None:
+    fill(place)
+    contract = students(Ingest(mode="watermark", watermark="changed_at", exclude="SM = '1'"))
+    (manifest,) = land(landing, place.system, contract, scope=Scope.keys())
+    assert rows(landing, manifest) == [("000",), ("002",)]
+    assert (manifest.scope["kind"], manifest.scope["lists_keys"]) == ("keys", True)
+    assert (list(manifest.columns), manifest.watermark_to) == (["no"], None)
+
+
+def test_a_clock_that_runs_ahead_moves_the_watermark_no_further_than_now(
+    place: Place, landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is 07:30 on the campus. A local time says so; an instant is the same moment in UTC."""
+    kind = {"postgres": "timestamptz", "mysql": "timestamp NULL", "sqlite": "timestamp"}[place.kind]
+    shown = {"sqlite": ("07", "08")}.get(place.kind, ("23", "00"))
+    place.execute(f"CREATE TABLE t (a varchar(3), at {kind})")
+    offset = "" if place.kind == "sqlite" else "+00"
+    days = ("2026-10-21", "2026-10-21") if place.kind == "sqlite" else ("2026-10-20", "2026-10-21")
+    for name, day, hour in zip("ab", days, shown, strict=True):
+        written = f"{day} {hour}:00:00"
+        if place.kind == "mysql":
+            place.execute("SET time_zone = '+00:00'", f"INSERT INTO t VALUES ('{name}', '{written}')")
+        else:
+            place.execute(f"INSERT INTO t VALUES ('{name}', '{written}{offset}')")
+    monkeypatch.setattr("connectors.sql.now", lambda: AT + timedelta(minutes=30))
+    contract = resource(
+        "t",
+        [item("a"), item("at", logical_type="timestamp")],
+        ingest=Ingest(mode="watermark", watermark="at"),
+    )
+    with open_source(place.system) as source:
+        (reading,) = source.readings(ReadSpec(contract, zone="Asia/Shanghai"))
+        assert str(reading.watermark_to).startswith(f"{days[0]} {shown[0]}:00:00")
+        assert landing.write(reading, 1, AT).rows == 2
 
 
 def test_days_are_read_once_until_they_change(place: Place, landing: Landing) -> None:
@@ -169,7 +256,18 @@ def test_days_are_read_once_until_they_change(place: Place, landing: Landing) ->
     (changed,) = land(landing, place.system, contract, extract_id=20, seen=seen)
     assert (changed.scope["partition"], changed.rows) == ("2026-10-19", 2)
     (again,) = land(landing, place.system, contract, extract_id=30, scope=Scope.of_partition("2026-10-18"))
-    assert numbers(landing, again) == ["000"]
+    assert (numbers(landing, again), again.source_digest) == (["000"], "rows:1")
+    asked = Scope.of_range("2026-10-19", "2026-10-20")
+    both = land(landing, place.system, contract, extract_id=40, scope=asked, seen=seen)
+    assert [m.scope["partition"] for m in both] == ["2026-10-19", "2026-10-20"]
+
+
+def test_closed_days_are_not_even_looked_at(place: Place, landing: Landing) -> None:
+    fill(place)
+    with open_source(place.system) as source:
+        spec = ReadSpec(students(by_day("changed_at")), closed_before="2026-10-20")
+        assert [reading.covered.partition for reading in source.readings(spec)] == ["2026-10-20"]
+        assert source.skipped == []
 
 
 def test_a_new_column_is_reported_and_a_lost_one_names_resource_column_and_provider(

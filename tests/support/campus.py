@@ -102,6 +102,14 @@ class Warehouse:
         self.catalog = content
         upgrade()
 
+    def empty(self) -> None:
+        """Forget everything, landing zone included, as if newly made."""
+        with connect(autocommit=True) as pg:
+            pg.execute("DROP SCHEMA yici, store, raw, stage, marts CASCADE")
+            pg.execute("DROP SCHEMA IF EXISTS service CASCADE")
+        upgrade()
+        self.landing = Landing(f"{self.landing.root}-again")
+
     def land(self, rows: Sequence[dict], scope: Scope | None = None, watermark: str | None = None) -> int:
         """Land rows as an extract of hr.staff and register it; returns its id."""
         resource = self.catalog.resources["hr.staff"]
