@@ -1,9 +1,11 @@
-"""Admission: the decision, row by row, whether extracts keep their contract (one DuckDB pass, no side effect).
+"""Admission: the decision, row by row, whether extracts keep their contract (DuckDB alone, no side effect).
 
-`judge` leaves the tables `admitted` and `refused` in DuckDB and says the counts; rows in = admitted + refused,
-always. A row that breaks a rule is refused with every rule it breaks; a rule of severity `warning` or `info`
-admits the row and becomes a finding; a rule over the whole extract, or too large a refused share, refuses the
-extract. The verdict depends on extract, contract version and code version only.
+`judge` leaves the relations `admitted` and `refused` in DuckDB and says the counts; rows in = admitted + refused,
+always. What is refused is kept as a table. What is admitted is everything else, read and typed from the extract
+again by whoever asks for it: Parquet is read faster than rows are kept. A row that breaks a rule is refused with
+every rule it breaks; a rule of severity `warning` or `info` admits the row and becomes a finding; a rule over the
+whole extract, or too large a refused share, refuses the extract. The verdict depends on extract, contract version
+and code version only.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,18 +22,34 @@ from warehouse.store import SOURCE_SUFFIX
 from warehouse.versions import Judged, key_text, q
 
 DEFAULT_REFUSED_SHARE = 0.05
-_CONTROL = r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F]"
-_REPLACEMENT = "\ufffd"
+# Extracts that hold what changed: how many rows those are says nothing of the whole, and a bad one or two among few
+# wait in quarantine like any other, rather than keep the window out for as long as they are in it.
+WINDOWS, FEW_ROWS = ("upsert", "range"), 5
+# Control characters, and the character that stands where somebody could not read one.
+_UNREADABLE = r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F\x{FFFD}]"
 _GB_DIMENSION = {"type": "conformity", "code": "conformity", "format": "conformity", "unique": "accuracy"}
 
 
 class ExtractRefused(Exception):
-    """A whole extract breaks its contract; the resource stays as it was. Names rule and counts, never a value."""
+    """A whole extract breaks its contract; the resource stays as it was. Names rule and counts, never a value.
 
-    def __init__(self, rule: str, message: str, findings: Sequence["Finding"] = ()) -> None:
+    Attributes:
+        rule: the rule that is broken.
+        findings: what was found until then.
+        extract_ids: the extracts that broke it, where others judged with them did not; empty: all of them.
+    """
+
+    def __init__(
+        self,
+        rule: str,
+        message: str,
+        findings: Sequence["Finding"] = (),
+        extract_ids: Sequence[int] = (),
+    ) -> None:
         super().__init__(message)
         self.rule = rule
         self.findings = tuple(findings)
+        self.extract_ids = tuple(extract_ids)
 
 
 @dataclass(frozen=True)
@@ -52,11 +70,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class _Check:
-    """A named condition over the typed row that is true where the row breaks it."""
+    """A named condition over the typed row that is true where the row breaks it.
+
+    `readable` names the column of a check for unreadable characters: all texts of a row are searched at once.
+    """
 
     rule: str
     broken: str
     dimension: str = "conformity"
+    readable: str = ""
 
 
 def judge(
@@ -87,9 +109,10 @@ def judge(
         f"CREATE OR REPLACE TEMP VIEW typed AS"
         f" SELECT {', '.join(typed_columns)}, _partition, _extract, _row_no FROM landed"
     )
+    _check_partitions(con, resource, timezone)
     checks = _row_checks(resource, landed, catalog)
     duplicates = _duplicates(con, resource)
-    _admit(con, resource, checks, duplicates)
+    _split(con, resource, checks, duplicates)
     _refuse(con, resource, landed, checks, duplicates)
     total, admitted, refused = con.execute(
         "SELECT (SELECT count(*) FROM landed), (SELECT count(*) FROM admitted), (SELECT count(*) FROM refused)"
@@ -98,17 +121,19 @@ def judge(
         raise ExtractRefused(
             "conservation",
             f"{resource.name}: {total} rows came in but {admitted} were admitted and {refused} refused; "
-            "nothing of this extract is used. This is a fault of a rule that is neither true nor false: "
-            "look for NULL in the contract's SQL rules",
+            "nothing of this extract is used and the last good state stays. This is a fault of Yici: report it",
         )
     findings = _findings(con, resource, checks, total, admitted)
-    _check_extract(resource, catalog, total, refused, findings)
     extracts = [extract for extract, _ in files]
-    scopes = {extract.scope["kind"] for extract in extracts}
+    (kind,) = {extract.scope["kind"] for extract in extracts}
+    if refused:
+        _check_share(con, resource, catalog, findings, at_least=FEW_ROWS if kind in WINDOWS else 0)
+    if kind not in WINDOWS:
+        _check_extract(resource, total, findings)
     judged = Judged(
         resource=resource,
         extract_ids=tuple(extract.id for extract in extracts),
-        scope_kind=scopes.pop(),
+        scope_kind=kind,
         lists_keys=all(extract.scope.get("lists_keys") for extract in extracts),
         partitions=tuple(
             extract.scope["partition"] for extract in extracts if extract.scope.get("partition")
@@ -118,6 +143,43 @@ def judge(
         refused=refused,
     )
     return judged, findings
+
+
+def judge_keys(
+    con: duckdb.DuckDBPyConnection,
+    catalog: Catalog,
+    resource: Resource,
+    files: Sequence[tuple[Extract, Sequence[str]]],
+) -> Judged:
+    """Judge a sweep of keys: it leaves the keys that can be read in `admitted`, and nothing in `refused`.
+
+    A key that cannot be read was refused when its row came, so it is none of those that the store has.
+
+    Args:
+        con: a DuckDB session that can read the landing zone.
+        catalog: for code tables and time zone.
+        resource: the contract.
+        files: the extract with the addresses of its Parquet files.
+    """
+    landed = _read(con, files)
+    timezone = catalog.campus.time_zone
+    keys = ", ".join(
+        f"{typed(resource.item(name), q(name), landed[name], catalog.codes, timezone)} AS {q(name)}"
+        for name in resource.key
+    )
+    (extract, _), *_ = files
+    present = " AND ".join(f"{q(name)} IS NOT NULL" for name in resource.key)
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE swept AS SELECT *, NULL::VARCHAR AS _partition,"
+        f" {extract.id}::BIGINT AS _extract FROM (SELECT DISTINCT {keys} FROM landed) WHERE {present}"
+    )
+    con.execute("CREATE OR REPLACE TEMP VIEW admitted AS FROM swept")
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE refused AS SELECT *, '' AS _key_text, '' AS _rules, '' AS _row,"
+        " '' AS _row_digest FROM admitted LIMIT 0"
+    )
+    (count,) = con.execute("SELECT count(*) FROM admitted").fetchone()
+    return Judged(resource, (extract.id,), "keys", True, (), rows_in=count, admitted=count, refused=0)
 
 
 def _read(con: duckdb.DuckDBPyConnection, files: Sequence[tuple[Extract, Sequence[str]]]) -> dict[str, str]:
@@ -155,7 +217,8 @@ def _typed_columns(resource: Resource, landed: dict[str, str], catalog: Catalog,
         if item.is_coded:
             columns.append(f"{text} AS {q(item.name + SOURCE_SUFFIX)}")
         elif item.logical_type != "string":
-            columns.append(f"{q(item.name)} IS NOT NULL AND trim({text}) <> '' AS {q('_was_' + item.name)}")
+            blank = f" AND trim({text}) <> ''" if kind == "VARCHAR" else ""
+            columns.append(f"{q(item.name)} IS NOT NULL{blank} AS {q('_was_' + item.name)}")
     return columns
 
 
@@ -203,8 +266,8 @@ def _item_checks(resource: Resource, item: Item, catalog: Catalog) -> list[_Chec
     checks.append(
         _Check(
             f"{name}.text",
-            f"coalesce(regexp_matches({column}, {literal(_CONTROL)})"
-            f" OR contains({column}, {literal(_REPLACEMENT)}), false)",
+            f"coalesce({_unreadable(column)}, false)",
+            readable=column,
         )
     )
     if item.min_length is not None:
@@ -226,6 +289,18 @@ def _item_checks(resource: Resource, item: Item, catalog: Catalog) -> list[_Chec
             _Check(f"{name}.format", f"coalesce({column} <> '' AND NOT ({valid}), false)", "accuracy")
         )
     return checks
+
+
+def _any(checks: Sequence[_Check]) -> str:
+    """Return the condition that a row breaks one of the checks."""
+    texts = ", ".join(check.readable for check in checks if check.readable)
+    conditions = [_unreadable(f"concat({texts})")] if texts else []
+    conditions += [check.broken for check in checks if not check.readable]
+    return " OR ".join(conditions) or "false"
+
+
+def _unreadable(text: str) -> str:
+    return f"regexp_matches({text}, {literal(_UNREADABLE)})"
 
 
 def _missing(item: Item) -> str:
@@ -271,17 +346,28 @@ def _duplicates(con: duckdb.DuckDBPyConnection, resource: Resource) -> list[_Che
     return checks
 
 
-def _admit(con, resource: Resource, checks: list[_Check], duplicates: list[_Check]) -> None:
-    broken = " OR ".join(check.broken for check in (*checks, *duplicates)) or "false"
-    columns = ", ".join(q(name) for name in _stored(resource))
-    pick = ""
+def _split(con, resource: Resource, checks: list[_Check], duplicates: list[_Check]) -> None:
+    """Leave the places of the rows that are not admitted in table `left_out`, and the others as `admitted`.
+
+    A condition that is neither true nor false leaves a row out.
+    """
+    broken = _any((*checks, *duplicates))
     if resource.ingest.pick_order_by:
         key = ", ".join(map(q, resource.key))
         order = f"{resource.ingest.pick_order_by}, _extract DESC, _row_no DESC"
-        pick = f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {order}) = 1"
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE picked AS SELECT _extract, _row_no FROM typed WHERE ({broken}) IS FALSE"
+            f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {order}) = 1"
+        )
+        left_out = "SELECT _extract, _row_no FROM typed ANTI JOIN picked USING (_extract, _row_no)"
+    else:
+        left_out = f"SELECT _extract, _row_no FROM typed WHERE ({broken}) IS NOT FALSE"
+    con.execute(f"CREATE OR REPLACE TEMP TABLE left_out AS {left_out}")
+    columns = ", ".join(q(name) for name in _stored(resource))
+    all_kept = not con.execute("SELECT 1 FROM left_out LIMIT 1").fetchone()
+    without = "" if all_kept else " ANTI JOIN left_out USING (_extract, _row_no)"
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE admitted AS SELECT {columns}, _partition, _extract, _row_no FROM typed"
-        f" WHERE NOT ({broken}){pick}"
+        f"CREATE OR REPLACE TEMP VIEW admitted AS SELECT {columns}, _partition, _extract, _row_no FROM typed{without}"
     )
 
 
@@ -290,27 +376,19 @@ def _refuse(
 ) -> None:
     """Make table `refused`: every row that was not admitted, as it came, with the rules it breaks."""
     keys = ", ".join(q(name) for name in resource.key)
-    if _all_admitted(con):
-        con.execute(
-            f"CREATE OR REPLACE TEMP TABLE refused AS SELECT {keys}, _partition, _extract, _row_no,"
-            " '' AS _key_text, '' AS _rules, '' AS _row, '' AS _row_digest FROM admitted LIMIT 0"
-        )
-        return
     listed = ", ".join(
         f"CASE WHEN {check.broken} THEN {literal(check.rule)} END" for check in (*checks, *duplicates)
     )
     names = ", ".join(f"{q(name)} := {q(name)}" for name in landed)
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE refused AS
-        WITH left_over AS (
-            SELECT * FROM typed ANTI JOIN admitted USING (_extract, _row_no)
-        ), named AS (
+        WITH named AS (
             SELECT {keys}, _partition, _extract, _row_no, {key_text(resource)} AS _key_text,
                 list_distinct(list_filter([{listed or "NULL"}], rule -> rule IS NOT NULL)) AS _broken
-            FROM left_over
+            FROM typed SEMI JOIN left_out USING (_extract, _row_no)
         ), rows AS (
             SELECT _extract, _row_no, CAST(to_json(struct_pack({names})) AS VARCHAR) AS _row
-            FROM landed SEMI JOIN named USING (_extract, _row_no)
+            FROM landed SEMI JOIN left_out USING (_extract, _row_no)
         )
         SELECT n.* EXCLUDE (_broken),
             array_to_string(
@@ -321,13 +399,6 @@ def _refuse(
                 || row_number() OVER (PARTITION BY _row, _partition ORDER BY n._row_no)) AS _row_digest
         FROM named n JOIN rows r USING (_extract, _row_no)"""
     )
-
-
-def _all_admitted(con) -> bool:
-    landed, admitted = con.execute(
-        "SELECT (SELECT count(*) FROM landed), (SELECT count(*) FROM admitted)"
-    ).fetchone()
-    return landed == admitted
 
 
 def _stored(resource: Resource) -> list[str]:
@@ -373,15 +444,49 @@ def _findings(
     return tuple(found)
 
 
-def _check_extract(resource: Resource, catalog: Catalog, total: int, refused: int, findings) -> None:
+def _check_partitions(con, resource: Resource, timezone: str) -> None:
+    """Refuse the files that hold rows of another day or term than their name says."""
+    cut = resource.ingest.partition
+    if cut is None or not cut.item:
+        return
+    column = q(cut.item)
+    kind = resource.item(cut.item).logical_type
+    label = f"timezone({literal(timezone)}, {column})::DATE" if kind == "timestamp" else column
+    outside = con.execute(
+        f"""SELECT _partition, _extract, count(*) FROM typed WHERE _partition IS NOT NULL AND {column} IS NOT NULL
+            AND NOT starts_with(CAST({label} AS VARCHAR), _partition) GROUP BY ALL ORDER BY ALL"""
+    ).fetchall()
+    if outside:
+        named = ", ".join(f"{partition} ({rows} rows)" for partition, _, rows in outside)
+        raise ExtractRefused(
+            "partition",
+            f"{resource.name}: rows of another {cut.by} than the partition they came in: {named}; nothing of them is "
+            f"used and what was published stays. Provider {resource.provider} delivers them again",
+            extract_ids=[extract for _, extract, _ in outside],
+        )
+
+
+def _check_share(con, resource: Resource, catalog: Catalog, findings, at_least: int) -> None:
+    """Refuse the extracts of which too large a share, and more than `at_least` rows, breaks the contract."""
     share = float(catalog.campus.raw.get("thresholds", {}).get("refused_share", DEFAULT_REFUSED_SHARE))
-    if total and refused / total > share:
+    broken = con.execute(
+        f"""SELECT l._extract, coalesce(r.rows, 0), l.rows
+            FROM (SELECT _extract, count(*) AS rows FROM landed GROUP BY ALL) l
+            JOIN (SELECT _extract, count(*) AS rows FROM refused GROUP BY ALL) r USING (_extract)
+            WHERE r.rows / l.rows > {share} AND r.rows > {at_least:d} ORDER BY ALL"""
+    ).fetchall()
+    if broken:
+        refused, total = sum(row[1] for row in broken), sum(row[2] for row in broken)
         raise ExtractRefused(
             "refused_share",
             f"{resource.name}: {refused} of {total} rows break the contract, more than {share:.0%}; "
             "the last good state stays. See `yici quarantine list`, or mend contract or source",
             findings,
+            extract_ids=[row[0] for row in broken],
         )
+
+
+def _check_extract(resource: Resource, total: int, findings) -> None:
     for metric in resource.metrics:
         if (
             metric.metric == "rowCount"

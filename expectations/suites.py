@@ -9,7 +9,8 @@ before GX drops them, and need several passes; these are aggregates, bundled int
 resource. Uniqueness of the whole key is asked only of resources that are read in full: it costs a sort of
 everything, and the store's unique index holds it anyway.
 
-What is expected is plain data here; `gx_run` puts it into GX, `between` runs the rules between systems.
+What is expected is plain data here; `gx_run` puts it into GX, `between` runs the rules between systems,
+`references` looks for rows that refer to nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ from sqlalchemy import URL, create_engine, make_url, text
 
 from catalogs.model import Catalog, Metric, Resource
 from catalogs.settings import now
-from expectations import between, gx_run, whole
+from expectations import between, gx_run, references, whole
 from expectations.checks import ACCURACY, COMPLETENESS, TIMELINESS, Check, could_not_run
 from expectations.gx_run import DISTINCT, FILLED, MEASURE, ROW_COUNT, Expected
 from expectations.history import VOLUME, History, collapse_below, read_histories, volume_band
@@ -41,7 +42,7 @@ def expected(catalog: Catalog, resource: Resource, history: History, at: datetim
         ValueError: a library rule that a suite cannot ask; names rule and what to write instead.
     """
     day = _campus_day(catalog, at)
-    grows = resource.ingest.mode in ("append", "watermark")
+    grows = resource.ingest.mode == "append" or resource.ingest.reads_changes
     low, high = volume_band(history, catalog.calendar, day, grows) or (0, None)
     rules = [Expected(VOLUME, ROW_COUNT, None, low, high, "warning", COMPLETENESS)]
     collapse = collapse_below(history)
@@ -156,6 +157,7 @@ def run_suites(
                     checks.append(could_not_run(resource.name, "contract", COMPLETENESS, str(error)))
         checks += gx_run.judge(asked, pinned)
         checks += whole.judge(resources, engine)
+        checks += references.judge(catalog, names, engine, release)
         checks += between.judge(catalog, names, engine, _campus_day(catalog, at))
     finally:
         engine.dispose()

@@ -1,7 +1,8 @@
 """Connections to the warehouse, one way for every room: who connects, and pinned to which release.
 
 Roles: `owner` runs the pipeline and owns every schema; `service` may read `raw`, `marts` and parts of `yici`
-and append to the record. A connection that reads `raw` is pinned by `SET yici.release`; unset, the views fail.
+and append to the record; `retention` may delete versions and quarantine and nothing else. A connection that reads
+`raw` is pinned by `SET yici.release`; unset, the views fail.
 """
 
 import os
@@ -19,10 +20,14 @@ from sqlalchemy.exc import ArgumentError
 from catalogs.settings import ConfigurationError, Settings, kept_secret, settings
 from connectors.duck import PgParams, describe
 
-Role = Literal["owner", "service"]
+Role = Literal["owner", "service", "retention"]
 DATABASE = "yici"
 _REACH_S = 10
-ROLE_NAMES: Mapping[Role, str] = {"owner": "yici_owner", "service": "yici_service"}
+ROLE_NAMES: Mapping[Role, str] = {
+    "owner": "yici_owner",
+    "service": "yici_service",
+    "retention": "yici_retention",
+}
 
 
 def pg_params(role: Role = "owner") -> PgParams:
@@ -123,7 +128,9 @@ def tell_missing_role() -> None:
 
 
 def _external(found: Settings, role: Role) -> PgParams:
-    name = "YICI_DATABASE_URL" if role == "owner" else "YICI_SERVICE_DATABASE_URL"
+    if role == "retention" and not os.environ.get("YICI_RETENTION_DATABASE_URL"):
+        role = "owner"  # a server where nobody made the third role
+    name = "YICI_DATABASE_URL" if role == "owner" else f"YICI_{role.upper()}_DATABASE_URL"
     text = found.database_url if role == "owner" else os.environ.get(name)
     if not text:
         raise ConfigurationError(
@@ -137,7 +144,7 @@ def _external(found: Settings, role: Role) -> PgParams:
         raise malformed from None
     if not address.drivername.startswith("postgres") or not address.database or not address.username:
         raise malformed
-    if role == "service" and address.username != ROLE_NAMES[role]:
+    if role != "owner" and address.username != ROLE_NAMES[role]:
         raise ConfigurationError(
             f"{name}: the user must be {ROLE_NAMES[role]}: rights are granted to that name"
         )

@@ -22,7 +22,8 @@ from typing import Any
 from catalogs.model import Catalog
 from connectors.base import SourceUnavailable
 from connectors.landing import Landing
-from warehouse.extraction import Landed, land_system
+from warehouse.connect import connect
+from warehouse.extraction import Landed, land_system, note_failed
 
 # Longest time that reading one resource may take; the source's own limit on one statement is far below.
 _READING_S = 3600.0
@@ -73,27 +74,41 @@ def read_system(
     child = context.Process(target=_serve, args=(order, there), name=f"yici reads {system}", daemon=True)
     child.start()
     there.close()
+    told: set[str] = set()
     try:
         while here.poll(limit_s):
             try:
                 kind, value = here.recv()
             except EOFError:
                 child.join()
-                raise _died(system, child.exitcode) from None
+                raise _given_up(order, told, _died(system, child.exitcode)) from None
             if kind == "done":
                 return value
             if kind == "failed":
                 raise value
+            told.add(value.resource)
             report(value)
-        raise SourceUnavailable(
-            f"{system}: reading one resource took more than {limit_s:,.0f} s and was stopped; nothing was landed from "
-            f"it, what was published stays and it will be tried again. If it is that large, raise limits.reading_s of "
-            f"{system} in systems.yaml, or read it by watermark or partition"
-        )
+        raise _given_up(order, told, _took_too_long(system, limit_s))
     finally:
         child.kill()
         child.join()
         here.close()
+
+
+def _given_up(order: _Order, told: set[str], error: SourceUnavailable) -> SourceUnavailable:
+    """Note what the child could not note itself, and return the error."""
+    named = order.resources or [r.name for r in order.catalog.resources.values() if r.system == order.system]
+    with connect(autocommit=True) as con:
+        note_failed(con, order.system, [name for name in named if name not in told], error)
+    return error
+
+
+def _took_too_long(system: str, limit_s: float) -> SourceUnavailable:
+    return SourceUnavailable(
+        f"{system}: reading one resource took more than {limit_s:,.0f} s and was stopped; nothing was landed from "
+        f"it, what was published stays and it will be tried again. If it is that large, raise limits.reading_s of "
+        f"{system} in systems.yaml, or read it by watermark or partition"
+    )
 
 
 def _died(system: str, code: int | None) -> SourceUnavailable:

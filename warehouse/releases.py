@@ -18,7 +18,7 @@ from psycopg import sql
 
 from catalogs.model import Catalog, Resource
 from catalogs.settings import now
-from warehouse import ledger
+from warehouse import landing_lock, ledger
 from warehouse.connect import connect
 from warehouse.store import create_views, newest_table
 from warehouse.versions import take_back, take_back_quarantine
@@ -63,6 +63,30 @@ def current(con: psycopg.Connection) -> int | None:
     return con.execute("SELECT yici.current()").fetchone()[0]
 
 
+def hold(con: psycopg.Connection) -> None:
+    """Take the release lock for the life of a connection.
+
+    Raises:
+        ReleaseRunning: another run is under way.
+    """
+    if not con.execute(f"SELECT pg_try_advisory_lock({_LOCK})").fetchone()[0]:
+        raise ReleaseRunning(
+            "another release run is under way; nothing was changed. Wait for it, then run again"
+        )
+
+
+def hold_landing(con: psycopg.Connection, system: str) -> None:
+    """Keep a system from being landed for the life of a connection.
+
+    Raises:
+        ReleaseRunning: it is being read.
+    """
+    if not landing_lock.take(con, system):
+        raise ReleaseRunning(
+            f"system {system} is being read; nothing was changed. Wait for it, then run again"
+        )
+
+
 @contextlib.contextmanager
 def open_candidate(catalog: Catalog, files: bytes) -> Iterator[Candidate]:
     """Take the release lock, clear what a dead run left, and open the next candidate.
@@ -78,10 +102,7 @@ def open_candidate(catalog: Catalog, files: bytes) -> Iterator[Candidate]:
     """
     con = connect(autocommit=True)
     try:
-        if not con.execute(f"SELECT pg_try_advisory_lock({_LOCK})").fetchone()[0]:
-            raise ReleaseRunning(
-                "another release run is under way; nothing was changed. Wait for it, then run again"
-            )
+        hold(con)
         recover(con)
         version = _catalog_version(con, catalog.version, files)
         with con.transaction():
@@ -270,7 +291,7 @@ def publish(candidate: Candidate, resources: Sequence[Resource], models: dict[st
         con.execute(
             "UPDATE yici.release SET state = 'published', published_at = %s WHERE id = %s", [now(), number]
         )
-        _point(con, number)
+        point(con, number)
     _drop_old_builds(con)
 
 
@@ -303,7 +324,8 @@ def _show_mart(con: psycopg.Connection, model: str, build: int) -> None:
     con.execute(sql.SQL("CREATE VIEW marts.{} AS SELECT * FROM {}.{}").format(view, schema, view))
 
 
-def _point(con: psycopg.Connection, number: int) -> None:
+def point(con: psycopg.Connection, number: int) -> None:
+    """Make a release the current one; the caller has made sure that it can be read."""
     con.execute(
         "INSERT INTO yici.current_release (singleton, release, at) VALUES (true, %s, %s)"
         " ON CONFLICT (singleton) DO UPDATE SET release = excluded.release, at = excluded.at",
@@ -326,6 +348,26 @@ def _drop_old_builds(con: psycopg.Connection, keep: int = 2) -> None:
             con.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
 
 
+def forget_builds(con: psycopg.Connection) -> list[str]:
+    """Drop every dbt build but the current release's own: what a purge removed may still be in them.
+
+    Returns:
+        Marts that the current release still read from an earlier build, and that nobody reads now.
+    """
+    number = current(con)
+    with con.transaction():
+        rows = con.execute(
+            "DELETE FROM yici.mart WHERE release = %s AND build <> release RETURNING model", [number]
+        ).fetchall()
+        for (model,) in rows:
+            con.execute(sql.SQL("DROP VIEW IF EXISTS marts.{}").format(sql.Identifier(model)))
+        found = con.execute("SELECT nspname FROM pg_namespace WHERE nspname ~ '^build(_[0-9]+)?$'").fetchall()
+        for (schema,) in found:
+            if number is None or schema != build_schema(number):
+                con.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
+    return [model for (model,) in rows]
+
+
 def roll_back(con: psycopg.Connection, number: int) -> None:
     """Move the pointer to an earlier published release whose builds are still kept.
 
@@ -334,10 +376,15 @@ def roll_back(con: psycopg.Connection, number: int) -> None:
     """
     with con.transaction():
         con.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
-        row = con.execute("SELECT state FROM yici.release WHERE id = %s", [number]).fetchone()
+        row = con.execute("SELECT state, pruned_at FROM yici.release WHERE id = %s", [number]).fetchone()
         if not row or row[0] != "published":
             raise NoSuchRelease(
                 f"release {number} was never published; the current release stays; see `yici release list`"
+            )
+        if row[1]:
+            raise NoSuchRelease(
+                f"release {number} is older than what is kept: rows that it showed were deleted on"
+                f" {row[1]:%Y-%m-%d} by the retention rule or a purge; the current release stays"
             )
         marts = con.execute("SELECT model, build FROM yici.mart WHERE release = %s", [number]).fetchall()
         for model, build in marts:
@@ -346,7 +393,7 @@ def roll_back(con: psycopg.Connection, number: int) -> None:
                     f"release {number} is too old: its marts are gone; the current release stays"
                 )
             _show_mart(con, model, build)
-        _point(con, number)
+        point(con, number)
 
 
 def digest(con: psycopg.Connection, catalog: Catalog) -> str:

@@ -8,7 +8,7 @@ from psycopg.rows import class_row, dict_row
 
 from catalogs.model import LOOKUP_SYSTEM_KIND, Catalog
 from catalogs.settings import now
-from warehouse import releases
+from warehouse import ledger, releases
 
 
 @dataclass(frozen=True)
@@ -137,11 +137,27 @@ def rows_held(con: psycopg.Connection) -> dict[str, int]:
     return dict(con.execute("SELECT resource, rows_shown FROM marts.mart_quality__row_counts").fetchall())
 
 
+def new_columns(con: psycopg.Connection, catalog: Catalog) -> dict[str, tuple[str, ...]]:
+    """Return resource → columns that its source had not when its contract was agreed."""
+    found = {name: ledger.new_columns(con, resource) for name, resource in sorted(catalog.resources.items())}
+    return {name: columns for name, columns in found.items() if columns}
+
+
+def refused_partitions(con: psycopg.Connection, release: int) -> list[tuple[str, str]]:
+    """Return (resource, why) of the partitions that a release refused while it applied others of their resource."""
+    return con.execute(
+        """SELECT f.resource, f.detail FROM yici.finding f JOIN yici.release_resource r USING (release, resource)
+           WHERE f.release = %s AND r.outcome = 'applied' AND f.stage = 'admission' AND f.severity = 'critical'
+             AND NOT f.passed ORDER BY f.id""",
+        [release],
+    ).fetchall()
+
+
 def failing_sources(con: psycopg.Connection) -> dict[str, str]:
     """Return resource → message where the newest attempt to read it failed."""
     rows = con.execute(
         """SELECT resource, detail FROM (SELECT DISTINCT ON (resource) resource, passed, detail FROM yici.finding
-               WHERE stage = 'landing' ORDER BY resource, id DESC) newest
+               WHERE stage = 'landing' AND rule = 'extract' ORDER BY resource, id DESC) newest
            WHERE NOT passed ORDER BY resource"""
     )
     return dict(rows.fetchall())

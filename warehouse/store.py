@@ -116,6 +116,19 @@ def newest_table(con: psycopg.Connection, resource: Resource) -> str | None:
     return max((row[0] for row in rows), key=lambda name: _version(resource, name), default=None)
 
 
+def reported_rows(con: psycopg.Connection, resource: Resource) -> int:
+    """Return how many rows the source still reports, as far as the newest extract that was applied says."""
+    name = newest_table(con, resource)
+    if name is None:
+        return 0
+    (count,) = con.execute(
+        sql.SQL("SELECT count(*) FROM store.{} WHERE _to IS NULL AND _state = 'reported'").format(
+            sql.Identifier(name)
+        )
+    ).fetchone()
+    return count
+
+
 def create_views(con: psycopg.Connection, catalog: Catalog) -> None:
     """Make `raw.<resource>` of every resource show its table as the pinned release sees it.
 

@@ -52,7 +52,19 @@ extract = Table(
     Column("source_digest", Text),
     Column("state", Text, nullable=False),
     Column("seconds", Double, nullable=False),
+    Column("extra_columns", ARRAY(Text)),
+    Column("removed_at", _at),
     UniqueConstraint("resource", "ordinal"),
+)
+
+system_failure = Table(
+    "system_failure",
+    metadata,
+    Column("system", Text, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("failed_at", _at, nullable=False),
+    Column("paused_until", _at),
+    Column("reason", Text, nullable=False),
 )
 
 release = Table(
@@ -65,6 +77,7 @@ release = Table(
     Column("catalog_version", Integer, ForeignKey("yici.catalog_version.id"), nullable=False),
     Column("code_version", Text, nullable=False),
     Column("note", Text),
+    Column("pruned_at", _at),
 )
 
 release_resource = Table(
@@ -181,4 +194,22 @@ identity_event = Table(
     Column("gone", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
     Column("at", _at, nullable=False),
+)
+
+deletion = Table(
+    "deletion",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("begun_at", _at, nullable=False),
+    Column("done_at", _at),
+    Column("ordered_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("resource", Text),
+    Column("horizon", _at),
+    Column("horizon_release", Integer),
+    Column("counts", JSONB, nullable=False),
+    Column("digests", JSONB, nullable=False),
+    Column("pending", JSONB),
 )

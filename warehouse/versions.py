@@ -4,9 +4,12 @@ The difference is computed in DuckDB from what admission left there and from the
 extract's scope, so that what PostgreSQL writes is proportional to what changed. Rows carry the candidate's number
 in `_from` and `_to`; nobody sees them before that number is published, and taking them back is exact.
 
-States of a version: `reported`; `absent` and `former`, no longer reported by a full extract (`onAbsence`);
-`refused`, still reported but now breaking its contract. The last three keep the last good values and remember in
-`_last_extract` which extract confirmed them last.
+States of a version: `reported`; `absent` and `former`, no longer reported by a full extract or a sweep of keys
+(`onAbsence`); `refused`, still reported but now breaking its contract. The last three keep the last good values and
+remember in `_last_extract` which extract confirmed them last.
+
+A sweep of keys touches no value: it says which rows are there, and so which are gone or have come back. Where
+partitions are files, a file tells the past: the row of an older one does not replace that of a newer one.
 """
 
 from dataclasses import dataclass
@@ -16,18 +19,21 @@ import psycopg
 from psycopg import sql
 
 from catalogs.model import Resource
-from warehouse.store import StoreTable
+from warehouse.store import StoreTable, value_columns
 
 ABSENT_STATE = {"keep": "absent", "keep_as_former": "former"}
-_FEW = 0.2  # an upsert extract below this share of the table fetches only its own keys from the store
+_LISTING = ("full", "partition", "keys")  # what is not there has gone; a window or range cannot say
+# Rows of a table from which on it pays to compare digests first, and to build indexes after a load.
+_MANY = 100_000
+_FEW = 0.2  # share of the table below which single rows are fetched by their keys
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What admission decided of the extracts of one resource; the rows themselves are DuckDB tables.
+    """What admission decided of extracts of one resource that have one scope kind; the rows are DuckDB tables.
 
-    Tables: `admitted` (the store's columns, `_partition`, `_extract`) and `refused` (the key's columns where they
-    could be read, `_partition`, `_extract`, `_row_digest`, `_key_text`, `_rules`, `_row`).
+    Tables: `admitted` (the store's columns, of a sweep the key's alone; `_partition`, `_extract`) and `refused` (the
+    key's columns where they could be read, `_partition`, `_extract`, `_row_digest`, `_key_text`, `_rules`, `_row`).
     """
 
     resource: Resource
@@ -60,6 +66,8 @@ def apply(
 ) -> Applied:
     """Write the difference as versions of `candidate`, with quarantine and ledger entry, in one transaction.
 
+    Called again for extracts of another kind of the same resource, it adds to what the candidate has.
+
     Args:
         con: DuckDB with admission's tables and the warehouse attached read-write as `wh`.
         candidate: number of the open candidate release.
@@ -71,18 +79,15 @@ def apply(
         duckdb.Error: the transaction failed; the store is as before.
     """
     first = _is_empty(con, table)
-    _difference(con, table, judged, first)
+    if not first:
+        _difference(con, table, judged)
     _quarantine_difference(con, judged)
-    columns = [*table.columns, *(name for name in ("_partition", "_extract", "_state", "_last_extract"))]
     con.execute("BEGIN")
     try:
         if first:
-            con.execute(
-                f"INSERT INTO wh.store.{q(table.name)} SELECT {_list(columns)}, {candidate}, NULL FROM change"
-            )
-            inserted, ended = con.execute("SELECT count(*), 0 FROM change").fetchone()
+            inserted, ended = _fill(con, candidate, table, judged)
         else:
-            inserted, ended = _write_staged(con, candidate, table, columns)
+            inserted, ended = _write_staged(con, candidate, table, judged)
         opened, closed = _write_quarantine(con, candidate, judged)
         applied = Applied(inserted, ended, opened, closed)
         _pg(con, _ledger_entry(candidate, judged, applied, seconds))
@@ -92,7 +97,8 @@ def apply(
         raise
     if inserted:
         _pg(con, f"ANALYZE store.{q(table.name)}")
-    for name in ("change", "current_rows", "quarantine_new", "quarantine_gone"):
+    con.execute("DROP VIEW IF EXISTS change; DROP VIEW IF EXISTS to_compare")
+    for name in ("compared", "touched", "touched_rows", "current_rows", "quarantine_new", "quarantine_gone"):
         con.execute(f"DROP TABLE IF EXISTS {name}")
     return applied
 
@@ -119,102 +125,175 @@ def _is_empty(con: duckdb.DuckDBPyConnection, table: StoreTable) -> bool:
     ).fetchone()
 
 
-def _difference(con: duckdb.DuckDBPyConnection, table: StoreTable, judged: Judged, first: bool) -> None:
-    """Leave in table `change` one row per version to open or close (`_op` put or end)."""
-    values = _list(table.columns)
-    if first:
-        con.execute(
-            f"CREATE OR REPLACE TEMP VIEW change_rows AS SELECT {values}, _partition, _extract,"
-            " 'reported' AS _state, NULL::BIGINT AS _last_extract, 'put' AS _op, false AS _replaces FROM admitted"
-        )
-        con.execute("CREATE OR REPLACE TEMP TABLE change AS FROM change_rows")
-        return
-    _current_rows(con, table, judged)
+def _fill(
+    con: duckdb.DuckDBPyConnection, candidate: int, table: StoreTable, judged: Judged
+) -> tuple[int, int]:
+    """Write the rows of an empty store table straight from the extract; its indexes are built afterwards, by sorting.
+
+    Nobody sees the table's rows before they are published, so holding its readers up meanwhile takes nothing away.
+    """
+    if judged.scope_kind == "keys":
+        return 0, 0
+    indexes = []
+    if judged.admitted >= _MANY:
+        indexes = con.execute(
+            "SELECT * FROM postgres_query('wh', ?)",
+            [
+                "SELECT format('%I.%I', schemaname, indexname) AS name, indexdef FROM pg_indexes"
+                f" WHERE schemaname = 'store' AND tablename = {_literal(table.name)}"
+            ],
+        ).fetchall()
+    for name, _ in indexes:
+        _pg(con, f"DROP INDEX {name}")
+    con.execute(
+        f"INSERT INTO wh.store.{q(table.name)} ({_list(table.columns)}, _partition, _extract, _state, _from)"
+        f" SELECT {_list(table.columns)}, _partition, _extract, 'reported', {candidate} FROM admitted"
+    )
+    for _, definition in indexes:
+        _pg(con, definition)
+    return judged.admitted, 0
+
+
+def _difference(con: duckdb.DuckDBPyConnection, table: StoreTable, judged: Judged) -> None:
+    """Leave in view `change` one row per version to open or close (`_op` put or end).
+
+    Rows known to have changed (`touched`, where `_differs`) go from the extract to the store without being kept.
+    """
+    incoming = _current_rows(con, table, judged)
     on = " AND ".join(f"a.{q(name)} = c.{q(name)}" for name in table.key)
     differs = " OR ".join(f"a.{q(name)} IS DISTINCT FROM c.{q(name)}" for name in table.values) or "false"
     key = _list(table.key)
     confirmed = "coalesce(c._last_extract, c._confirmed)"
     kept = f"{_list(table.columns, 'c')}, c._partition, c._extract"
-    parts = [
-        f"""SELECT {_list(table.columns, "a")}, a._partition,
-                CASE WHEN c._state IS NULL OR {differs} THEN a._extract ELSE c._extract END AS _extract,
-                'reported' AS _state, NULL::BIGINT AS _last_extract, 'put' AS _op,
-                c._state IS NOT NULL AS _replaces
-            FROM admitted a LEFT JOIN current_rows c ON {on}
-            WHERE c._state IS NULL OR c._state <> 'reported' OR {differs}""",
-        f"""SELECT {kept}, 'refused', {confirmed}, 'put', true
-            FROM current_rows c SEMI JOIN refused a ON {on} ANTI JOIN admitted d ON {on.replace("a.", "d.")}
-            WHERE c._state <> 'refused'""",
-    ]
-    if judged.lists_keys:
+    if judged.scope_kind == "keys":
+        parts = [
+            f"""SELECT {kept}, 'reported' AS _state, NULL::BIGINT AS _last_extract, 'put' AS _op,
+                    true AS _replaces
+                FROM current_rows c SEMI JOIN {incoming} a ON {on} WHERE c._state IN ('absent', 'former')"""
+        ]
+    else:
+        parts = [
+            f"""SELECT {_list(table.columns, "a")}, a._partition,
+                    CASE WHEN c._state IS NULL OR {differs} THEN a._extract ELSE c._extract END AS _extract,
+                    'reported' AS _state, NULL::BIGINT AS _last_extract, 'put' AS _op,
+                    c._state IS NOT NULL AS _replaces
+                FROM {incoming} a LEFT JOIN current_rows c ON {on}
+                WHERE c._state IS NULL OR c._state <> 'reported' OR {differs}""",
+            f"""SELECT {kept}, 'refused', {confirmed}, 'put', true
+                FROM current_rows c SEMI JOIN refused a ON {on} ANTI JOIN {incoming} d ON {on.replace("a.", "d.")}
+                WHERE c._state <> 'refused'""",
+        ]
+    if judged.lists_keys and judged.scope_kind in _LISTING:
         state = ABSENT_STATE.get(judged.resource.ingest.on_absence)
         ends = judged.scope_kind == "partition" or state is None
         op, to_state = ("end", "c._state") if ends else ("put", f"'{state}'")
         wanted = "true" if ends else f"c._state <> '{state}'"
         parts.append(
             f"""SELECT {kept}, {to_state}, {confirmed}, '{op}', true
-                FROM current_rows c ANTI JOIN (SELECT {key} FROM admitted UNION ALL SELECT {key} FROM refused) a
+                FROM current_rows c ANTI JOIN (SELECT {key} FROM {incoming} UNION ALL SELECT {key} FROM refused) a
                 ON {on} WHERE {wanted}"""
         )
-    con.execute("CREATE OR REPLACE TEMP TABLE change AS " + " UNION ALL ".join(parts))
+    con.execute("CREATE OR REPLACE TEMP TABLE compared AS " + " UNION ALL ".join(parts))
+    changed = (
+        f""" UNION ALL
+            SELECT {_list(table.columns, "a")}, a._partition, a._extract, 'reported', NULL, 'put', t._replaces
+            FROM admitted a JOIN touched t USING ({key}) WHERE t._differs"""
+        if incoming != "admitted" and judged.scope_kind != "keys"
+        else ""
+    )
+    con.execute(f"CREATE OR REPLACE TEMP VIEW change AS FROM compared{changed}")
 
 
-def _current_rows(con: duckdb.DuckDBPyConnection, table: StoreTable, judged: Judged) -> None:
-    """Fetch the store's open versions within the extract's scope into table `current_rows`.
+def _current_rows(con: duckdb.DuckDBPyConnection, table: StoreTable, judged: Judged) -> str:
+    """Fetch the store's open versions that the extract may change into table `current_rows`.
 
+    Of a large table these are not all within the extract's scope, but those whose keys are in `touched`.
     `_confirmed` is the extract that the last published release rests on: it confirmed every reported row.
+
+    Returns:
+        The relation of those admitted rows that are to be compared with them.
     """
     columns = f"{_list(table.columns)}, _partition, _extract, _state, _last_extract"
-    name = judged.resource.name.replace("'", "''")
-    (confirmed,) = con.execute(
-        "SELECT * FROM postgres_query('wh', ?)",
-        [
-            "SELECT coalesce((SELECT extract_id FROM yici.release_resource WHERE resource = "
-            f"'{name}' AND release = (SELECT max(id) FROM yici.release WHERE state = 'published')), 0) AS x"
-        ],
-    ).fetchone()
+    newest = "SELECT max(id) FROM yici.release WHERE state = 'published'"
+    confirmed = _scalar(
+        con,
+        "SELECT coalesce((SELECT extract_id FROM yici.release_resource"
+        f" WHERE resource = {_literal(judged.resource.name)} AND release = ({newest})), 0)",
+    )
+    fetched = (
+        f"CREATE OR REPLACE TEMP TABLE current_rows AS SELECT {columns}, {confirmed}::BIGINT AS _confirmed"
+    )
     where = "_to IS NULL"
     if judged.scope_kind == "partition":
-        wanted = ", ".join("'" + part.replace("'", "''") + "'" for part in judged.partitions)
-        where += f" AND _partition IN ({wanted})"
-    (stored,) = con.execute(
-        "SELECT * FROM postgres_query('wh', ?)",
-        [
-            f"SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'store.{q(table.name)}'::regclass"
-        ],
-    ).fetchone()
-    if judged.scope_kind in ("upsert", "range") and judged.rows_in < _FEW * stored:
-        staged = f"{table.name}__keys"
-        key = _list(table.key)
-        _pg(con, f"DROP TABLE IF EXISTS stage.{q(staged)}")
-        _pg(
-            con, f"CREATE UNLOGGED TABLE stage.{q(staged)} AS SELECT {key} FROM store.{q(table.name)} LIMIT 0"
-        )
-        con.execute("CALL pg_clear_cache()")
+        where += f" AND _partition IN ({', '.join(map(_literal, judged.partitions))})"
+    oid = f"'store.{q(table.name)}'::regclass"
+    stored = _scalar(con, f"SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = {oid}")
+    key, present = _list(table.key), " AND ".join(f"{q(k)} IS NOT NULL" for k in table.key)
+    if not judged.lists_keys and judged.rows_in < _FEW * stored:
         con.execute(
-            f"INSERT INTO wh.stage.{q(staged)} SELECT {key} FROM admitted"
-            f" UNION SELECT {key} FROM refused WHERE {' AND '.join(f'{q(k)} IS NOT NULL' for k in table.key)}"
+            "CREATE OR REPLACE TEMP TABLE touched AS SELECT *, false AS _differs, NULL::BOOLEAN AS _replaces"
+            f" FROM (SELECT {key} FROM admitted UNION SELECT {key} FROM refused WHERE {present})"
         )
-        _pg(con, f"ANALYZE stage.{q(staged)}")
-        con.execute(
-            f"CREATE OR REPLACE TEMP TABLE current_rows AS SELECT *, {confirmed}::BIGINT AS _confirmed"
-            " FROM postgres_query('wh', ?)",
-            [
-                f"SELECT {columns} FROM store.{q(table.name)} JOIN stage.{q(staged)} USING ({key}) WHERE {where}"
-            ],
-        )
-        _pg(con, f"DROP TABLE stage.{q(staged)}")
+    elif stored >= _MANY:
+        _touched(con, table, judged, where)
     else:
+        con.execute(f"{fetched} FROM wh.store.{q(table.name)} WHERE {where}")
+        return "admitted"
+    con.execute("CREATE OR REPLACE TEMP VIEW to_compare AS FROM touched WHERE NOT _differs")
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE touched_rows AS FROM admitted SEMI JOIN to_compare USING ({key})"
+    )
+    (fetching,) = con.execute("SELECT count(*) FROM to_compare").fetchone()
+    if fetching >= _FEW * stored:
         con.execute(
-            f"CREATE OR REPLACE TEMP TABLE current_rows AS SELECT {columns}, {confirmed}::BIGINT AS _confirmed"
-            f" FROM wh.store.{q(table.name)} WHERE {where}"
+            f"{fetched} FROM wh.store.{q(table.name)} SEMI JOIN to_compare USING ({key}) WHERE {where}"
         )
+        return "touched_rows"
+    staged = f"stage.{q(table.name + '__keys')}"
+    _pg(con, f"DROP TABLE IF EXISTS {staged}")
+    _pg(con, f"CREATE UNLOGGED TABLE {staged} AS SELECT {key} FROM store.{q(table.name)} LIMIT 0")
+    con.execute("CALL pg_clear_cache()")
+    con.execute(f"INSERT INTO wh.{staged} SELECT {key} FROM to_compare")
+    _pg(con, f"ANALYZE {staged}")
+    con.execute(
+        f"{fetched} FROM postgres_query('wh', ?)",
+        [f"SELECT {columns} FROM store.{q(table.name)} JOIN {staged} USING ({key}) WHERE {where}"],
+    )
+    _pg(con, f"DROP TABLE {staged}")
+    return "touched_rows"
+
+
+def _touched(con: duckdb.DuckDBPyConnection, table: StoreTable, judged: Judged, where: str) -> None:
+    """Leave in `touched` the keys of which anything changed, so that whole rows are held of as few as possible.
+
+    `_differs` says that values changed or are new, `_replaces` that the store has an older version. Values are compared
+    by a 64-bit digest that never leaves this session; a changed row escapes it with a probability of 2^-64.
+    """
+    key = _list(table.key)
+    values = [column for column in value_columns(table.resource) if column[0] in table.values]
+    digest = ", ".join(f"CAST({q(name)} AS {kind})" for name, _, kind in values)
+    digest = f"hash({digest})" if values and judged.scope_kind != "keys" else "0"
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE stored AS SELECT {key}, {digest} AS _digest, _state = 'reported' AS _reported"
+        f" FROM wh.store.{q(table.name)} WHERE {where}"
+    )
+    gone = "" if judged.lists_keys else " AND a._digest IS NOT NULL"
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE touched AS
+            SELECT {key}, a._digest IS NOT NULL AND a._digest IS DISTINCT FROM s._digest AS _differs,
+                s._digest IS NOT NULL AS _replaces
+            FROM (SELECT {key}, {digest} AS _digest FROM admitted) a FULL JOIN stored s USING ({key})
+            WHERE (a._digest IS DISTINCT FROM s._digest OR s._reported IS NOT TRUE){gone}
+            UNION SELECT {key}, false, true FROM refused JOIN stored USING ({key}) ANTI JOIN admitted USING ({key})"""
+    )
+    con.execute("DROP TABLE stored")
 
 
 def _write_staged(
-    con: duckdb.DuckDBPyConnection, candidate: int, table: StoreTable, columns: list[str]
+    con: duckdb.DuckDBPyConnection, candidate: int, table: StoreTable, judged: Judged
 ) -> tuple[int, int]:
     """Stage `change` in PostgreSQL, close the versions it replaces and insert its own."""
+    columns = (*table.columns, "_partition", "_extract", "_state", "_last_extract")
     (rows,) = con.execute("SELECT count(*) FROM change").fetchone()
     if not rows:
         return 0, 0
@@ -229,6 +308,24 @@ def _write_staged(
     con.execute(f"INSERT INTO wh.{staged} SELECT {_list(columns)}, _op FROM change")
     _pg(con, f"ANALYZE {staged}")
     on = " AND ".join(f"t.{q(name)} = s.{q(name)}" for name in table.key)
+    counts = con.execute(
+        "SELECT count(*) FILTER (_op = 'put'), count(*) FILTER (_replaces) FROM change"
+    ).fetchone()
+    cut = judged.resource.ingest.partition
+    if judged.scope_kind == "partition" and cut is not None and cut.source == "filename":
+        open_row = f"store.{q(table.name)} t ON {on} AND t._to IS NULL"
+        _pg(
+            con,
+            f"DELETE FROM {staged} s USING store.{q(table.name)} t"
+            f' WHERE {on} AND t._to IS NULL AND t._partition COLLATE "C" > s._partition COLLATE "C"',
+        )
+        counts = con.execute(
+            "SELECT * FROM postgres_query('wh', ?)",
+            [
+                f"SELECT (SELECT count(*) FROM {staged} WHERE _op = 'put') AS opened,"
+                f" (SELECT count(*) FROM {staged} s JOIN {open_row}) AS closed"
+            ],
+        ).fetchone()
     _pg(
         con,
         f"UPDATE store.{q(table.name)} t SET _to = {candidate} FROM {staged} s WHERE {on} AND t._to IS NULL",
@@ -239,9 +336,7 @@ def _write_staged(
         f" SELECT {_list(columns)}, {candidate} FROM {staged} WHERE _op = 'put'",
     )
     _pg(con, f"DROP TABLE {staged}")
-    return con.execute(
-        "SELECT count(*) FILTER (_op = 'put'), count(*) FILTER (_replaces) FROM change"
-    ).fetchone()
+    return counts
 
 
 def _quarantine_difference(con: duckdb.DuckDBPyConnection, judged: Judged) -> None:
@@ -260,6 +355,8 @@ def _quarantine_difference(con: duckdb.DuckDBPyConnection, judged: Judged) -> No
     )
     if judged.scope_kind == "full":
         covered = "true"
+    elif judged.scope_kind == "keys":
+        covered = f"o.key_text NOT IN (SELECT {key_text(judged.resource)} FROM admitted)"
     elif judged.scope_kind == "partition":
         covered = (
             "o.partition IN (" + ", ".join("'" + p.replace("'", "''") + "'" for p in judged.partitions) + ")"
@@ -316,11 +413,26 @@ def _ledger_entry(candidate: int, judged: Judged, applied: Applied, seconds: flo
     name = judged.resource.name.replace("'", "''")
     ids = ", ".join(map(str, judged.extract_ids))
     return (
-        "INSERT INTO yici.release_resource (release, resource, extract_id, outcome, reason, rows_in, admitted,"
+        "INSERT INTO yici.release_resource AS r (release, resource, extract_id, outcome, reason, rows_in, admitted,"
         " quarantined, inserted, ended, seconds, judged)"
         f" VALUES ({candidate}, '{name}', {max(judged.extract_ids)}, 'applied', NULL, {judged.rows_in},"
         f" {judged.admitted}, {judged.refused}, {applied.inserted}, {applied.ended}, {seconds:.3f}, ARRAY[{ids}])"
+        " ON CONFLICT (release, resource) DO UPDATE SET extract_id = excluded.extract_id,"
+        + "".join(f" {name} = r.{name} + excluded.{name}," for name in _ADDED)
+        + " judged = r.judged || excluded.judged"
     )
+
+
+_ADDED = ("rows_in", "admitted", "quarantined", "inserted", "ended", "seconds")
+
+
+def _scalar(con: duckdb.DuckDBPyConnection, query: str) -> int:
+    """Return the one value of a query that the warehouse answers."""
+    return con.execute("SELECT * FROM postgres_query('wh', ?)", [f"SELECT ({query}) AS value"]).fetchone()[0]
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _pg(con: duckdb.DuckDBPyConnection, statement: str) -> None:

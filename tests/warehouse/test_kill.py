@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from connectors.landing import Landing
 from tests.support import campus
 
-KILLS = int(os.environ.get("YICI_KILLS", "6"))
+KILLS = int(os.environ.get("YICI_KILLS", "10"))
 _SPREAD_S = 1.2
 _CHILD = """
 import sys
@@ -63,14 +62,7 @@ def test_a_killed_run_leaves_what_an_undisturbed_one_leaves(warehouse, tmp_path:
 
 def _undisturbed(house: campus.Warehouse) -> str:
     """The digest of a warehouse that was fed the same days and never killed."""
-    from warehouse.connect import connect
-    from warehouse.migrate import upgrade
-
-    with connect(autocommit=True) as con:
-        con.execute("DROP SCHEMA yici, store, raw, stage, marts CASCADE")
-        con.execute("DROP SCHEMA IF EXISTS service CASCADE")
-    upgrade()
-    house.landing = Landing(f"{house.landing.root}-undisturbed")
+    house.empty()
     for number in range(KILLS + 1):
         house.land(day(number))
         house.release()

@@ -19,6 +19,7 @@ from tests.support.http import Reply, Request, ScriptedServer, scripted_server
 from warehouse.connect import connect
 from warehouse.extraction import Landed
 from warehouse.reading import read_system
+from warehouse.report import failing_sources
 
 ROWS = [
     {"gh": f"{n:05d}", "xm": "某", "zjhm": None, "xb": "1", "csrq": None, "gz": "1", "gxsj": None}
@@ -92,6 +93,8 @@ def test_a_source_that_never_answers_is_given_up_in_time_and_holds_nothing(silen
         read_system(content(reading_s=1), "hr", str(tmp_path / "landing"))
     assert time.monotonic() - started < 10
     assert_nothing_is_left(tmp_path)
+    with connect(autocommit=True) as con:
+        assert "limits.reading_s" in failing_sources(con)["hr.staff"]
 
 
 def test_a_failure_arrives_as_what_it_was(hr: ScriptedServer, tmp_path: Path):

@@ -147,7 +147,8 @@ def test_an_upsert_extract_ends_nothing_and_its_watermark_counts_only_when_publi
     house.land([row(3, salary="8")], Scope.since("2026-01-02", "2026-01-03"), "2026-01-03")
     done = house.release()
     assert (done.inserted, done.ended, len(house.served())) == (1, 1, 30)
-    house.land([row(4, sex="?")], Scope.since("2026-01-03", "2026-01-04"), "2026-01-04")
+    bad = [row(n, sex="?") for n in range(4, 10)]
+    house.land(bad, Scope.since("2026-01-03", "2026-01-04"), "2026-01-04")
     assert house.release().outcome == "refused"
     from warehouse import ledger
     from warehouse.store import shape_hash

@@ -1,0 +1,48 @@
+"""Large tables are compared by digest and loaded before they are indexed; what comes of it is the same."""
+
+from collections.abc import Callable
+
+import pytest
+
+from catalogs.model import Catalog
+from connectors.base import Scope
+from tests.support import campus
+from tests.warehouse.test_kill import day
+from warehouse import versions
+
+INDEXES = "SELECT string_agg(indexdef, ';' ORDER BY indexname) FROM pg_indexes WHERE tablename = 'hr__staff'"
+
+
+def days() -> list[tuple[list[dict], Scope]]:
+    """Full readings with rows that change, come, go and break the contract; then windows that say less."""
+    full = [(day(n), Scope.full()) for n in range(3)]
+    window = [campus.row(n, salary="9.00") for n in range(100, 130)] + [
+        campus.row(9_000),
+        campus.row(131, sex="?"),
+    ]
+    return [
+        *full,
+        (window, Scope.since("1", "2")),
+        (window[:10], Scope.since("2", "3")),
+        (day(3), Scope.full()),
+    ]
+
+
+@pytest.mark.parametrize("absence", ["end", "keep_as_former"])
+def test_a_large_table_comes_to_what_a_small_one_comes_to(
+    warehouse: Callable[[Catalog], campus.Warehouse], monkeypatch: pytest.MonkeyPatch, absence: str
+):
+    found = []
+    house = warehouse(campus.catalog(absence=absence))
+    for many in (1_000_000, 0):
+        monkeypatch.setattr(versions, "_MANY", many)
+        for rows, scope in days():
+            house.land(rows, scope)
+            house.release()
+        history = house.scalar(
+            "SELECT md5(string_agg(concat_ws('|', staff_no, sex, salary, _state, _from - first, _to - first), ';'"
+            " ORDER BY staff_no, _from)) FROM store.hr__staff, (SELECT min(_from) AS first FROM store.hr__staff) f"
+        )
+        found.append((house.digest(), history, house.scalar(INDEXES)))
+        house.empty()
+    assert found[0] == found[1]

@@ -1,0 +1,258 @@
+"""Retention: what is older than its rule allows is deleted, and each deletion is recorded.
+
+How long landing extracts and ended versions of a resource are kept is said by its contract (`slaProperties`:
+retention) or else by campus.yaml (`retention.landing_days`); refused rows that were corrected, by
+`retention.quarantine_days`. What the current release needs is never old: open versions, and the newest published
+extract of each partition. Before an extract goes, a new baseline holds what it brought; earlier baselines go with it,
+because what was deleted from the store is still in them.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from catalogs.model import Catalog
+from catalogs.periods import Period
+from catalogs.settings import ConfigurationError, now
+from connectors.landing import LEDGER, Landing
+from warehouse import baseline, landing_lock, releases, sealed
+
+DEFAULT_DAYS = 400
+_LEDGERS = 200  # releases since the last baseline after which a rebuild would take long: a new one is due
+_CAMPUS = "campus"  # stands for what no single resource holds: links
+BY = "retention rule"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How long one resource is kept, as words say it, and the moments and releases that follow.
+
+    Attributes:
+        text: for the record.
+        horizon: extracts taken before it may go.
+        release: versions that this release or an earlier one ended may go; 0 for none.
+        quarantine_release: the same for refused rows.
+    """
+
+    text: str
+    horizon: datetime
+    release: int
+    quarantine_release: int
+
+
+@dataclass
+class Due:
+    """What is overdue of one resource.
+
+    Attributes:
+        rule: why.
+        versions: store table → ended versions.
+        quarantined: refused rows that were settled.
+        links: ended links.
+        extracts: path → digest of the manifest.
+    """
+
+    rule: Rule
+    versions: dict[str, int] = field(default_factory=dict)
+    quarantined: int = 0
+    links: int = 0
+    extracts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Counts for the record."""
+        return {
+            "versions": sum(self.versions.values()),
+            "quarantined": self.quarantined,
+            "links": self.links,
+            "extracts": len(self.extracts),
+        }
+
+
+def due(con: psycopg.Connection, catalog: Catalog, at: datetime) -> dict[str, Due]:
+    """Return what is overdue at a moment, by resource; resources with nothing overdue are left out.
+
+    Args:
+        con: any connection that may read the store and the ledger.
+        catalog: whose contracts and campus say how long things are kept.
+        at: the moment, aware.
+
+    Raises:
+        ConfigurationError: campus.yaml's retention is no number of days.
+    """
+    campus_rule = _rule(con, catalog, None, at)
+    found: dict[str, Due] = defaultdict(lambda: Due(campus_rule))
+    for name, resource in catalog.resources.items():
+        if resource.retention:
+            found[name] = Due(_rule(con, catalog, resource.retention, at))
+    names = {resource.table: name for name, resource in catalog.resources.items()}
+    for (table,) in con.execute(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'store' ORDER BY 1"
+    ).fetchall():
+        one = found[names.get(table.partition("__v")[0]) or table.partition("__v")[0].replace("__", ".", 1)]
+        query = sql.SQL("SELECT count(*) FROM store.{} WHERE _to <= %s").format(sql.Identifier(table))
+        if count := con.execute(query, [one.rule.release]).fetchone()[0]:
+            one.versions[table] = count
+    for (name,) in con.execute(
+        "SELECT DISTINCT resource FROM yici.quarantine WHERE _to IS NOT NULL"
+    ).fetchall():
+        (found[name].quarantined,) = con.execute(
+            "SELECT count(*) FROM yici.quarantine WHERE resource = %s AND _to <= %s",
+            [name, found[name].rule.quarantine_release],
+        ).fetchone()
+    (found[_CAMPUS].links,) = con.execute(
+        "SELECT count(*) FROM yici.link WHERE _to <= %s", [campus_rule.release]
+    ).fetchone()
+    for name, path, digest, taken_at in _removable(con, list(catalog.resources)):
+        if taken_at < found[name].rule.horizon:
+            found[name].extracts[path] = digest
+    return {name: one for name, one in sorted(found.items()) if any(one.counts.values())}
+
+
+def enforce(
+    con: psycopg.Connection,
+    pruner: psycopg.Connection,
+    catalog: Catalog,
+    landing: Landing,
+    home: Path,
+    tell: Callable[[str, str], None] = lambda what, result: None,
+) -> dict[str, Due]:
+    """Delete what is overdue now and record it; returns what went.
+
+    An interruption at any point leaves a warehouse that can be rebuilt; the next run removes the rest.
+
+    Args:
+        con: the owner's connection, in autocommit mode; writes the baseline.
+        pruner: of the role that may delete and nothing else, in autocommit mode.
+        catalog: whose contracts and campus say how long things are kept.
+        landing: the zone.
+        home: the state folder, whose key signs the baseline.
+        tell: called with each step and its result.
+
+    Raises:
+        ReleaseRunning: a release is under way.
+    """
+    releases.hold(con)
+    overdue = due(con, catalog, now())
+    with pruner.transaction():
+        for name, one in overdue.items():
+            _delete(pruner, name, one)
+            tell(name, _words(one))
+    if baseline.is_owed(con, landing) or len(sealed.folders(landing, LEDGER)) >= _LEDGERS:
+        baseline.replace(con, landing, home, lambda table: tell(table, "secured"))
+    for path in _leftovers(con, landing):
+        landing.remove(path)
+    return overdue
+
+
+def _rule(con: psycopg.Connection, catalog: Catalog, own: Period | None, at: datetime) -> Rule:
+    kept, settled = (own, own) if own else (_days(catalog, "landing_days"), _days(catalog, "quarantine_days"))
+    horizon = kept.before(at)
+    return Rule(
+        f"contract: {own}" if own else f"campus.yaml: landing {kept}, quarantine {settled}",
+        horizon,
+        _newest_before(con, horizon),
+        _newest_before(con, settled.before(at)),
+    )
+
+
+def _days(catalog: Catalog, key: str) -> Period:
+    days = (catalog.campus.raw.get("retention") or {}).get(key, DEFAULT_DAYS)
+    if not isinstance(days, int) or isinstance(days, bool) or days < 1:
+        raise ConfigurationError(f"campus.yaml: retention.{key} is no number of days; nothing was deleted")
+    return Period(days, "d")
+
+
+def _newest_before(con: psycopg.Connection, moment: datetime) -> int:
+    """Return the newest release published before a moment, at most the current one; later ones are kept whole."""
+    return con.execute(
+        """SELECT coalesce(max(id), 0) FROM yici.release
+           WHERE state = 'published' AND published_at < %s AND id <= yici.current()""",
+        [moment],
+    ).fetchone()[0]
+
+
+def _removable(con: psycopg.Connection, resources: list[str]) -> Iterator[tuple[str, str, str, datetime]]:
+    """Yield (resource, path, digest, taken_at) of the extracts that neither a release nor a reading needs.
+
+    Of resources of the catalog these stay: what no release has judged, and the newest published extract of each
+    partition, which says what the source's columns were.
+    """
+    yield from con.execute(
+        """WITH newest AS (
+               SELECT DISTINCT ON (resource, scope ->> 'partition', scope ->> 'kind') id FROM yici.extract
+               WHERE state = 'published' ORDER BY resource, scope ->> 'partition', scope ->> 'kind', ordinal DESC)
+           SELECT resource, path, digest, taken_at FROM yici.extract
+           WHERE removed_at IS NULL
+             AND NOT (resource = ANY (%s) AND (state = 'landed' OR id IN (SELECT id FROM newest)))
+           ORDER BY id""",
+        [resources],
+    ).fetchall()
+
+
+def _delete(pruner: psycopg.Connection, name: str, one: Due) -> None:
+    rule, at, first = one.rule, now(), None
+    for table in one.versions:
+        known = sql.Identifier(table)
+        (oldest,) = pruner.execute(
+            sql.SQL("SELECT min(_from) FROM store.{} WHERE _to <= %s").format(known), [rule.release]
+        ).fetchone()
+        first = min(first or oldest, oldest)
+        pruner.execute(sql.SQL("DELETE FROM store.{} WHERE _to <= %s").format(known), [rule.release])
+    if first is not None:
+        pruner.execute(
+            "UPDATE yici.release SET pruned_at = %s WHERE id >= %s AND id < %s AND pruned_at IS NULL",
+            [at, first, rule.release],
+        )
+    pruner.execute(
+        "DELETE FROM yici.quarantine WHERE resource = %s AND _to <= %s", [name, rule.quarantine_release]
+    )
+    if one.links:
+        pruner.execute("DELETE FROM yici.link WHERE _to <= %s", [rule.release])
+        pruner.execute(
+            "DELETE FROM yici.subject s WHERE NOT EXISTS (SELECT FROM yici.link l WHERE l.subject_id = s.id)"
+        )
+    pruner.execute("UPDATE yici.extract SET removed_at = %s WHERE path = ANY (%s)", [at, list(one.extracts)])
+    pruner.execute(
+        """INSERT INTO yici.deletion (kind, state, begun_at, done_at, ordered_by, reason, resource, horizon,
+               horizon_release, counts, digests)
+           VALUES ('retention', 'done', %(at)s, %(at)s, %(by)s, %(reason)s, %(resource)s, %(horizon)s, %(release)s,
+               %(counts)s, %(digests)s)""",
+        {
+            "at": at,
+            "by": BY,
+            "reason": rule.text,
+            "resource": None if name == _CAMPUS else name,
+            "horizon": rule.horizon,
+            "release": rule.release,
+            "counts": json.dumps(one.counts),
+            "digests": json.dumps(one.extracts),
+        },
+    )
+
+
+def _leftovers(con: psycopg.Connection, landing: Landing) -> Iterator[str]:
+    """Yield the folders of extracts that the ledger gave up, and of readings that died before they were entered."""
+    systems = {path.split("/")[0] for path in landing.garbage(_kept(con))}
+    for system in sorted(systems):
+        with landing_lock.taken(con, system) as is_free:
+            if is_free:
+                yield from (path for path in landing.garbage(_kept(con)) if path.split("/")[0] == system)
+
+
+def _kept(con: psycopg.Connection) -> list[str]:
+    return [
+        path for (path,) in con.execute("SELECT path FROM yici.extract WHERE removed_at IS NULL").fetchall()
+    ]
+
+
+def _words(one: Due) -> str:
+    return (
+        ", ".join(f"{count:,} {what}" for what, count in one.counts.items() if count) + f" ({one.rule.text})"
+    )
