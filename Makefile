@@ -5,7 +5,7 @@ BIN := .venv/bin
 HOME_FOLDER := $(or $(YICI_HOME),.yici)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve dev test check kills bench clean lock
+.PHONY: help setup demo serve dev test check soak bench clean lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,10 +27,10 @@ dev: setup ## Dagster's pages and the service, for working on Yici
 
 test: setup ## All tests within 6 minutes on 2 cores; sets up what they need
 	@tests/setup.sh
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q --durations=25 --durations-min=5
 
-kills: setup ## kill -9 at many random points (some minutes); make test has a few of them
-	@YICI_KILLS=60 YICI_RUN_KILLS=15 $(BIN)/python -m pytest -n 2 -q tests/warehouse/test_kill.py tests/yici/test_run_killed.py
+soak: setup ## kill -9 at 200 random points, and 10 whole runs (a quarter of an hour); make test has a few of them
+	@YICI_KILLS=200 YICI_RUN_KILLS=10 $(BIN)/python -m pytest -n 2 -q tests/warehouse/test_kill.py tests/yici/test_run_killed.py
 
 check: setup ## Linter, types, import order, the catalog
 	@$(BIN)/ruff check
@@ -38,8 +38,8 @@ check: setup ## Linter, types, import order, the catalog
 	@$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_rooms.py
 	@$(BIN)/yici catalog check
 
-bench: setup ## Extract, admission and store against bare COPY (ROWS=1000000)
-	@$(BIN)/python -m benchmarks.run --rows $(or $(ROWS),1000000)
+bench: setup ## Extract, admission and store against bare COPY, dlt and connectorx (ROWS="300000 3000000 12000000")
+	@$(BIN)/python -m benchmarks.run --rows $(ROWS)
 
 clean: ## Stop what runs and delete the state folder, warehouse included (.venv stays)
 	@if [ -x $(BIN)/yici ]; then \

@@ -1,25 +1,36 @@
-"""`make bench`: read, judge and store one wide table, beside the bare COPY of the same rows.
+"""`make bench`: read, judge and store one wide table, beside the bare COPY of the same rows and beside other readers.
 
-Seconds depend on the machine; ratios less so. Every floor is measured in the same run, on the same server,
-just before what it is compared with. The warehouse is the embedded server with its usual, durable settings;
-source and store share it and the machine's cores. Dagster, GX, dbt and the service take no part.
+Seconds depend on the machine; ratios less so. Every floor is measured in the same run, on the same server, turn by turn
+with what it is compared with, and of each the best of several is taken. The warehouse is the embedded server with its
+usual, durable settings; source and store share it and the machine's cores. Dagster, GX, dbt and the service take no
+part. What was found: docs/performance.md.
 """
 
 import argparse
+import importlib.metadata
+import json
 import os
-import resource as usage
+import platform
 import shutil
+import subprocess
+import sys
 import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 from rich.console import Console
 from rich.table import Table
 
-CAMPUS = Path(__file__).resolve().parent / "campus"
+from benchmarks.steps import Figures
+
+HERE = Path(__file__).resolve().parent
+SIZES = (300_000, 3_000_000, 12_000_000)
+RIVALS = ("connectorx", "dlt-connectorx", "dlt-pyarrow")
+_ROUNDS, _LARGE = 3, 10_000_000
 SOURCE = """
 CREATE TABLE wide (id bigint PRIMARY KEY, xh text NOT NULL, xm text NOT NULL, xb text NOT NULL,
                    rq date NOT NULL, je numeric(12, 2) NOT NULL, dd text, gxsj timestamp NOT NULL);
@@ -31,158 +42,321 @@ FROM generate_series(1, {rows}) AS n;
 CREATE INDEX ON wide (gxsj);
 ANALYZE wide;
 """
+# Share of the rows that a day changes, as the divisor of their numbers; the last day changes all of them.
+DAYS = (("nothing changed", 0), ("1 % changed", 100), ("everything changed", 1))
 CHANGE = """
-UPDATE wide SET je = je + 1, gxsj = timestamp '2027-01-01' + id * interval '1 second' WHERE id % 100 = 0;
+UPDATE wide SET je = je + 1, gxsj = timestamp '2027-01-01' + {day} * interval '1 day' + id * interval '1 millisecond'
+WHERE id % {divisor} = 0;
+"""
+INDEX = "CREATE UNIQUE INDEX ON floor (id)"
+MARIA = """
+CREATE TABLE wide (id bigint PRIMARY KEY, xh varchar(20) NOT NULL, xm varchar(40) NOT NULL, xb varchar(4) NOT NULL,
+                   rq date NOT NULL, je decimal(12, 2) NOT NULL, dd varchar(60), gxsj datetime NOT NULL);
+INSERT INTO wide
+SELECT seq, lpad(seq % 50000, 10, '2'), concat('测', seq % 7919), if(seq % 2, '女', '男'),
+       date '2026-01-01' + INTERVAL seq % 300 DAY, (seq % 9999) / 100, concat('第', seq % 97, '食堂'),
+       timestamp '2026-01-01 00:00:00' + INTERVAL seq SECOND
+FROM seq_1_to_{rows};
+ANALYZE TABLE wide;
 """
 
 
-@dataclass(frozen=True)
-class Measured:
-    what: str
-    seconds: float
-    note: str = ""
+@dataclass
+class Size:
+    """Figures of one table size, by what was measured."""
+
+    rows: int
+    found: dict[str, Figures] = field(default_factory=dict)
+
+    def keep_best(self, what: str, figures: Figures) -> None:
+        """Keep the quicker of several measurements."""
+        if what not in self.found or figures["seconds"] < self.found[what]["seconds"]:
+            self.found[what] = figures
 
 
-def timed(work: Callable[[], object]) -> tuple[float, object]:
-    started = time.perf_counter()
-    result = work()
-    return time.perf_counter() - started, result
+@contextmanager
+def installation(rows: int) -> Iterator[dict[str, str]]:
+    """A state folder with an embedded server and the source table; yields the environment of the steps."""
+    from warehouse.embedded import EmbeddedServer
+
+    folder = Path(tempfile.mkdtemp(prefix="yici-bench-"))
+    folder.chmod(0o711)
+    server = EmbeddedServer(folder)
+    try:
+        address = server.ensure()
+        with psycopg.connect(address.url(), autocommit=True) as con:
+            con.execute("CREATE DATABASE bench_source")
+        with psycopg.connect(address.url("bench_source"), autocommit=True) as con:
+            con.execute(SOURCE.format(rows=rows))
+        url = (
+            f"postgresql://{address.user}:{quote(address.password, safe='')}@localhost:{address.port}/bench_source"
+            f"?host={quote(str(address.socket_dir), safe='')}"
+        )
+        inherited = {name: value for name, value in os.environ.items() if name != "YICI_DATABASE_URL"}
+        yield inherited | {
+            "YICI_HOME": str(folder),
+            "YICI_CAMPUS": str(HERE / "campus"),
+            "YICI_BENCH_HOST": str(address.socket_dir),
+            "YICI_BENCH_PORT": str(address.port),
+            "YICI_BENCH_USER": address.user,
+            "YICI_BENCH_PASSWORD": address.password,
+            "BENCH_URL": url,
+        }
+    finally:
+        server.remove()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def copied_out(url: str, to: Path | None = None) -> None:
-    """One raw binary COPY stream of the source table, kept or thrown away."""
-    statement = "COPY wide TO STDOUT (FORMAT binary)"
-    with psycopg.connect(url) as con, con.cursor().copy(statement) as stream:
-        if to is None:
-            for _ in stream:
-                pass
-            return
-        with to.open("wb") as file:
+def step(environment: dict[str, str], name: str, *arguments: str) -> Figures:
+    """Run one step of ours in a process of its own."""
+    return _run([sys.executable, "-m", "benchmarks.steps", name, *arguments], environment)
+
+
+def _run(command: list[str], environment: dict[str, str]) -> Figures:
+    done = subprocess.run(
+        command, env=environment, cwd=HERE.parent, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(f"bench: {' '.join(command[1:])}: {done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def rivals_python(home: Path) -> Path | None:
+    """Return the interpreter of the rivals' environment, made at first use; None if they cannot be installed here."""
+    python = home / "bin" / "python"
+    wanted = (HERE / "rivals.txt").read_text()
+    mark = home / "installed.txt"
+    if not mark.is_file() or mark.read_text() != wanted:
+        uv = str(Path(sys.executable).with_name("uv"))
+        for command in (
+            [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(home)],
+            [uv, "pip", "install", "--quiet", "--python", str(python), "-r", str(HERE / "rivals.txt")],
+        ):
+            if subprocess.run(command, check=False).returncode:
+                return None
+        mark.write_text(wanted)
+    return python
+
+
+def measure(rows: int, rivals: Path | None) -> Size:
+    """Run everything at one size, in a fresh state folder."""
+    size = Size(rows)
+    with installation(rows) as environment, tempfile.TemporaryDirectory(prefix="yici-bench-floor-") as folder:
+        _prepare(environment)
+        for _ in range(_ROUNDS):
+            size.keep_best("COPY out", step(environment, "copy_out", "COPY wide TO STDOUT (FORMAT binary)"))
+            size.keep_best("extract", step(environment, "extract", "bench.full"))
+        for name in RIVALS if rivals else ():
+            for _ in range(_ROUNDS if rows < _LARGE else 1):
+                size.keep_best(name, _run([str(rivals), str(HERE / "rivals.py"), name], environment))
+        ready = Path(folder) / "wide.bin"
+        copy = "COPY wide TO STDOUT (FORMAT binary)"
+        with (
+            psycopg.connect(environment["BENCH_URL"]) as con,
+            con.cursor().copy(copy) as stream,
+            ready.open("wb") as file,
+        ):
             for block in stream:
                 file.write(block)
+        for _ in range(_ROUNDS):
+            size.keep_best("COPY in", step(environment, "copy_in", str(ready), INDEX))
+        ready.unlink()
+        size.keep_best("first day: release full", step(environment, "release", "bench.full"))
+        size.keep_best("first day: extract watermark", step(environment, "extract", "bench.watermark"))
+        size.keep_best("first day: release watermark", step(environment, "release", "bench.watermark"))
+        for number, (day, divisor) in enumerate(DAYS):
+            if divisor:
+                with psycopg.connect(environment["BENCH_URL"], autocommit=True) as con:
+                    con.execute(CHANGE.format(day=number, divisor=divisor))
+                    con.execute("VACUUM ANALYZE wide")
+            for mode in ("full", "watermark") if divisor != 1 else ("full",):
+                size.keep_best(f"{day}: extract {mode}", step(environment, "extract", f"bench.{mode}"))
+                size.keep_best(f"{day}: release {mode}", step(environment, "release", f"bench.{mode}"))
+        if shutil.which("mariadbd", path=f"{os.environ['PATH']}:/usr/sbin"):
+            measure_mariadb(size, environment)
+    return size
 
 
-def copied_in(url: str, ready: Path) -> None:
-    """Raw binary COPY of a ready file into an empty table without keys."""
-    with psycopg.connect(url, autocommit=True) as con:
-        con.execute("DROP TABLE IF EXISTS floor; CREATE TABLE floor (LIKE wide)")
-        with con.cursor().copy("COPY floor FROM STDIN (FORMAT binary)") as stream, ready.open("rb") as file:
-            while block := file.read(1 << 20):
-                stream.write(block)
-        con.execute("DROP TABLE floor")
+@contextmanager
+def mariadb(rows: int) -> Iterator[dict[str, str]]:
+    """A MariaDB with the same table; yields what the steps need to know of it."""
+    from tests.support import session
+    from tests.support.mariadb import start_mariadb
+
+    session.begin()
+    try:
+        database = start_mariadb().create_database()
+        with database.connect() as con, con.cursor() as cursor:
+            for statement in MARIA.format(rows=rows).split(";\n"):
+                if statement.strip():
+                    cursor.execute(statement)
+        yield {
+            "YICI_BENCH_MARIA_HOST": database.host,
+            "YICI_BENCH_MARIA_PORT": str(database.port),
+            "YICI_BENCH_MARIA_DATABASE": database.name,
+            "YICI_BENCH_MARIA_USER": database.user,
+            "YICI_BENCH_MARIA_PASSWORD": database.password,
+        }
+    finally:
+        session.end()
 
 
-def wal_bytes(url: str) -> int:
-    with psycopg.connect(url) as con:
-        (position,) = con.execute("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn").fetchone() or (0,)
-    return int(position)
+def measure_mariadb(size: Size, environment: dict[str, str]) -> None:
+    """Land the same table from MariaDB, beside its own client's stream."""
+    with mariadb(size.rows) as address:
+        for _ in range(_ROUNDS):
+            size.keep_best("MariaDB: client", step(environment | address, "client_stream"))
+            size.keep_best("MariaDB: extract", step(environment | address, "extract", "cards.wide"))
 
 
-def measure(rows: int, folder: Path) -> list[Measured]:
-    """Run everything once in a fresh state folder; floors are the best of three."""
-    os.environ |= {"YICI_HOME": str(folder), "YICI_CAMPUS": str(CAMPUS)}
-    os.environ.pop("YICI_DATABASE_URL", None)
+def _prepare(environment: dict[str, str]) -> None:
+    code = "from warehouse.migrate import upgrade; upgrade()"
+    subprocess.run([sys.executable, "-c", code], env=environment, cwd=HERE.parent, check=True)
 
-    import catalogs
-    from catalogs.versions import pack
-    from connectors.landing import Landing
-    from expectations.admit import admit, engine
-    from warehouse import releases
-    from warehouse.embedded import EmbeddedServer
-    from warehouse.extraction import land_system
-    from warehouse.migrate import upgrade
 
-    address = EmbeddedServer(folder).ensure()
-    with psycopg.connect(address.url(), autocommit=True) as con:
-        con.execute("CREATE DATABASE bench_source")
-    source = address.url("bench_source")
-    with psycopg.connect(source, autocommit=True) as con:
-        con.execute(SOURCE.format(rows=rows))
-    os.environ |= {
-        "YICI_BENCH_HOST": str(address.socket_dir),
-        "YICI_BENCH_PORT": str(address.port),
-        "YICI_BENCH_USER": address.user,
-        "YICI_BENCH_PASSWORD": address.password,
-    }
-    upgrade()
-    catalog, landing = catalogs.load(CAMPUS), Landing(str(folder / "landing"))
-    names = [f"bench.{mode}" for mode in ("full", "watermark")]
+def against_floors(sizes: list[Size]) -> Table:
+    """Ratios: the floor's or the rival's seconds by ours, so that more is better."""
+    table = Table(title="Ratios measured in one run")
+    for heading in ("", "reached at", *(f"{size.rows:,} rows" for size in sizes)):
+        table.add_column(heading, justify="right" if heading.endswith("rows") else "left")
 
-    def land(name: str) -> float:
-        seconds, (landed,) = timed(lambda: land_system(catalog, "bench", landing, [name]))
-        if landed.error:
-            raise SystemExit(f"bench: {landed.error}")
-        return seconds
+    def row(what: str, target: str, ratio) -> None:
+        shown = []
+        for size in sizes:
+            try:
+                shown.append(ratio(size.found))
+            except KeyError:
+                shown.append("not measured")
+        table.add_row(what, target, *shown)
 
-    def release(name: str) -> tuple[float, str]:
-        with releases.open_candidate(catalog, pack(catalog.files)) as candidate, engine() as con:
-            seconds, done = timed(lambda: admit(con, candidate, catalog, catalog.resources[name], landing))
-            if done.outcome != "applied":
-                raise SystemExit(f"bench: {name}: {done.outcome}: {done.reason}")
-            releases.publish(candidate, list(catalog.resources.values()), {})
-        return seconds, f"{done.rows_in:,} judged, +{done.inserted:,} −{done.ended:,} versions"
+    def by(other: str, ours: str):
+        return lambda found: f"{found[other]['seconds'] / found[ours]['seconds']:.2f}"
 
-    found = []
-    ready = folder / "floor.bin"
-    copied_out(source, ready)
-    found.append(
-        Measured("floor out: COPY to nowhere", min(timed(lambda: copied_out(source))[0] for _ in range(3)))
+    row("extract ÷ one raw COPY out", "≥ 1.0", by("COPY out", "extract"))
+    row("extract ÷ connectorx", "", by("connectorx", "extract"))
+    row(
+        "extract ÷ dlt, its fastest backend",
+        "≥ 4",
+        lambda found: (
+            f"{min(found[n]['seconds'] for n in RIVALS if n.startswith('dlt')) / found['extract']['seconds']:.1f}"
+        ),
     )
-    found.append(
-        Measured(
-            "floor in: COPY from a file", min(timed(lambda: copied_in(source, ready))[0] for _ in range(3))
+    row("MariaDB: extract ÷ its client's stream", "≥ 0.5", by("MariaDB: client", "MariaDB: extract"))
+    row(
+        "load ÷ raw COPY in and its index",
+        "≥ 0.8",
+        lambda found: (
+            f"{found['COPY in']['seconds'] / (_first(found)['seconds'] - _first(found)['judged_s']):.2f}"
+        ),
+    )
+    row(
+        "admission, million rows a second",
+        "≥ 2",
+        lambda found: f"{_first(found)['rows'] / _first(found)['judged_s'] / 1e6:.2f}",
+    )
+    for day, divisor in DAYS:
+        row(
+            f"{day}, full ÷ (extract + admission)",
+            "≤ 1.3" if divisor != 1 else "",
+            lambda found, day=day: f"{_day(found, day, 'full') / _read_and_judged(found):.2f}",
         )
+        if divisor != 1:
+            row(
+                f"{day}, watermark ÷ its first day",
+                "≤ 0.1",
+                lambda found, day=day: (
+                    f"{_day(found, day, 'watermark') / _day(found, 'first day', 'watermark'):.3f}"
+                ),
+            )
+    row(
+        "peak memory of a step, MB",
+        "≤ 512",
+        lambda found: f"{max(f['peak_mb'] for what, f in found.items() if what not in RIVALS):.0f}",
     )
-    ready.unlink()
-    for day in ("first day", "1 % changed"):
-        if day != "first day":
-            with psycopg.connect(source) as con:
-                con.execute(CHANGE)
-        for name in names:
-            found.append(Measured(f"{day}: extract {name}", land(name)))
-            before = wal_bytes(source)
-            seconds, note = release(name)
-            wal_mb = (wal_bytes(source) - before) / 1e6
-            found.append(Measured(f"{day}: admit and store {name}", seconds, f"{note}, WAL {wal_mb:,.0f} MB"))
-    return found
+    row("peak memory of the rivals, MB", "", lambda found: f"{max(found[n]['peak_mb'] for n in RIVALS):.0f}")
+    return table
 
 
-def show(rows: int, found: list[Measured]) -> Table:
-    """The figures with their ratio to the floor that bounds them."""
-    seconds = {measured.what: measured.seconds for measured in found}
-    table = Table(title=f"{rows:,} rows of 8 columns, {os.cpu_count()} cores")
-    for heading in ("what", "s", "rows/s", "floor ÷ it", ""):
-        table.add_column(heading, justify="left" if heading in ("what", "") else "right")
-    for measured in found:
-        floor = seconds[
-            f"floor {'out: COPY to nowhere' if 'extract' in measured.what else 'in: COPY from a file'}"
-        ]
-        ratio = "" if measured.what.startswith("floor") else f"{floor / measured.seconds:.2f}"
+def _first(found: dict[str, Figures]) -> Figures:
+    return found["first day: release full"]
+
+
+def _day(found: dict[str, Figures], day: str, mode: str) -> float:
+    return found[f"{day}: extract {mode}"]["seconds"] + found[f"{day}: release {mode}"]["seconds"]
+
+
+def _read_and_judged(found: dict[str, Figures]) -> float:
+    return found["extract"]["seconds"] + _first(found)["judged_s"]
+
+
+def in_seconds(size: Size) -> Table:
+    """Everything that was measured at one size."""
+    table = Table(title=f"{size.rows:,} rows of 8 columns")
+    for heading in ("", "s", "rows/s", "peak MB", "versions written, ended", "WAL MB"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for what, figures in size.found.items():
+        moved = f"{figures['inserted']:,.0f}, {figures['ended']:,.0f}" if "inserted" in figures else ""
         table.add_row(
-            measured.what, f"{measured.seconds:.2f}", f"{rows / measured.seconds:,.0f}", ratio, measured.note
+            what,
+            f"{figures['seconds']:.2f}",
+            f"{size.rows / figures['seconds']:,.0f}",
+            f"{figures['peak_mb']:.0f}",
+            moved,
+            f"{figures['wal_mb']:.0f}" if "wal_mb" in figures else "",
         )
     return table
 
 
+def machine() -> str:
+    """Processor, cores, memory, versions and commit: what figures mean nothing without."""
+    cpu = next(
+        (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
+        platform.processor(),
+    )
+    memory = next((int(line.split()[1]) >> 20 for line in _lines("/proc/meminfo") if "MemTotal" in line), 0)
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        cwd=HERE.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
+    versions = ", ".join(
+        f"{name} {importlib.metadata.version(name)}" for name in ("duckdb", "pyarrow", "psycopg")
+    )
+    return (
+        f"{cpu}, {os.cpu_count()} cores, {memory} GiB, {platform.system()} {platform.machine()}; Python "
+        f"{platform.python_version()}, {versions}; commit {commit or 'unknown'}; load before: {os.getloadavg()[0]:.1f}"
+    )
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text().splitlines()
+    except OSError:
+        return []
+
+
 def main() -> None:
+    """Measure the asked sizes and print the tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the source table")
-    rows = parser.parse_args().rows
-    folder = Path(tempfile.mkdtemp(prefix="yici-bench-"))
-    folder.chmod(0o711)
-    try:
-        found = measure(rows, folder)
-    finally:
-        from warehouse.embedded import EmbeddedServer
-
-        EmbeddedServer(folder).remove()
-        shutil.rmtree(folder, ignore_errors=True)
+    parser.add_argument(
+        "--rows", type=int, nargs="*", default=SIZES, help="rows of the source table, per run"
+    )
+    parser.add_argument("--rivals", type=Path, default=Path(".yici/bench-rivals"), help="their environment")
+    asked = parser.parse_args()
     console = Console(width=max(Console().width, 120))
-    console.print(show(rows, found))
-    peak_mb = usage.getrusage(usage.RUSAGE_SELF).ru_maxrss / 1024
-    console.print(f"peak memory of the pipeline's process: {peak_mb:,.0f} MB")
+    console.print(machine(), soft_wrap=True)
+    rivals = rivals_python(asked.rivals.resolve())
+    if rivals is None:
+        console.print("connectorx and dlt cannot be installed here: they are left out.")
+    sizes = []
+    for rows in asked.rows or SIZES:
+        sizes.append(measure(rows, rivals))
+        console.print(in_seconds(sizes[-1]))
+    console.print(against_floors(sizes))
 
 
 if __name__ == "__main__":

@@ -15,18 +15,37 @@ import catalogs
 from catalogs.model import Catalog
 from catalogs.settings import resolve_env, settings
 from pipelines import dbt
+from pipelines.assets import landing_key
+from pipelines.keeping import retention_job, retention_schedule
 from pipelines.landing import landing_assets
 from pipelines.release import release_assets, release_run
+from warehouse import ledger
+from warehouse.connect import connect
 from warehouse.migrate import upgrade
 
 RELEASE_JOB = "make_release"
 _NIGHT = time(4, 0)
 _EVERY_S = 300
+_LOOK_S = 60
+_RELEASING = dg.RunsFilter(
+    job_name=RELEASE_JOB,
+    statuses=[
+        dg.DagsterRunStatus.QUEUED,
+        dg.DagsterRunStatus.NOT_STARTED,
+        dg.DagsterRunStatus.STARTING,
+        dg.DagsterRunStatus.STARTED,
+    ],
+)
 
 
 def landing_job(system: str) -> str:
     """Return the name of the job that lands a system."""
     return f"land_{system}"
+
+
+def intraday_job(system: str, minutes: int) -> str:
+    """Return the name of the job that lands what a system has that is read every so many minutes."""
+    return f"intraday_{system}_every_{minutes}_minutes"
 
 
 def build(catalog: Catalog, project: Path) -> dg.Definitions:
@@ -37,6 +56,7 @@ def build(catalog: Catalog, project: Path) -> dg.Definitions:
         project: the assembled and parsed dbt project.
     """
     landing, release = landing_assets(catalog), release_assets(catalog, project)
+    intraday = _intraday(catalog)
     in_process = dg.in_process_executor
     jobs = [
         dg.define_asset_job(
@@ -47,6 +67,15 @@ def build(catalog: Catalog, project: Path) -> dg.Definitions:
         )
         for code, asset in landing.items()
     ]
+    jobs += [
+        dg.define_asset_job(
+            intraday_job(code, minutes),
+            dg.AssetSelection.assets(*(landing_key(name) for name in names)),
+            executor_def=in_process,
+            tags={"system": code},
+        )
+        for (code, minutes), names in intraday.items()
+    ]
     jobs.append(
         dg.define_asset_job(
             RELEASE_JOB,
@@ -54,12 +83,20 @@ def build(catalog: Catalog, project: Path) -> dg.Definitions:
             executor_def=in_process,
         )
     )
+    jobs.append(retention_job(catalog))
     return dg.Definitions(
         assets=[*landing.values(), *release],
         jobs=jobs,
-        schedules=[_schedule(catalog, code) for code in landing if not _is_folder(catalog, code)]
-        + [_release_schedule(catalog)],
-        sensors=[_drop_sensor(catalog, code) for code in landing if _is_folder(catalog, code)],
+        schedules=[
+            *(_schedule(catalog, code) for code in landing if not _is_folder(catalog, code)),
+            *(_intraday_schedule(catalog, code, minutes) for code, minutes in intraday),
+            _release_schedule(catalog),
+            retention_schedule(catalog),
+        ],
+        sensors=[
+            *(_drop_sensor(catalog, code) for code in landing if _is_folder(catalog, code)),
+            *([_intraday_sensor([n for names in intraday.values() for n in names])] if intraday else []),
+        ],
         resources={"release": release_run(catalog, project)},
         executor=in_process,
     )
@@ -74,6 +111,46 @@ def _schedule(catalog: Catalog, code: str) -> dg.ScheduleDefinition:
         execution_timezone=catalog.campus.time_zone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
     )
+
+
+def _intraday(catalog: Catalog) -> dict[tuple[str, int], list[str]]:
+    """Return (system, minutes) → the resources of that system that are read every so many minutes."""
+    found: dict[tuple[str, int], list[str]] = {}
+    for resource in catalog.resources.values():
+        if resource.ingest.mode == "intraday":
+            found.setdefault((resource.system, resource.ingest.every_minutes), []).append(resource.name)
+    return found
+
+
+def _intraday_schedule(catalog: Catalog, code: str, minutes: int) -> dg.ScheduleDefinition:
+    return dg.ScheduleDefinition(
+        name=intraday_job(code, minutes),
+        job_name=intraday_job(code, minutes),
+        cron_schedule="0 * * * *" if minutes == 60 else f"*/{minutes} * * * *",
+        execution_timezone=catalog.campus.time_zone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+
+
+def _intraday_sensor(names: list[str]) -> dg.SensorDefinition:
+    """Release what was read intraday as soon as it has landed and no other release is under way."""
+
+    @dg.sensor(
+        name="release_intraday",
+        job_name=RELEASE_JOB,
+        minimum_interval_seconds=_LOOK_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
+    def landed(context: dg.SensorEvaluationContext):
+        with connect(autocommit=True) as con:
+            newest = ledger.newest_waiting(con, names)
+        if newest is None:
+            return dg.SkipReason("nothing waits that was read intraday")
+        if context.instance.get_runs_count(_RELEASING):
+            return dg.SkipReason("a release is under way")
+        return dg.RunRequest(run_key=f"extract {newest}")
+
+    return landed
 
 
 def _release_schedule(catalog: Catalog) -> dg.ScheduleDefinition:

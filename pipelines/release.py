@@ -26,7 +26,7 @@ from expectations.suites import run_suites
 from pipelines import dbt
 from pipelines.assets import check_result, check_spec, landing_key, spec, store_key, stored
 from pipelines.progress import tell
-from warehouse import identity, releases
+from warehouse import history, identity, releases
 from warehouse.connect import pg_params, url
 from warehouse.extraction import land_system
 from warehouse.releases import CANDIDATE_SCHEMA, Candidate
@@ -310,9 +310,18 @@ def _publish_asset(after: list[dg.AssetKey]) -> dg.AssetsDefinition:
         models = {name: verdict.outcome == "built" for name, verdict in run.verdicts.items()}
         releases.publish(run.candidate, everything, models)
         tell("release", f"{run.candidate.id} published")
+        _export_ledger(run)
         return dg.MaterializeResult(metadata={"release": run.candidate.id})
 
     return release
+
+
+def _export_ledger(run: ReleaseRun) -> None:
+    """Keep beside landing what a rebuild needs of the release; it stands published, whatever happens here."""
+    try:
+        history.export(run.candidate.con, run.landing, settings().home)
+    except OSError as error:
+        tell("ledger", f"✕ not exported beside landing ({type(error).__name__}); the next release does it")
 
 
 def _catalog_asset(after: list[dg.AssetKey]) -> dg.AssetsDefinition:

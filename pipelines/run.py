@@ -13,8 +13,9 @@ import dagster as dg
 from dagster._core.execution.plan.objects import ErrorSource
 
 from catalogs.settings import settings
+from connectors.base import Scope
 from pipelines.definitions import RELEASE_JOB, landing_job, load
-from pipelines.landing import BELIEVED, NO_RETRY
+from pipelines.landing import asked
 from pipelines.progress import tell
 from warehouse import releases
 from warehouse.connect import connect
@@ -57,16 +58,22 @@ def prepare_instance() -> Path:
 
 
 def run(
-    systems: Iterable[str] | None = None, release: bool = True, believed: Iterable[str] = ()
+    systems: Iterable[str] | None = None,
+    release: bool = True,
+    believed: Iterable[str] = (),
+    only: Iterable[str] = (),
+    scope: Scope | None = None,
 ) -> RunReport:
     """Land the given systems (None: all), then release.
 
     A system that cannot be read does not stop the others; the release goes on with its last good state.
 
     Args:
-        systems: codes.
+        systems: codes; a system that is named is tried even if it did not answer lately.
         release: whether to judge and publish what was landed.
         believed: resources that land however few rows they have.
+        only: read only these resources; empty: all of the systems.
+        scope: a partition or a range of them to be read again; None follows each contract's mode.
 
     Raises:
         KeyboardInterrupt: somebody stopped it; what had landed waits for the next release.
@@ -76,7 +83,7 @@ def run(
     every = [name.removeprefix("land_") for name in sorted(repository.job_names) if name.startswith("land_")]
     chosen = every if systems is None else list(systems)
     seconds, failed = {}, {}
-    tags = {NO_RETRY: "true", BELIEVED: ",".join(believed)}
+    tags = asked(believed, only, scope, by_hand=systems is not None)
     prepare_instance()
     with dg.DagsterInstance.get() as kept:
         for system in chosen:

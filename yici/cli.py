@@ -7,7 +7,7 @@ one of the errors named in `yici.failures` and lets `app` print it.
 
 import typer
 
-from yici import catalog, clients, db, demo, dev, serving, warehouse
+from yici import catalog, clients, db, demo, dev, keeping, landing, serving, source, warehouse
 from yici.failures import FriendlyGroup
 
 app = typer.Typer(
@@ -19,11 +19,16 @@ app = typer.Typer(
 )
 app.command()(warehouse.run)
 app.command()(warehouse.status)
+app.command()(keeping.purge)
+app.command()(keeping.rebuild)
+app.command()(keeping.retention)
 app.command()(serving.serve)
 app.command()(dev.dev)
 app.add_typer(catalog.app, name="catalog")
+app.add_typer(source.app, name="source")
 app.add_typer(warehouse.release_app, name="release")
 app.add_typer(warehouse.quarantine_app, name="quarantine")
+app.add_typer(landing.app, name="landing")
 app.add_typer(clients.app, name="client")
 app.add_typer(demo.app, name="demo")
 app.add_typer(db.app, name="db")

@@ -16,6 +16,10 @@ _KNOWN = (
     ("connectors.base", "SourceError", 4),
     ("connectors.landing", "LandingError", 4),
     ("warehouse.releases", "NoSuchRelease", 2),
+    ("warehouse.baseline", "NothingPublished", 2),
+    ("expectations.purge", "PurgeRefused", 2),
+    ("expectations.purge", "PurgeUnfinished", 5),
+    ("expectations.rebuild", "CannotRebuild", 2),
     ("warehouse.releases", "ReleaseRunning", 5),
     ("pipelines.dbt", "DbtFailed", 6),
 )

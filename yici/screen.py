@@ -5,12 +5,17 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
+from catalogs.found import AT_LEAST, COUNTED, ESTIMATED, FoundTable
+from catalogs.guesses import Registers, hints
 from warehouse.report import CheckCount, ResourceState
+
+if TYPE_CHECKING:
+    from expectations.drafting import Draft
 
 _WIDTH = 110
 console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
@@ -157,6 +162,59 @@ def _state(own: Sequence[ResourceState], failing: Mapping[str, str]) -> str:
             shown = "all" if len(names) == len(own) else ", ".join(name.partition(".")[2] for name in names)
             words.append(f"✕ {what}: {shown}")
     return "; ".join(words) or "✓"
+
+
+def found_tables(tables: Iterable[FoundTable]) -> Table:
+    """One line per table of a source: rows, columns, key, what may be a time of change, comment."""
+    shown = _table("What the reading user sees", ("table", "kind"), ("rows", "columns"))
+    shown.add_column("key", overflow="fold")
+    shown.add_column("changed at", overflow="fold")
+    shown.add_column("comment", overflow="fold")
+    for table in tables:
+        changed = [c.name for c in table.columns if hints(c.name, c.comment, Registers()).is_changed_at]
+        shown.add_row(
+            table.physical_name,
+            table.kind,
+            _row_count(table),
+            str(len(table.columns)) if table.columns else "?",
+            ", ".join(table.keys[0]) if table.keys else "none declared",
+            ", ".join(changed),
+            table.comment,
+        )
+    return shown
+
+
+def _row_count(table: FoundTable) -> str:
+    if table.rows is None:
+        return "?"
+    return {COUNTED: "", ESTIMATED: "≈ ", AT_LEAST: "> "}[table.certainty] + f"{table.rows:,}"
+
+
+def drafted(draft: "Draft") -> Table:
+    """One line per drafted contract: rows looked at, items, guesses."""
+    shown = _table("Drafted", ("resource",), ("rows", "refused", "guesses"))
+    shown.add_column("from", overflow="fold")
+    for one in draft.contracts:
+        refused = max(draft.refused[one.resource].values(), default=0)
+        shown.add_row(
+            one.resource,
+            f"{draft.rows[one.resource]:,}",
+            f"{refused:,}" if refused else "",
+            str(len(one.guesses)),
+            one.table,
+        )
+    return shown
+
+
+def overdue(gone: Mapping[str, Any]) -> Table:
+    """What retention deletes, per resource: `warehouse.retention.Due` by name."""
+    table = _table(
+        "Older than the rule allows", ("resource", "rule"), ("extracts", "versions", "quarantined", "links")
+    )
+    for name, one in gone.items():
+        numbers = (one.counts[what] for what in ("extracts", "versions", "quarantined", "links"))
+        table.add_row(name, one.rule.text, *(f"{number:,}" for number in numbers))
+    return table
 
 
 def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:

@@ -9,7 +9,12 @@ release_app = typer.Typer(help="Releases: what the service answers from.", no_ar
 quarantine_app = typer.Typer(help="Rows that broke their contract and wait.", no_args_is_help=True)
 
 
+_NEW = "new in its source and not in its contract: "
 _SYSTEM = "Land only this system; may be repeated."
+_RESOURCE = "Land only this resource; may be repeated."
+_PARTITION = "Read this partition of the resource again: a day, 2026-09-01, or a term."
+_FROM = "Read the resource again from this partition, or watermark, on."
+_TO = "The last one of them, inclusive."
 _BELIEVE = "Land this resource however few rows it has: its provider confirmed them; may be repeated."
 
 
@@ -17,8 +22,14 @@ def run(
     system: Annotated[list[str] | None, typer.Option("--system", "-s", help=_SYSTEM)] = None,
     release: Annotated[bool, typer.Option(help="Judge and publish what was landed.")] = True,
     believe: Annotated[list[str] | None, typer.Option(help=_BELIEVE)] = None,
+    resource: Annotated[list[str] | None, typer.Option("--resource", "-r", help=_RESOURCE)] = None,
+    partition: Annotated[str | None, typer.Option(help=_PARTITION)] = None,
+    low: Annotated[str | None, typer.Option("--from", help=_FROM)] = None,
+    high: Annotated[str | None, typer.Option("--to", help=_TO)] = None,
 ) -> None:
     """Land what is new in the systems, then judge it and publish a release.
+
+    A system or resource that is named is tried even if the system did not answer lately.
 
     Exit code 1 if a system, a resource or a model failed: it is named, its last good state stays, and the rest
     was released.
@@ -27,15 +38,26 @@ def run(
     from pipelines.progress import listening
     from pipelines.run import run as run_jobs
     from warehouse.connect import connect, tell_missing_role
-    from warehouse.report import check_counts, failed_models, failing_sources, resource_states, rows_held
+    from warehouse.report import (
+        check_counts,
+        failed_models,
+        failing_sources,
+        new_columns,
+        refused_partitions,
+        resource_states,
+        rows_held,
+    )
     from yici.screen import by_reason, checks, console, in_words, progress, resources_moved, systems_moved
 
-    catalog = _catalog()
+    catalog = load_catalog()
     tell_missing_role()
-    _tell_unknown("--system", system or [], landed_systems(catalog))
-    _tell_unknown("--believe", believe or [], catalog.resources)
+    tell_unknown("--system", system or [], landed_systems(catalog))
+    tell_unknown("--believe", believe or [], catalog.resources)
+    only = resource or []
+    scope = _asked_for(catalog, system or [], only, partition, low, high)
+    systems = system or list(dict.fromkeys(name.partition(".")[0] for name in only))
     with progress() as listener, listening(listener):
-        report = run_jobs(system or None, release, believe or [])
+        report = run_jobs(systems or None, release, believe or [], only, scope)
     failures = []
     with connect(autocommit=True) as con:
         if report.release is not None:
@@ -53,6 +75,7 @@ def run(
                 for state in states
                 if state.outcome in ("refused", "held")
             ]
+            failures += [f"{name}: {why}" for name, why in refused_partitions(con, report.release)]
             failures += [
                 f"dbt model {model}: {why}; it stays as the last good release built it"
                 for model, why in failed_models(con, report.release).items()
@@ -60,6 +83,8 @@ def run(
         tried = {r.name for r in catalog.resources.values() if r.system in report.seconds}
         failing = {name: why for name, why in failing_sources(con).items() if name in tried}
         failures += [f"{names}: not read: {why}" for names, why in by_reason(failing)]
+        for name, columns in new_columns(con, catalog).items():
+            console.print(f"! {name}: {_NEW}{', '.join(columns)}", soft_wrap=True)
     for failure in failures:
         console.print(f"✕ {failure}", soft_wrap=True)
     if report.release is not None:
@@ -71,14 +96,22 @@ def run(
 def status() -> None:
     """Show systems, last extract, age against promise, quarantine and the current release on one screen."""
     from warehouse import releases
-    from warehouse.report import failing_sources, resource_states
+    from warehouse.breaker import failing_systems
+    from warehouse.report import failing_sources, new_columns, resource_states
     from yici.screen import console
     from yici.screen import status as table
 
-    catalog = _catalog()
-    with _warehouse() as con:
+    catalog = load_catalog()
+    with open_warehouse() as con:
         number = releases.current(con)
         console.print(table(resource_states(con, catalog), failing_sources(con)))
+        for failing in failing_systems(con):
+            until = failing.paused_until
+            pause = f"; not tried before {until:%Y-%m-%d %H:%M} UTC" if until else ""
+            times = f"not reached {failing.failures} times in a row{pause}"
+            console.print(f"✕ {failing.system}: {times}: {failing.reason}", soft_wrap=True)
+        for name, columns in new_columns(con, catalog).items():
+            console.print(f"! {name}: {_NEW}{', '.join(columns)}", soft_wrap=True)
         if number is None:
             console.print("No release yet: run `yici run`.")
             return
@@ -95,7 +128,7 @@ def list_releases(limit: int = 20) -> None:
     """List the newest releases."""
     from yici.screen import console
 
-    with _warehouse() as con:
+    with open_warehouse() as con:
         current = con.execute("SELECT yici.current()").fetchone()[0]
         rows = con.execute(
             "SELECT id, state, opened_at, code_version FROM yici.release ORDER BY id DESC LIMIT %s", [limit]
@@ -112,7 +145,7 @@ def checks(number: int = typer.Argument(None, help="Default: the current release
     from warehouse.report import failed_findings
     from yici.screen import console, failed_checks
 
-    with _warehouse() as con:
+    with open_warehouse() as con:
         shown = number if number is not None else releases.current(con)
         failed = failed_findings(con, shown) if shown is not None else []
     console.print(failed_checks(failed) if failed else "No check failed.")
@@ -123,8 +156,8 @@ def digest() -> None:
     """Print a hash of everything the current release serves, without ids and times."""
     from warehouse import releases
 
-    with _warehouse() as con:
-        typer.echo(releases.digest(con, _catalog()))
+    with open_warehouse() as con:
+        typer.echo(releases.digest(con, load_catalog()))
 
 
 @release_app.command()
@@ -132,7 +165,7 @@ def rollback(number: int) -> None:
     """Let the service answer from an earlier release again."""
     from warehouse import releases
 
-    with _warehouse() as con:
+    with open_warehouse() as con:
         releases.roll_back(con, number)
     typer.echo(f"Release {number} is current.")
 
@@ -143,7 +176,7 @@ def list_quarantine() -> None:
     from warehouse.report import refused_by_rule
     from yici.screen import console
 
-    with _warehouse() as con:
+    with open_warehouse() as con:
         rows = con.execute(
             """SELECT resource, rule, count(*), min(extract_id), max(extract_id)
                FROM yici.quarantine, unnest(rules) AS rule
@@ -161,7 +194,34 @@ def list_quarantine() -> None:
         console.print(f"{resource:<36} {rule:<32} {count:>8,} rows")
 
 
-def _tell_unknown(option: str, named: Iterable[str], known: Collection[str]) -> None:
+def _asked_for(
+    catalog, systems: list[str], names: list[str], partition: str | None, low: str | None, high: str | None
+):
+    """Return the part that is to be read again, or None; it has to be a part of every resource that is named."""
+    from catalogs.settings import ConfigurationError
+    from connectors.base import Scope
+    from pipelines.assets import landed_systems
+    from warehouse.extraction import check_scope
+
+    landed = landed_systems(catalog)
+    tell_unknown("--resource", names, [n for n, r in catalog.resources.items() if r.system in landed])
+    if systems and names:
+        raise ConfigurationError("--system, --resource: a resource names its system; give one of the two")
+    if partition is None and low is None and high is None:
+        return None
+    if not names:
+        raise ConfigurationError("--partition, --from, --to: of which resource? Name it with --resource")
+    if partition is not None and (low is not None or high is not None):
+        raise ConfigurationError(
+            "--partition is one partition, --from and --to are a range; give one of the two"
+        )
+    scope = Scope.of_range(low, high) if partition is None else Scope.of_partition(partition)
+    for name in names:
+        check_scope(catalog.resources[name], scope)
+    return scope
+
+
+def tell_unknown(option: str, named: Iterable[str], known: Collection[str]) -> None:
     from catalogs.faults import did_you_mean
     from catalogs.settings import ConfigurationError
 
@@ -171,7 +231,7 @@ def _tell_unknown(option: str, named: Iterable[str], known: Collection[str]) -> 
             raise ConfigurationError(f"{option} {name}: not in the catalog, or not to be landed; {hint}")
 
 
-def _warehouse():
+def open_warehouse():
     """Connect to the warehouse, prepared if no run has done so yet."""
     from warehouse.connect import connect, tell_missing_role
     from warehouse.migrate import upgrade
@@ -181,7 +241,7 @@ def _warehouse():
     return connect(autocommit=True)
 
 
-def _catalog():
+def load_catalog():
     import catalogs
     from catalogs.settings import settings
 

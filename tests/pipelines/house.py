@@ -88,7 +88,11 @@ class House:
 
     def days_pass(self, days: int) -> None:
         """Move the campus's clock."""
-        self._patch.setenv("YICI_CLOCK_OFFSET_S", str(days * 86_400))
+        self.seconds_pass(days * 86_400)
+
+    def seconds_pass(self, seconds: int) -> None:
+        """Move the campus's clock."""
+        self._patch.setenv("YICI_CLOCK_OFFSET_S", str(seconds))
 
     @contextlib.contextmanager
     def service(self) -> Iterator[Desk]:

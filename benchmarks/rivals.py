@@ -1,0 +1,77 @@
+"""Other readers of the same table, run by the interpreter of their own environment; nothing of Yici is imported.
+
+Each reads table `wide` once and leaves zstd Parquet, as landing does. Prints one line of JSON.
+"""
+
+import json
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+def with_connectorx(url: str, folder: Path) -> None:
+    """connectorx in two parallel partitions, its Arrow table written by PyArrow."""
+    import connectorx
+    import pyarrow.parquet
+
+    table = connectorx.read_sql(
+        url, "SELECT * FROM wide", partition_on="id", partition_num=2, return_type="arrow"
+    )
+    pyarrow.parquet.write_table(table, folder / "wide.parquet", compression="zstd")
+
+
+def with_dlt(backend: str) -> Callable[[str, Path], None]:
+    """A dlt pipeline from its SQL source to Parquet files, by one of its backends."""
+
+    def read(url: str, folder: Path) -> None:
+        os.environ |= {
+            "DLT_DATA_DIR": str(folder / "dlt"),
+            "RUNTIME__DLTHUB_TELEMETRY": "false",
+            "NORMALIZE__DATA_WRITER__DISABLE_COMPRESSION": "true",
+        }
+        import dlt
+        from dlt.sources.sql_database import sql_table
+
+        pipeline = dlt.pipeline(
+            "bench",
+            pipelines_dir=str(folder / "pipelines"),
+            destination=dlt.destinations.filesystem(bucket_url=(folder / "out").as_uri()),
+            dataset_name="bench",
+        )
+        table = sql_table(
+            credentials=url,
+            table="wide",
+            backend=backend,
+            chunk_size=100_000,
+            reflection_level="full_with_precision",
+        )
+        pipeline.run(table, loader_file_format="parquet", write_disposition="replace")
+
+    return read
+
+
+READERS = {
+    "connectorx": with_connectorx,
+    "dlt-connectorx": with_dlt("connectorx"),
+    "dlt-pyarrow": with_dlt("pyarrow"),
+}
+
+
+def main() -> None:
+    """Run one reader: name; the address comes by BENCH_URL, since it holds a password."""
+    with tempfile.TemporaryDirectory(prefix="yici-bench-rival-") as name:
+        folder = Path(name)
+        (folder / "out").mkdir()
+        started = time.perf_counter()
+        READERS[sys.argv[1]](os.environ["BENCH_URL"], folder)
+        seconds = time.perf_counter() - started
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": seconds, "peak_mb": peak_mb}))
+
+
+if __name__ == "__main__":
+    main()
