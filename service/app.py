@@ -95,7 +95,7 @@ def _lifespan(chosen: Configuration) -> Callable[[FastAPI], contextlib.AbstractA
         home = settings().home
         keys = load_keys(home)
         recorder = Recorder(pool, keys)
-        app.state.around = Surroundings(pool, keys, State(), recorder, Quotas(), chosen, Lookups(home))
+        app.state.around = Surroundings(pool, keys, State(), recorder, Quotas(), chosen, Lookups(home, pool))
         forgetting = asyncio.create_task(_forget(pool), name="forget")
         with contextlib.suppress(Problem, *DATABASE_ERRORS):
             # The catalog takes a second to read: better now than at the first request.

@@ -346,7 +346,7 @@ def _one(
 def _told(
     catalog: Catalog, source: FactSource, mask: str, told: Told, held: Membership, question: Question
 ) -> _Answer:
-    """Return what a source that was asked says; it is as fresh as can be, and nothing of it was here before."""
+    """Return what a source that was asked says; nothing of it was here before this case."""
     resource, key = catalog.resources[source.resource], question.keys[source.id_type][0]
     raw = (told.values or {})[source.item]
     evidence = {
@@ -358,7 +358,7 @@ def _told(
     unmet = "subject_in_doubt" if question.in_doubt else ""
     provenance = {
         "lastupdated": None,
-        **_verified(resource, told.at, told.at, resource.promise, unmet, evidence),
+        **_verified(resource, told.at, question.at, resource.promise, unmet, evidence),
     }
     return _answer(catalog, source, mask, key, raw, False, held, question, provenance)
 

@@ -1,9 +1,10 @@
 """Sources that are asked live about one person, for one case, and whose answers nobody here keeps.
 
-Each system is asked from a few threads of its own, at most as often as its limits say and never for longer than its
-time-out, so that a slow one holds up neither the event loop nor the warehouse's connections nor another source.
-After failures in a row it is left alone for a while. What comes back is an outcome, typed as its contract says;
-logs hold names, outcomes and whether there was an evidence number, never a value.
+Each system is asked from a few threads of its own, at most as often as its limits and contracts say and never for
+longer than its time-out, so that a slow one holds up neither the event loop nor the warehouse's connections nor
+another source. After failures in a row it is left alone for a while. What comes back is an outcome, typed as its
+contract says; logs hold names, outcomes and whether there was an evidence number, never a value. If the contract
+allows it, the case that asked is told the same again for a while, from this process's memory.
 """
 
 import asyncio
@@ -11,12 +12,14 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import asyncpg
 import duckdb
 import structlog
 
@@ -26,6 +29,8 @@ from connectors.duck import session
 from connectors.lookup import Lookup, Outcome
 from expectations.typing import typed
 from service import metrics
+from service.access import campus_day
+from service.transactions import DATABASE_ERRORS
 
 FOUND, NONE = "found", "none"
 # Why a source said nothing, as callers are told.
@@ -44,6 +49,12 @@ _FIRST_WAIT_S = 0.5
 _MINUTE_S = 60.0
 _FAILURES_IN_A_ROW = 3
 _REST_S, _LONGEST_REST_S = 15.0, 300.0
+_MOST_KEPT = 1000
+# One more, unless the day's quota is used up: then no row comes back. Of all workers each waits for the one before.
+_COUNT = """
+    INSERT INTO service.lookup_count AS c (resource, day, times) VALUES ($1, $2, 1)
+    ON CONFLICT (resource, day) DO UPDATE SET times = c.times + 1 WHERE c.times < $3 RETURNING times
+"""
 _log = structlog.get_logger("yici.service")
 
 
@@ -69,12 +80,14 @@ class Told:
         values: item → value in Python's type for it, if the source knows the person.
         evidence: the source's own number of its answer.
         silent: why there is no answer; empty if there is one, also if the source does not know the person.
+        is_kept: whether the same case was told this before and the source was not asked again.
     """
 
     at: datetime
     values: Mapping[str, Any] | None = field(default=None, repr=False)
     evidence: str | None = field(default=None, repr=False)
     silent: str = ""
+    is_kept: bool = False
 
     @property
     def outcome(self) -> str:
@@ -87,49 +100,71 @@ class Lookups:
 
     Args:
         home: the state folder; `sources.env` in it may hold the systems' settings.
+        pool: the warehouse, where the questions of a day are counted.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, pool: asyncpg.Pool) -> None:
         self._home = home
+        self._pool = pool
         self._sources: dict[str, _Source] = {}
+        self._kept: dict[tuple[Any, ...], Told] = {}
 
-    async def ask(self, catalog: Catalog, calls: Sequence[Call], reason: str) -> dict[str, Told]:
+    async def ask(
+        self, catalog: Catalog, calls: Sequence[Call], reason: str, max_age: timedelta | None = None
+    ) -> dict[str, Told]:
         """Ask all calls side by side; returns within the longest time-out of their systems.
 
         Args:
             catalog: the catalog of the release, for systems and code tables.
             calls: at most one per resource.
-            reason: service item and case, for sources that want to be told why.
+            reason: service item and case, for sources that want to be told why; answers are used again within it only.
+            max_age: how old an answer may be at most for this caller, if that is less than the contract's `ttl_s`.
 
         Returns:
             resource → what it came to; never an error.
         """
-        asked = (self._source(catalog, call).ask(catalog, call, reason) for call in calls)
+        asked = (self._ask(catalog, call, reason, max_age) for call in calls)
         told = await asyncio.gather(*asked)
         return {call.resource.name: one for call, one in zip(calls, told, strict=True)}
 
     def close(self) -> None:
-        """Let go of the threads."""
+        """Let go of the threads, and of what was told."""
+        self._kept.clear()
         for source in self._sources.values():
             source.close()
+
+    async def _ask(self, catalog: Catalog, call: Call, reason: str, max_age: timedelta | None) -> Told:
+        """Tell what the source told this case before, as long as that may be used, else ask it."""
+        key = (catalog.version, call.resource.name, reason, *sorted(call.params.items()))
+        kept = self._kept.get(key)
+        if kept is not None and (max_age is None or now() - kept.at <= max_age):
+            return replace(kept, is_kept=True)
+        told = await self._source(catalog, call).ask(catalog, call, reason)
+        usable_s = min(call.resource.read.get("ttl_s") or 0, call.resource.promise.total_seconds())
+        left_s = usable_s - (now() - told.at).total_seconds()
+        if not told.silent and left_s > 0 and len(self._kept) < _MOST_KEPT:
+            self._kept[key] = told
+            asyncio.get_running_loop().call_later(left_s, self._kept.pop, key, None)
+        return told
 
     def _source(self, catalog: Catalog, call: Call) -> "_Source":
         system = catalog.systems[call.resource.system]
         known = self._sources.get(system.code)
         if known is None or known.system != system:
-            known = self._sources[system.code] = _Source(system, self._home)
+            known = self._sources[system.code] = _Source(system, self._home, self._pool)
         return known
 
 
 class _Source:
     """One lookup system: its threads, its pace, and whether it is being left alone."""
 
-    def __init__(self, system: System, home: Path) -> None:
+    def __init__(self, system: System, home: Path, pool: asyncpg.Pool) -> None:
         self.system = system
         self._home = home
+        self._pool = pool
         self._timeout_s = float(system.limits.get("timeout_s", _TIMEOUT_S))
         self._per_minute = int(system.limits.get("per_minute", 0))
-        self._asked: deque[float] = deque()
+        self._asked: deque[tuple[float, str]] = deque()
         self._failures = 0
         self._rests_until = 0.0
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix=f"ask-{system.code}")
@@ -167,7 +202,7 @@ class _Source:
         """Ask until there is an answer, within the allowed attempts and the time that is left."""
         told = Told(now(), silent=TOO_OFTEN)
         for attempt in range(1, _ATTEMPTS + 1):
-            if not self._may_ask():
+            if not await self._may_ask(catalog, call.resource):
                 break
             # A call that still waits for a thread when its caller gives up is never made.
             outcome, told = await asyncio.get_running_loop().run_in_executor(
@@ -182,15 +217,36 @@ class _Source:
             await asyncio.sleep(wait_s)
         return told
 
-    def _may_ask(self) -> bool:
-        """Count one request, unless the limit of the last minute is reached."""
+    async def _may_ask(self, catalog: Catalog, resource: Resource) -> bool:
+        """Count one request, unless a limit of the last minute or the resource's quota of the day is reached."""
         moment = time.monotonic()
-        while self._asked and self._asked[0] <= moment - _MINUTE_S:
+        while self._asked and self._asked[0][0] <= moment - _MINUTE_S:
             self._asked.popleft()
         if self._per_minute and len(self._asked) >= self._per_minute:
             return False
-        self._asked.append(moment)
-        return True
+        per_minute = resource.read.get("perMinute")
+        if per_minute and sum(name == resource.name for _, name in self._asked) >= per_minute:
+            return False
+        request = (moment, resource.name)
+        self._asked.append(request)
+        if await self._is_within_day(catalog, resource):
+            return True
+        # What is not sent leaves the minute to the system's other resources.
+        with suppress(ValueError):
+            self._asked.remove(request)
+        return False
+
+    async def _is_within_day(self, catalog: Catalog, resource: Resource) -> bool:
+        """Count one request of the campus's day, of all workers; what cannot be counted is not asked."""
+        per_day = resource.read.get("perDay")
+        if not per_day:
+            return True
+        try:
+            day = campus_day(catalog, now())
+            return await self._pool.fetchval(_COUNT, resource.name, day, per_day) is not None
+        except DATABASE_ERRORS as error:
+            _log.error("questions could not be counted", resource=resource.name, error=type(error).__name__)
+            return False
 
     def _learn(self, silent: str) -> None:
         self._failures = self._failures + 1 if silent else 0

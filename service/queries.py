@@ -206,7 +206,9 @@ async def _answer(
             record_key=around.keys.derived(f"evidence {client.client_id}"),
         )
         gathered = await _gather(around, current, case, query.actor, subject_key, question)
-        told = await around.lookups.ask(catalog, gathered.calls, f"{service_item} {query.case_id}")
+        told = await around.lookups.ask(
+            catalog, gathered.calls, f"{service_item} {query.case_id}", query.max_age
+        )
         found = facts.settle(current, gathered, told)
         answer: dict[str, Any] = {"transaction_id": str(decision.transaction_id), "release": current.release}
         if elements is None:
@@ -222,10 +224,11 @@ async def _answer(
 def _rule(told: Mapping[str, Told]) -> str:
     """Return the record's words for an allowed query: who else was asked about the person, and what came of it."""
     asked = [
-        f"{name}: {one.outcome}{', with evidence' if one.evidence else ''}"
+        f"{'heard before from' if one.is_kept else 'asked'} {name}: {one.outcome}"
+        f"{', with evidence' if one.evidence else ''}"
         for name, one in sorted(told.items())
     ]
-    return "; ".join(["granted", *(f"asked {words}" for words in asked)])
+    return "; ".join(["granted", *asked])
 
 
 def _known(known: Container[str], named: Iterable[str]) -> list[str]:

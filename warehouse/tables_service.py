@@ -1,9 +1,9 @@
-"""The tables of schema `service` as SQLAlchemy sees them; migration 0002 creates them.
+"""The tables of schema `service` as SQLAlchemy sees them; migrations 0002 and 0005 create them.
 
 A test compares this file with what the migrations build, so neither can drift from the other.
 """
 
-from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Integer, MetaData, Table, Text, Uuid
+from sqlalchemy import BigInteger, Column, Date, DateTime, ForeignKey, Integer, MetaData, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData(schema="service")
@@ -50,6 +50,14 @@ idempotency = Table(
     Column("request_digest", Text, nullable=False),
     Column("answer", JSONB, nullable=False),
     Column("expires_at", _at, nullable=False),
+)
+
+lookup_count = Table(
+    "lookup_count",
+    metadata,
+    Column("resource", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("times", BigInteger, nullable=False),
 )
 
 record = Table(

@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 import structlog
 
@@ -21,8 +22,10 @@ from catalogs.settings import now
 from service.lookups import Call, Lookups, Told
 from tests.service import campus, desk
 from tests.service.campus import HOUSEHOLD, IDENTITY
+from tests.service.conftest import service_url
 from tests.service.desk import CANARY, T001, Desk
 from tests.support.http import Reply, Request, ScriptedServer, free_port
+from tests.support.postgres import PgDatabase
 
 TOKEN = "a-token-of-this-test"
 PLACE = "鸑鷟县城关镇"
@@ -56,7 +59,7 @@ def source(http_server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> Scri
 def forgetful(at_desk: Desk) -> Iterator[None]:
     """Let the service forget what it learnt of the source, before and after."""
     around = at_desk.app.state.around
-    at_desk.app.state.around = replace(around, lookups=Lookups(at_desk.home))
+    at_desk.app.state.around = replace(around, lookups=Lookups(at_desk.home, around.pool))
     try:
         yield
     finally:
@@ -73,6 +76,16 @@ def with_homes() -> Catalog:
         authoritative_for=["undergrad"],
     )  # fmt: skip
     return catalogs.load(campus.files() | {"resources/academic/homes.odcs.yaml": homes})
+
+
+def with_household(**read: Any) -> Catalog:
+    """Return the campus whose register of households is read with these keys as well."""
+    content = campus.files()
+    path = "resources/gov/household.odcs.yaml"
+    contract = json.loads(content[path])
+    (said,) = (one for one in contract["customProperties"] if one["property"] == "read")
+    said["value"] |= read
+    return catalogs.load(content | {path: json.dumps(contract).encode()})
 
 
 @pytest.fixture
@@ -355,6 +368,33 @@ def test_the_settings_are_read_when_somebody_asks_also_from_the_state_folder(
         assert at_desk.fact("HJ")["value"] == PLACE
 
 
+def test_the_same_case_is_told_the_same_again_for_as_long_as_the_contract_says(
+    asking: Desk, source: ScriptedServer, as_owner
+):
+    campus.publish(asking.owner, with_household(ttl_s=3), {})
+    try:
+        case_id, before = asking.case(), asking.last()["seq"]
+        first = asking.fact("HJ", case_id=case_id)
+        time.sleep(1.1)
+        again = asking.fact("HJ", case_id=case_id)
+        assert (again["value"], again["confirmed_at"]) == (PLACE, first["confirmed_at"])
+        assert (first["age_seconds"], again["age_seconds"], len(source.requests)) == (0, 1, 1)
+        told = [one["rule"] for one in asking.record("seq > %s AND action = 'facts'", before)]
+        words = "gov.household: found, with evidence"
+        assert told == [f"granted; asked {words}", f"granted; heard before from {words}"]
+
+        newer = asking.fact("HJ", case_id=case_id, max_age="PT1S")
+        assert (newer["confirmed_at"] > first["confirmed_at"], len(source.requests)) == (True, 2)
+        asking.fact("HJ")
+        assert len(source.requests) == 3, "another case asks for itself"
+        time.sleep(3.2)
+        assert asking.app.state.around.lookups._kept == {}
+        asking.fact("HJ", case_id=case_id)
+        assert len(source.requests) == 4
+    finally:
+        campus.publish(asking.owner, asking.catalog, {})
+
+
 # The same without a service around it: what only shows when many ask at once.
 
 
@@ -366,7 +406,7 @@ def ask(catalog: Catalog, home: Path, times: int, **limits: Any) -> list[Told]:
     call = Call(changed.resources["gov.household"], {"id_no": "1", "xm": CANARY})
 
     async def all_at_once() -> list[Told]:
-        lookups = Lookups(home)
+        lookups = Lookups(home, None)  # without perDay nothing is counted in the warehouse
         try:
             told = await asyncio.gather(*(lookups.ask(changed, [call], "why") for _ in range(times)))
         finally:
@@ -430,7 +470,7 @@ def test_after_failures_in_a_row_a_source_rests_until_it_is_tried_again(
     call = Call(content.resources["gov.household"], {"id_no": "1", "xm": CANARY})
 
     async def in_turn() -> list[str]:
-        lookups = Lookups(tmp_path)
+        lookups = Lookups(tmp_path, None)
 
         async def outcome() -> str:
             return (await lookups.ask(content, [call], ""))["gov.household"].outcome
@@ -444,3 +484,149 @@ def test_after_failures_in_a_row_a_source_rests_until_it_is_tried_again(
 
     assert asyncio.run(in_turn()) == [*["refused"] * 3, *["not_asked_after_failures"] * 2, "found", "found"]
     assert len(source.requests) == 5
+
+
+def test_a_contract_limits_its_own_resource_and_leaves_the_minute_to_the_others(
+    source: ScriptedServer, tmp_path: Path
+):
+    content = with_household(perMinute=2)
+    calls = [Call(content.resources[name], {"id_no": "1"}) for name in ("gov.household", "gov.identity")]
+
+    async def in_turn() -> list[tuple[str, str]]:
+        lookups = Lookups(tmp_path, None)
+        told = [await lookups.ask(content, calls, f"case {number}") for number in range(3)]
+        lookups.close()
+        return [(one["gov.household"].outcome, one["gov.identity"].outcome) for one in told]
+
+    assert asyncio.run(in_turn()) == [("found", "found"), ("found", "found"), ("asked_too_often", "found")]
+    assert len(source.requests) == 5
+
+
+def ask_in_turn(home: Path, content: Catalog, *asked: tuple[str, str]) -> list[str]:
+    """Ask one worker about a person (second) for a reason (first), one after the other."""
+
+    async def in_turn() -> list[str]:
+        lookups = Lookups(home, None)
+        found = []
+        for reason, number in asked:
+            call = Call(content.resources["gov.household"], {"id_no": number})
+            found.append((await lookups.ask(content, [call], reason))["gov.household"].outcome)
+        lookups.close()
+        return found
+
+    return asyncio.run(in_turn())
+
+
+@pytest.mark.parametrize(
+    ("reply", "ttl_s", "outcome", "requests"),
+    [
+        pytest.param(FOUND, 60, "found", 1, id="found"),
+        pytest.param({"code": 0, "data": None}, 60, "none", 1, id="not known"),
+        pytest.param({"code": 7}, 60, "refused", 2, id="refused"),
+        pytest.param(FOUND, 0, "found", 2, id="not allowed"),
+    ],
+)
+def test_only_answers_are_told_again_and_only_where_the_contract_allows_it(
+    source: ScriptedServer, tmp_path: Path, reply: Any, ttl_s: int, outcome: str, requests: int
+):
+    source.answers[HOUSEHOLD] = guarded(reply)
+    assert ask_in_turn(tmp_path, with_household(ttl_s=ttl_s), ("a", "1"), ("a", "1")) == [outcome] * 2
+    assert len(source.requests) == requests
+
+
+def test_an_answer_is_of_one_case_and_person_and_no_more_are_kept_than_there_is_room_for(
+    source: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("service.lookups._MOST_KEPT", 2)
+    asked = [("a", "1"), ("a", "2"), ("b", "1"), ("a", "1"), ("a", "2"), ("b", "1")]
+    assert ask_in_turn(tmp_path, with_household(ttl_s=60), *asked) == ["found"] * 6
+    assert [json.loads(request.body)["id_no"] for request in source.requests] == ["1", "2", "1", "1"]
+
+
+@pytest.fixture
+def uncounted(at_desk: Desk, pg_module_database: PgDatabase) -> str:
+    """The warehouse as the service's own role sees it, in which nothing was asked yet."""
+    at_desk.owner.execute("DELETE FROM service.lookup_count")
+    return service_url(pg_module_database)
+
+
+def ask_by_two_workers(url: str, home: Path, content: Catalog, times: int) -> list[str]:
+    """Ask so many times at once, by turns of two workers that were just started."""
+    call = Call(content.resources["gov.household"], {"id_no": "1"})
+
+    async def both() -> list[str]:
+        async with asyncpg.create_pool(url, min_size=1) as one, asyncpg.create_pool(url, min_size=1) as other:
+            workers = [Lookups(home, one), Lookups(home, other)]
+            asked = (workers[turn % 2].ask(content, [call], f"case {turn}") for turn in range(times))
+            told = [found["gov.household"].outcome for found in await asyncio.gather(*asked)]
+            for worker in workers:
+                worker.close()
+            return sorted(told)
+
+    return asyncio.run(both())
+
+
+def test_the_quota_of_a_day_holds_over_workers_and_restarts_until_the_campus_has_another_day(
+    at_desk: Desk, uncounted: str, source: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def at(moment: str) -> None:
+        ahead = datetime.fromisoformat(moment) - datetime.now(UTC)
+        monkeypatch.setenv("YICI_CLOCK_OFFSET_S", str(ahead.total_seconds()))
+
+    content = with_household(perDay=5)
+    at("2027-03-01T23:50:00+08:00")
+    assert ask_by_two_workers(uncounted, tmp_path, content, 8) == ["asked_too_often"] * 3 + ["found"] * 5
+    assert ask_by_two_workers(uncounted, tmp_path, content, 2) == ["asked_too_often"] * 2
+    assert len(source.requests) == 5
+    at("2027-03-02T00:00:01+08:00")
+    assert ask_by_two_workers(uncounted, tmp_path, content, 2) == ["found"] * 2
+    counted = at_desk.owner.execute("SELECT resource, day::text, times FROM service.lookup_count ORDER BY 2")
+    assert counted.fetchall() == [("gov.household", "2027-03-01", 5), ("gov.household", "2027-03-02", 2)]
+
+
+def test_a_request_that_is_made_again_counts_again(
+    at_desk: Desk, uncounted: str, source: ScriptedServer, tmp_path: Path
+):
+    source.answers[HOUSEHOLD] = guarded(Reply({"code": 503}, 503))
+    assert ask_by_two_workers(uncounted, tmp_path, with_household(perDay=2), 1) == ["no_answer"]
+    assert len(source.requests) == 2
+    assert at_desk.owner.execute("SELECT times FROM service.lookup_count").fetchall() == [(2,)]
+
+
+def test_what_a_day_no_longer_allows_takes_nothing_of_the_minute(
+    uncounted: str, source: ScriptedServer, tmp_path: Path
+):
+    content = with_household(perDay=1)
+    hurried = replace(content.systems["gov"], limits={"timeout_s": 5, "per_minute": 2})
+    content = replace(content, systems={"gov": hurried})
+    household, identity = (
+        Call(content.resources[name], {"id_no": "1"}) for name in ("gov.household", "gov.identity")
+    )
+
+    async def in_turn() -> list[str]:
+        async with asyncpg.create_pool(uncounted, min_size=1) as pool:
+            lookups = Lookups(tmp_path, pool)
+            told = [await lookups.ask(content, [call], "") for call in (*[household] * 4, identity)]
+            lookups.close()
+        return [one.outcome for found in told for one in found.values()]
+
+    assert asyncio.run(in_turn()) == ["found", *["asked_too_often"] * 3, "found"]
+
+
+def test_what_cannot_be_counted_is_not_asked(uncounted: str, source: ScriptedServer, tmp_path: Path):
+    content = with_household(perDay=5)
+    call = Call(content.resources["gov.household"], {"id_no": CANARY})
+
+    async def without_warehouse() -> str:
+        pool = await asyncpg.create_pool(uncounted, min_size=1)
+        await pool.close()
+        lookups = Lookups(tmp_path, pool)
+        told = await lookups.ask(content, [call], "")
+        lookups.close()
+        return told["gov.household"].outcome
+
+    with structlog.testing.capture_logs() as logged:
+        assert asyncio.run(without_warehouse()) == "asked_too_often"
+    assert source.requests == []
+    assert "questions could not be counted" in {one["event"] for one in logged}
+    assert CANARY not in str(logged)
