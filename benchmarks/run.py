@@ -40,7 +40,6 @@ SELECT n, lpad((n % 50000)::text, 10, '2'), '测' || (n % 7919), CASE n % 2 WHEN
        timestamp '2026-01-01' + n * interval '1 second'
 FROM generate_series(1, {rows}) AS n;
 CREATE INDEX ON wide (gxsj);
-ANALYZE wide;
 """
 # Share of the rows that a day changes, as the divisor of their numbers; the last day changes all of them.
 DAYS = (("nothing changed", 0), ("1 % changed", 100), ("everything changed", 1))
@@ -88,6 +87,8 @@ def installation(rows: int) -> Iterator[dict[str, str]]:
             con.execute("CREATE DATABASE bench_source")
         with psycopg.connect(address.url("bench_source"), autocommit=True) as con:
             con.execute(SOURCE.format(rows=rows))
+            con.execute("VACUUM ANALYZE wide")
+            con.execute("CHECKPOINT")
         url = (
             f"postgresql://{address.user}:{quote(address.password, safe='')}@localhost:{address.port}/bench_source"
             f"?host={quote(str(address.socket_dir), safe='')}"
