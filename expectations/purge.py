@@ -36,10 +36,12 @@ from warehouse.versions import q
 
 Tell = Callable[[str, str], None]
 _LONGEST_READER_S = 60.0
-# Other sessions of this database that see the state before a transaction; `VACUUM FULL` keeps for them what is deleted.
+# Sessions for which `VACUUM FULL` keeps what was deleted after a transaction: those of this database that see the state
+# before it, and those of any database that were writing then, since our own snapshot looks back to them.
 _READERS = """
 SELECT pid, application_name FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid() AND age(backend_xmin) > age(%s::xid)
+WHERE pid <> pg_backend_pid() AND (age(backend_xid) > age(%(horizon)s::xid)
+    OR (datname = current_database() AND age(backend_xmin) > age(%(horizon)s::xid)))
 """
 
 
@@ -317,7 +319,7 @@ class _Purge:
         schema, _, name = table.partition(".")
         (horizon,) = self.con.execute("SELECT pg_current_xact_id()::xid::text").fetchone()
         ends = time.monotonic() + _LONGEST_READER_S
-        while readers := self.con.execute(_READERS, [horizon]).fetchall():
+        while readers := self.con.execute(_READERS, {"horizon": horizon}).fetchall():
             if time.monotonic() > ends:
                 named = ", ".join(f"{program or 'unnamed'} (pid {pid})" for pid, program in readers)
                 raise PurgeUnfinished(

@@ -142,7 +142,10 @@ def _served() -> list[tuple]:
         number = releases.current(con)
     with connect(release=number) as con:
         columns = ", ".join(f'"{name}"' for name in _COLUMNS)
-        return con.execute(f"SELECT {columns} FROM raw.hr__things ORDER BY no").fetchall()
+        # The last good version of a row that is now refused stays beside them, in state `refused`.
+        return con.execute(
+            f"SELECT {columns} FROM raw.hr__things WHERE _state = 'reported' ORDER BY no"
+        ).fetchall()
 
 
 def _waiting() -> list[str]:
