@@ -15,8 +15,9 @@ from typing import Any
 import duckdb
 
 from catalogs.model import Catalog, Item, Resource
+from connectors.duck import literal
 from expectations.formats import FORMATS, identity_document
-from expectations.typing import literal, source_text, typed
+from expectations.typing import source_text, typed
 from warehouse.ledger import Extract
 from warehouse.store import SOURCE_SUFFIX
 from warehouse.versions import Judged, key_text, q

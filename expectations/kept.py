@@ -8,7 +8,8 @@ was landed, and what locates the row there.
 import duckdb
 
 from catalogs.model import Catalog, Resource
-from expectations.typing import literal, source_text, typed
+from connectors.duck import literal
+from expectations.typing import source_text, typed
 from warehouse.store import SOURCE_SUFFIX
 from warehouse.versions import key_text, q
 

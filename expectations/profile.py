@@ -15,8 +15,9 @@ from catalogs.draft import scale_of
 from catalogs.found import ColumnProfile, FoundColumn, FoundTable, Profile
 from catalogs.guesses import Hints
 from catalogs.model import Item, Resource
+from connectors.duck import literal
 from expectations.formats import FORMATS
-from expectations.typing import literal, source_text, typed
+from expectations.typing import source_text, typed
 from warehouse.versions import q
 
 _SAMPLE_ROWS = 10_000

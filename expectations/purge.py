@@ -25,10 +25,9 @@ from psycopg import sql
 from catalogs.model import Catalog, Resource
 from catalogs.settings import ConfigurationError, now
 from catalogs.sql import SqlFault, predicate
-from connectors.duck import describe
+from connectors.duck import describe, literal
 from connectors.landing import BASELINES, MANIFEST, Landing, Manifest, Tombstone
 from expectations.kept import show_landed, show_quarantine, show_table
-from expectations.typing import literal
 from warehouse import baseline, releases, sealed
 from warehouse.identity import DOCUMENT, resident_id_18
 from warehouse.store import SOURCE_SUFFIX

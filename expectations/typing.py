@@ -10,6 +10,7 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 from catalogs.model import CodeTable, Item
+from connectors.duck import literal
 
 DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%Y.%m.%d", "%Y年%m月%d日")
 _FAST_DIGITS = 18
@@ -19,11 +20,6 @@ _DATE_TEXT = (
     r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}|[0-9]{8}|[0-9]{4}/[0-9]{1,2}/[0-9]{1,2}"
     r"|[0-9]{4}\.[0-9]{1,2}\.[0-9]{1,2}|[0-9]{4}年[0-9]{1,2}月[0-9]{1,2}日"
 )
-
-
-def literal(text: str) -> str:
-    """Write a text as a DuckDB string literal."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def source_text(column: str, landed: str) -> str:

@@ -19,6 +19,7 @@ import psycopg
 from psycopg import sql
 
 from catalogs.model import Resource
+from connectors.duck import literal
 from warehouse.store import StoreTable, value_columns
 
 ABSENT_STATE = {"keep": "absent", "keep_as_former": "former"}
@@ -140,7 +141,7 @@ def _fill(
             "SELECT * FROM postgres_query('wh', ?)",
             [
                 "SELECT format('%I.%I', schemaname, indexname) AS name, indexdef FROM pg_indexes"
-                f" WHERE schemaname = 'store' AND tablename = {_literal(table.name)}"
+                f" WHERE schemaname = 'store' AND tablename = {literal(table.name)}"
             ],
         ).fetchall()
     for name, _ in indexes:
@@ -218,14 +219,14 @@ def _current_rows(con: duckdb.DuckDBPyConnection, table: StoreTable, judged: Jud
     confirmed = _scalar(
         con,
         "SELECT coalesce((SELECT extract_id FROM yici.release_resource"
-        f" WHERE resource = {_literal(judged.resource.name)} AND release = ({newest})), 0)",
+        f" WHERE resource = {literal(judged.resource.name)} AND release = ({newest})), 0)",
     )
     fetched = (
         f"CREATE OR REPLACE TEMP TABLE current_rows AS SELECT {columns}, {confirmed}::BIGINT AS _confirmed"
     )
     where = "_to IS NULL"
     if judged.scope_kind == "partition":
-        where += f" AND _partition IN ({', '.join(map(_literal, judged.partitions))})"
+        where += f" AND _partition IN ({', '.join(map(literal, judged.partitions))})"
     oid = f"'store.{q(table.name)}'::regclass"
     stored = _scalar(con, f"SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = {oid}")
     key, present = _list(table.key), " AND ".join(f"{q(k)} IS NOT NULL" for k in table.key)
@@ -341,12 +342,12 @@ def _write_staged(
 
 def _quarantine_difference(con: duckdb.DuckDBPyConnection, judged: Judged) -> None:
     """Leave in `quarantine_new` the refused rows that are not waiting yet, in `quarantine_gone` the settled ones."""
-    name = judged.resource.name.replace("'", "''")
+    name = literal(judged.resource.name)
     con.execute(
         "CREATE OR REPLACE TEMP TABLE quarantine_open AS SELECT * FROM postgres_query('wh', ?)",
         [
             "SELECT row_digest, coalesce(partition, '') AS partition, coalesce(key_text, '') AS key_text"
-            f" FROM yici.quarantine WHERE resource = '{name}' AND _to IS NULL"
+            f" FROM yici.quarantine WHERE resource = {name} AND _to IS NULL"
         ],
     )
     con.execute(
@@ -358,9 +359,7 @@ def _quarantine_difference(con: duckdb.DuckDBPyConnection, judged: Judged) -> No
     elif judged.scope_kind == "keys":
         covered = f"o.key_text NOT IN (SELECT {key_text(judged.resource)} FROM admitted)"
     elif judged.scope_kind == "partition":
-        covered = (
-            "o.partition IN (" + ", ".join("'" + p.replace("'", "''") + "'" for p in judged.partitions) + ")"
-        )
+        covered = "o.partition IN (" + ", ".join(map(literal, judged.partitions)) + ")"
     else:
         seen = f"SELECT {key_text(judged.resource)} FROM admitted UNION SELECT _key_text FROM refused"
         covered = f"o.key_text IN ({seen})"
@@ -382,7 +381,7 @@ def _write_quarantine(con: duckdb.DuckDBPyConnection, candidate: int, judged: Ju
     ).fetchone()
     if not new and not gone:
         return 0, 0
-    name = judged.resource.name.replace("'", "''")
+    name = literal(judged.resource.name)
     staged = f"stage.{q(judged.resource.table + '__quarantine')}"
     _pg(con, f"DROP TABLE IF EXISTS {staged}")
     _pg(
@@ -397,12 +396,12 @@ def _write_quarantine(con: duckdb.DuckDBPyConnection, candidate: int, judged: Ju
     _pg(
         con,
         f"UPDATE yici.quarantine t SET _to = {candidate} FROM {staged} s"
-        f" WHERE t.resource = '{name}' AND t.row_digest = s.digest AND t._to IS NULL AND s.extract IS NULL",
+        f" WHERE t.resource = {name} AND t.row_digest = s.digest AND t._to IS NULL AND s.extract IS NULL",
     )
     _pg(
         con,
         "INSERT INTO yici.quarantine (resource, row_digest, extract_id, partition, key_text, rules, row, _from)"
-        f" SELECT '{name}', digest, extract, part, key, string_to_array(rules, ','), row, {candidate}"
+        f" SELECT {name}, digest, extract, part, key, string_to_array(rules, ','), row, {candidate}"
         f" FROM {staged} WHERE extract IS NOT NULL",
     )
     _pg(con, f"DROP TABLE {staged}")
@@ -410,12 +409,12 @@ def _write_quarantine(con: duckdb.DuckDBPyConnection, candidate: int, judged: Ju
 
 
 def _ledger_entry(candidate: int, judged: Judged, applied: Applied, seconds: float) -> str:
-    name = judged.resource.name.replace("'", "''")
+    name = literal(judged.resource.name)
     ids = ", ".join(map(str, judged.extract_ids))
     return (
         "INSERT INTO yici.release_resource AS r (release, resource, extract_id, outcome, reason, rows_in, admitted,"
         " quarantined, inserted, ended, seconds, judged)"
-        f" VALUES ({candidate}, '{name}', {max(judged.extract_ids)}, 'applied', NULL, {judged.rows_in},"
+        f" VALUES ({candidate}, {name}, {max(judged.extract_ids)}, 'applied', NULL, {judged.rows_in},"
         f" {judged.admitted}, {judged.refused}, {applied.inserted}, {applied.ended}, {seconds:.3f}, ARRAY[{ids}])"
         " ON CONFLICT (release, resource) DO UPDATE SET extract_id = excluded.extract_id,"
         + "".join(f" {name} = r.{name} + excluded.{name}," for name in _ADDED)
@@ -429,10 +428,6 @@ _ADDED = ("rows_in", "admitted", "quarantined", "inserted", "ended", "seconds")
 def _scalar(con: duckdb.DuckDBPyConnection, query: str) -> int:
     """Return the one value of a query that the warehouse answers."""
     return con.execute("SELECT * FROM postgres_query('wh', ?)", [f"SELECT ({query}) AS value"]).fetchone()[0]
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _pg(con: duckdb.DuckDBPyConnection, statement: str) -> None:
