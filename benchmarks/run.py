@@ -257,9 +257,9 @@ def against_floors(sizes: list[Size]) -> Table:
     )
     for day, divisor in DAYS:
         row(
-            f"{day}, full ÷ (extract + admission)",
+            f"{day}, full ÷ (extract + admission + comparison)",
             "≤ 1.3" if divisor != 1 else "",
-            lambda found, day=day: f"{_day(found, day, 'full') / _read_and_judged(found):.2f}",
+            lambda found, day=day: f"{_day(found, day, 'full') / _read_and_compared(found, day):.2f}",
         )
         if divisor != 1:
             row(
@@ -286,8 +286,9 @@ def _day(found: dict[str, Figures], day: str, mode: str) -> float:
     return found[f"{day}: extract {mode}"]["seconds"] + found[f"{day}: release {mode}"]["seconds"]
 
 
-def _read_and_judged(found: dict[str, Figures]) -> float:
-    return found["extract"]["seconds"] + _first(found)["judged_s"]
+def _read_and_compared(found: dict[str, Figures], day: str) -> float:
+    day_ = found[f"{day}: release full"]
+    return found[f"{day}: extract full"]["seconds"] + day_["judged_s"] + day_["compared_s"]
 
 
 def in_seconds(size: Size) -> Table:

@@ -92,12 +92,13 @@ def extract(name: str) -> Figures:
 
 
 def release(name: str) -> Figures:
-    """Judge what landed, apply the difference and publish; admission alone is timed once more, before."""
+    """Judge what landed, apply the difference and publish; admission and comparison alone are timed before."""
     from catalogs.versions import pack
     from connectors.landing import Landing
     from expectations.admission import judge
     from expectations.admit import admit, engine
-    from warehouse import ledger, releases
+    from warehouse import ledger, releases, versions
+    from warehouse.store import ensure_table
 
     catalog = _catalog()
     resource_ = catalog.resources[name]
@@ -105,7 +106,10 @@ def release(name: str) -> Figures:
     with releases.open_candidate(catalog, pack(catalog.files)) as candidate:
         files = [(e, landing.open(landing.read(e.path))) for e in ledger.unjudged(candidate.con, name)]
         with engine() as con:
-            judged_s, _ = timed(lambda: judge(con, catalog, resource_, files))
+            judged_s, (judged, _) = timed(lambda: judge(con, catalog, resource_, files))
+            table = ensure_table(candidate.con, resource_)
+            some = candidate.con.execute(f"SELECT FROM store.{versions.q(table.name)} LIMIT 1").fetchone() is not None
+            compared_s, _ = timed(lambda: some and versions.compare(con, candidate.con, table, judged))
         before = _wal(candidate.con)
         with engine() as con:
             seconds, done = timed(lambda: admit(con, candidate, catalog, resource_, landing))
@@ -114,8 +118,8 @@ def release(name: str) -> Figures:
         releases.publish(candidate, list(catalog.resources.values()), {})
         wal_mb = (_wal(candidate.con) - before) / 1e6
     return {
-        "seconds": seconds, "judged_s": judged_s, "rows": done.rows_in, "inserted": done.inserted, "ended": done.ended,
-        "wal_mb": wal_mb,
+        "seconds": seconds, "judged_s": judged_s, "compared_s": compared_s, "wal_mb": wal_mb,
+        "rows": done.rows_in, "inserted": done.inserted, "ended": done.ended,
     }  # fmt: skip
 
 

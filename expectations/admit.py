@@ -25,7 +25,8 @@ from warehouse.connect import pg_params
 from warehouse.releases import Candidate
 from warehouse.store import ensure_table
 
-MEMORY_LIMIT = "300MB"
+# With what the process holds beside it, half a gigabyte whatever the size of a table (docs/performance.md).
+MEMORY_LIMIT = "200MB"
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def engine() -> Iterator[duckdb.DuckDBPyConnection]:
     with scratch("admit") as folder:
         con = session(memory_limit=MEMORY_LIMIT, temp_dir=folder)
         try:
-            attach_postgres(con, "wh", pg_params(), read_only=False)
+            attach_postgres(con, "wh", pg_params())
             yield con
         finally:
             con.close()
@@ -111,7 +112,9 @@ def admit(
                     judged, found = judge_keys(con, catalog, resource, files), ()
                 else:
                     judged, found = judge(con, catalog, resource, files)
-                applied = versions.apply(con, candidate.id, table, judged, time.monotonic() - begun)
+                applied = versions.apply(
+                    con, candidate.con, candidate.id, table, judged, time.monotonic() - begun
+                )
             except ExtractRefused as refused:
                 others = [extract for extract in waiting if extract.id not in refused.extract_ids]
                 if kind == "partition" and refused.extract_ids and others:
@@ -127,8 +130,8 @@ def admit(
                 return Admitted(
                     resource.name, "refused", str(refused), seconds=seconds, findings=tuple(findings)
                 )
-            except duckdb.Error as error:
-                # DuckDB's own words may quote a row.
+            except (duckdb.Error, psycopg.Error) as error:
+                # Their own words may quote a row.
                 raise RuntimeError(
                     f"{resource.name}: admission failed: {describe(error)}; the candidate is abandoned, the current"
                     " release stays"

@@ -29,6 +29,7 @@ from connectors.duck import describe, literal
 from connectors.landing import BASELINES, MANIFEST, Landing, Manifest, Tombstone
 from expectations.kept import show_landed, show_quarantine, show_table
 from warehouse import baseline, releases, sealed
+from warehouse.bulk import copy_rows
 from warehouse.identity import DOCUMENT, resident_id_18
 from warehouse.store import SOURCE_SUFFIX
 from warehouse.versions import q
@@ -448,8 +449,13 @@ class _Purge:
         self.con.execute(
             f"CREATE UNLOGGED TABLE stage.{q(staged)} AS SELECT {key} FROM store.{q(table)} LIMIT 0"
         )
-        self.duck.execute("CALL pg_clear_cache()")
-        self.duck.execute(f"INSERT INTO wh.stage.{q(staged)} SELECT DISTINCT {key} FROM doomed")
+        copy_rows(
+            self.duck,
+            f"SELECT DISTINCT {key} FROM doomed",
+            self.con,
+            sql.Identifier("stage", staged),
+            resource.key,
+        )
         on = " AND ".join(f"t.{q(name)} = s.{q(name)}" for name in resource.key)
         with self.con.transaction():
             self.con.execute(f"DELETE FROM store.{q(table)} t USING stage.{q(staged)} s WHERE {on}")

@@ -15,6 +15,7 @@ from catalogs.settings import now, scratch
 from connectors.duck import attach_postgres, literal, quote, session
 from connectors.landing import BASELINES, LEDGER, Landing
 from warehouse import sealed
+from warehouse.bulk import copy_rows
 from warehouse.connect import pg_params
 from warehouse.history import put_catalog, with_files
 from warehouse.ledger_rows import TABLES, put_rows, read_rows, set_sequences, write_rows
@@ -133,14 +134,17 @@ def restore(
             set_sequences(con)
         duck = session(memory_limit=_MEMORY_LIMIT, temp_dir=folder)
         try:
-            attach_postgres(duck, "wh", pg_params(), read_only=False)
             for table, statements in baseline.about["tables"].items():
                 tell(table)
                 file = sealed.fetch(landing, baseline, f"{table}.parquet", folder)
                 con.execute(statements["table"])
-                duck.execute("CALL pg_clear_cache()")
-                duck.execute(
-                    f"INSERT INTO wh.store.{quote(table)} BY NAME FROM read_parquet({literal(str(file))})"
+                rows = duck.read_parquet(str(file))
+                copy_rows(
+                    duck,
+                    f"FROM read_parquet({literal(str(file))})",
+                    con,
+                    sql.Identifier("store", table),
+                    rows.columns,
                 )
                 file.unlink()
                 for statement in statements["after"]:

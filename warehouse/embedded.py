@@ -50,7 +50,6 @@ _SETTINGS: Mapping[str, str] = {
     "jit": "off",
     "wal_level": "minimal",
     "max_wal_senders": "0",
-    "wal_compression": "on",
     "min_wal_size": "256MB",
     "max_wal_size": "2GB",
     "password_encryption": "scram-sha-256",

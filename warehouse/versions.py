@@ -20,6 +20,7 @@ from psycopg import sql
 
 from catalogs.model import Resource
 from connectors.duck import literal
+from warehouse.bulk import copy_rows
 from warehouse.store import StoreTable, value_columns
 
 ABSENT_STATE = {"keep": "absent", "keep_as_former": "former"}
@@ -27,6 +28,7 @@ _LISTING = ("full", "partition", "keys")  # what is not there has gone; a window
 # Rows of a table from which on it pays to compare digests first, and to build indexes after a load.
 _MANY = 100_000
 _FEW = 0.2  # share of the table below which single rows are fetched by their keys
+_STALE = 0.1  # share of the table from which on the planner is told at once; what is less, autovacuum tells
 
 
 @dataclass(frozen=True)
@@ -63,41 +65,41 @@ def q(name: str) -> str:
 
 
 def apply(
-    con: duckdb.DuckDBPyConnection, candidate: int, table: StoreTable, judged: Judged, seconds: float
+    con: duckdb.DuckDBPyConnection,
+    pg: psycopg.Connection,
+    candidate: int,
+    table: StoreTable,
+    judged: Judged,
+    seconds: float,
 ) -> Applied:
     """Write the difference as versions of `candidate`, with quarantine and ledger entry, in one transaction.
 
     Called again for extracts of another kind of the same resource, it adds to what the candidate has.
 
     Args:
-        con: DuckDB with admission's tables and the warehouse attached read-write as `wh`.
+        con: DuckDB with admission's tables and the warehouse attached as `wh`, for reading.
+        pg: the owner's connection, in autocommit mode, which holds the release lock.
         candidate: number of the open candidate release.
         table: the resource's store table.
         judged: admission's result.
         seconds: what reading and judging took, for the ledger.
 
     Raises:
-        duckdb.Error: the transaction failed; the store is as before.
+        duckdb.Error, psycopg.Error: the transaction failed; the store is as before.
     """
-    first = _is_empty(con, table)
-    if not first:
-        _difference(con, table, judged)
+    stored = _rows_stored(pg, table)
+    if stored:
+        compare(con, pg, table, judged)
     _quarantine_difference(con, judged)
-    con.execute("BEGIN")
-    try:
-        if first:
-            inserted, ended = _fill(con, candidate, table, judged)
-        else:
-            inserted, ended = _write_staged(con, candidate, table, judged)
-        opened, closed = _write_quarantine(con, candidate, judged)
+    with pg.transaction():
+        inserted, ended = (
+            _write(con, pg, candidate, table, judged) if stored else _fill(con, pg, candidate, table, judged)
+        )
+        opened, closed = _write_quarantine(con, pg, candidate, judged)
         applied = Applied(inserted, ended, opened, closed)
-        _pg(con, _ledger_entry(candidate, judged, applied, seconds))
-        con.execute("COMMIT")
-    except BaseException:
-        con.execute("ROLLBACK")
-        raise
-    if inserted:
-        _pg(con, f"ANALYZE store.{q(table.name)}")
+        pg.execute(_ledger_entry(candidate, judged, applied, seconds))
+    if inserted and inserted >= _STALE * stored:
+        pg.execute(f"ANALYZE store.{q(table.name)}")
     con.execute("DROP VIEW IF EXISTS change; DROP VIEW IF EXISTS to_compare")
     for name in ("compared", "touched", "touched_rows", "current_rows", "quarantine_new", "quarantine_gone"):
         con.execute(f"DROP TABLE IF EXISTS {name}")
@@ -120,47 +122,64 @@ def take_back_quarantine(con: psycopg.Connection, candidate: int, resource: str)
     )
 
 
-def _is_empty(con: duckdb.DuckDBPyConnection, table: StoreTable) -> bool:
-    return not con.execute(
-        "SELECT * FROM postgres_query('wh', ?)", [f"SELECT 1 FROM store.{q(table.name)} LIMIT 1"]
+def _rows_stored(pg: psycopg.Connection, table: StoreTable) -> int:
+    """Return about how many versions the table has; 0 only if there is none."""
+    estimate, some = pg.execute(
+        f"SELECT greatest(reltuples, 0)::bigint, EXISTS (SELECT FROM store.{q(table.name)})"
+        f" FROM pg_class WHERE oid = 'store.{q(table.name)}'::regclass"
     ).fetchone()
+    return max(estimate, 1) if some else 0
 
 
 def _fill(
-    con: duckdb.DuckDBPyConnection, candidate: int, table: StoreTable, judged: Judged
+    con: duckdb.DuckDBPyConnection, pg: psycopg.Connection, candidate: int, table: StoreTable, judged: Judged
 ) -> tuple[int, int]:
-    """Write the rows of an empty store table straight from the extract; its indexes are built afterwards, by sorting.
+    """Write the rows of an empty store table straight from the extract.
 
-    Nobody sees the table's rows before they are published, so holding its readers up meanwhile takes nothing away.
+    What all rows have in common the server fills in by itself. Of many rows the indexes are built afterwards, by
+    sorting, and the rows are written as if long settled: nobody sees them before they are published, so holding
+    the table's readers up meanwhile takes nothing away.
     """
     if judged.scope_kind == "keys":
         return 0, 0
+    name = f"store.{q(table.name)}"
+    many = judged.admitted >= _MANY
+    common: dict[str, int | str] = {"_state": "reported", "_from": candidate}
+    columns = [*table.columns, "_partition"]
+    if len(judged.extract_ids) == 1:
+        common["_extract"] = judged.extract_ids[0]
+    else:
+        columns.append("_extract")
     indexes = []
-    if judged.admitted >= _MANY:
-        indexes = con.execute(
-            "SELECT * FROM postgres_query('wh', ?)",
-            [
-                "SELECT format('%I.%I', schemaname, indexname) AS name, indexdef FROM pg_indexes"
-                f" WHERE schemaname = 'store' AND tablename = {literal(table.name)}"
-            ],
+    if many:
+        indexes = pg.execute(
+            "SELECT format('%%I.%%I', schemaname, indexname), indexdef FROM pg_indexes"
+            " WHERE schemaname = 'store' AND tablename = %s",
+            [table.name],
         ).fetchall()
-    for name, _ in indexes:
-        _pg(con, f"DROP INDEX {name}")
-    con.execute(
-        f"INSERT INTO wh.store.{q(table.name)} ({_list(table.columns)}, _partition, _extract, _state, _from)"
-        f" SELECT {_list(table.columns)}, _partition, _extract, 'reported', {candidate} FROM admitted"
-    )
+        pg.execute(f"TRUNCATE {name}")
+    for index, _ in indexes:
+        pg.execute(f"DROP INDEX {index}")
+    given = (f"ALTER {column} SET DEFAULT {literal(str(value))}" for column, value in common.items())
+    pg.execute(f"ALTER TABLE {name} {', '.join(given)}")
+    target = sql.Identifier("store", table.name)
+    copy_rows(con, f"SELECT {_list(columns)} FROM admitted", pg, target, columns, frozen=many)
+    pg.execute(f"ALTER TABLE {name} {', '.join(f'ALTER {column} DROP DEFAULT' for column in common)}")
     for _, definition in indexes:
-        _pg(con, definition)
+        pg.execute(definition)
     return judged.admitted, 0
 
 
-def _difference(con: duckdb.DuckDBPyConnection, table: StoreTable, judged: Judged) -> None:
-    """Leave in view `change` one row per version to open or close (`_op` put or end).
+def compare(
+    con: duckdb.DuckDBPyConnection, pg: psycopg.Connection, table: StoreTable, judged: Judged
+) -> None:
+    """Compare the extract with the store's open versions; nothing of the store changes.
+
+    Leave in view `change` one row per version to open or close (`_op` put or end).
 
     Rows known to have changed (`touched`, where `_differs`) go from the extract to the store without being kept.
     """
-    incoming = _current_rows(con, table, judged)
+    incoming = _current_rows(con, pg, table, judged)
     on = " AND ".join(f"a.{q(name)} = c.{q(name)}" for name in table.key)
     differs = " OR ".join(f"a.{q(name)} IS DISTINCT FROM c.{q(name)}" for name in table.values) or "false"
     key = _list(table.key)
@@ -168,19 +187,17 @@ def _difference(con: duckdb.DuckDBPyConnection, table: StoreTable, judged: Judge
     kept = f"{_list(table.columns, 'c')}, c._partition, c._extract"
     if judged.scope_kind == "keys":
         parts = [
-            f"""SELECT {kept}, 'reported' AS _state, NULL::BIGINT AS _last_extract, 'put' AS _op,
-                    true AS _replaces
+            f"""SELECT {kept}, 'reported' AS _state, NULL::BIGINT AS _last_extract, 'put' AS _op
                 FROM current_rows c SEMI JOIN {incoming} a ON {on} WHERE c._state IN ('absent', 'former')"""
         ]
     else:
         parts = [
             f"""SELECT {_list(table.columns, "a")}, a._partition,
                     CASE WHEN c._state IS NULL OR {differs} THEN a._extract ELSE c._extract END AS _extract,
-                    'reported' AS _state, NULL::BIGINT AS _last_extract, 'put' AS _op,
-                    c._state IS NOT NULL AS _replaces
+                    'reported' AS _state, NULL::BIGINT AS _last_extract, 'put' AS _op
                 FROM {incoming} a LEFT JOIN current_rows c ON {on}
                 WHERE c._state IS NULL OR c._state <> 'reported' OR {differs}""",
-            f"""SELECT {kept}, 'refused', {confirmed}, 'put', true
+            f"""SELECT {kept}, 'refused', {confirmed}, 'put'
                 FROM current_rows c SEMI JOIN refused a ON {on} ANTI JOIN {incoming} d ON {on.replace("a.", "d.")}
                 WHERE c._state <> 'refused'""",
         ]
@@ -190,14 +207,14 @@ def _difference(con: duckdb.DuckDBPyConnection, table: StoreTable, judged: Judge
         op, to_state = ("end", "c._state") if ends else ("put", f"'{state}'")
         wanted = "true" if ends else f"c._state <> '{state}'"
         parts.append(
-            f"""SELECT {kept}, {to_state}, {confirmed}, '{op}', true
+            f"""SELECT {kept}, {to_state}, {confirmed}, '{op}'
                 FROM current_rows c ANTI JOIN (SELECT {key} FROM {incoming} UNION ALL SELECT {key} FROM refused) a
                 ON {on} WHERE {wanted}"""
         )
     con.execute("CREATE OR REPLACE TEMP TABLE compared AS " + " UNION ALL ".join(parts))
     changed = (
         f""" UNION ALL
-            SELECT {_list(table.columns, "a")}, a._partition, a._extract, 'reported', NULL, 'put', t._replaces
+            SELECT {_list(table.columns, "a")}, a._partition, a._extract, 'reported', NULL, 'put'
             FROM admitted a JOIN touched t USING ({key}) WHERE t._differs"""
         if incoming != "admitted" and judged.scope_kind != "keys"
         else ""
@@ -205,7 +222,9 @@ def _difference(con: duckdb.DuckDBPyConnection, table: StoreTable, judged: Judge
     con.execute(f"CREATE OR REPLACE TEMP VIEW change AS FROM compared{changed}")
 
 
-def _current_rows(con: duckdb.DuckDBPyConnection, table: StoreTable, judged: Judged) -> str:
+def _current_rows(
+    con: duckdb.DuckDBPyConnection, pg: psycopg.Connection, table: StoreTable, judged: Judged
+) -> str:
     """Fetch the store's open versions that the extract may change into table `current_rows`.
 
     Of a large table these are not all within the extract's scope, but those whose keys are in `touched`.
@@ -216,23 +235,22 @@ def _current_rows(con: duckdb.DuckDBPyConnection, table: StoreTable, judged: Jud
     """
     columns = f"{_list(table.columns)}, _partition, _extract, _state, _last_extract"
     newest = "SELECT max(id) FROM yici.release WHERE state = 'published'"
-    confirmed = _scalar(
-        con,
+    (confirmed,) = pg.execute(
         "SELECT coalesce((SELECT extract_id FROM yici.release_resource"
-        f" WHERE resource = {literal(judged.resource.name)} AND release = ({newest})), 0)",
-    )
+        f" WHERE resource = %s AND release = ({newest})), 0)",
+        [judged.resource.name],
+    ).fetchone()
     fetched = (
         f"CREATE OR REPLACE TEMP TABLE current_rows AS SELECT {columns}, {confirmed}::BIGINT AS _confirmed"
     )
     where = "_to IS NULL"
     if judged.scope_kind == "partition":
         where += f" AND _partition IN ({', '.join(map(literal, judged.partitions))})"
-    oid = f"'store.{q(table.name)}'::regclass"
-    stored = _scalar(con, f"SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = {oid}")
+    stored = _rows_stored(pg, table)
     key, present = _list(table.key), " AND ".join(f"{q(k)} IS NOT NULL" for k in table.key)
     if not judged.lists_keys and judged.rows_in < _FEW * stored:
         con.execute(
-            "CREATE OR REPLACE TEMP TABLE touched AS SELECT *, false AS _differs, NULL::BOOLEAN AS _replaces"
+            "CREATE OR REPLACE TEMP TABLE touched AS SELECT *, false AS _differs"
             f" FROM (SELECT {key} FROM admitted UNION SELECT {key} FROM refused WHERE {present})"
         )
     elif stored >= _MANY:
@@ -251,24 +269,23 @@ def _current_rows(con: duckdb.DuckDBPyConnection, table: StoreTable, judged: Jud
         )
         return "touched_rows"
     staged = f"stage.{q(table.name + '__keys')}"
-    _pg(con, f"DROP TABLE IF EXISTS {staged}")
-    _pg(con, f"CREATE UNLOGGED TABLE {staged} AS SELECT {key} FROM store.{q(table.name)} LIMIT 0")
-    con.execute("CALL pg_clear_cache()")
-    con.execute(f"INSERT INTO wh.{staged} SELECT {key} FROM to_compare")
-    _pg(con, f"ANALYZE {staged}")
+    pg.execute(f"DROP TABLE IF EXISTS {staged}")
+    pg.execute(f"CREATE UNLOGGED TABLE {staged} AS SELECT {key} FROM store.{q(table.name)} LIMIT 0")
+    copy_rows(con, f"SELECT {key} FROM to_compare", pg, sql.SQL(staged), table.key)
+    pg.execute(f"ANALYZE {staged}")
     con.execute(
         f"{fetched} FROM postgres_query('wh', ?)",
         [f"SELECT {columns} FROM store.{q(table.name)} JOIN {staged} USING ({key}) WHERE {where}"],
     )
-    _pg(con, f"DROP TABLE {staged}")
+    pg.execute(f"DROP TABLE {staged}")
     return "touched_rows"
 
 
 def _touched(con: duckdb.DuckDBPyConnection, table: StoreTable, judged: Judged, where: str) -> None:
     """Leave in `touched` the keys of which anything changed, so that whole rows are held of as few as possible.
 
-    `_differs` says that values changed or are new, `_replaces` that the store has an older version. Values are compared
-    by a 64-bit digest that never leaves this session; a changed row escapes it with a probability of 2^-64.
+    `_differs` says that values changed or are new. Values are compared by a 64-bit digest that never leaves this
+    session; a changed row escapes it with a probability of 2^-64.
     """
     key = _list(table.key)
     values = [column for column in value_columns(table.resource) if column[0] in table.values]
@@ -281,63 +298,45 @@ def _touched(con: duckdb.DuckDBPyConnection, table: StoreTable, judged: Judged, 
     gone = "" if judged.lists_keys else " AND a._digest IS NOT NULL"
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE touched AS
-            SELECT {key}, a._digest IS NOT NULL AND a._digest IS DISTINCT FROM s._digest AS _differs,
-                s._digest IS NOT NULL AS _replaces
+            SELECT {key}, a._digest IS NOT NULL AND a._digest IS DISTINCT FROM s._digest AS _differs
             FROM (SELECT {key}, {digest} AS _digest FROM admitted) a FULL JOIN stored s USING ({key})
             WHERE (a._digest IS DISTINCT FROM s._digest OR s._reported IS NOT TRUE){gone}
-            UNION SELECT {key}, false, true FROM refused JOIN stored USING ({key}) ANTI JOIN admitted USING ({key})"""
+            UNION SELECT {key}, false FROM refused JOIN stored USING ({key}) ANTI JOIN admitted USING ({key})"""
     )
     con.execute("DROP TABLE stored")
 
 
-def _write_staged(
-    con: duckdb.DuckDBPyConnection, candidate: int, table: StoreTable, judged: Judged
+def _write(
+    con: duckdb.DuckDBPyConnection, pg: psycopg.Connection, candidate: int, table: StoreTable, judged: Judged
 ) -> tuple[int, int]:
     """Stage `change` in PostgreSQL, close the versions it replaces and insert its own."""
     columns = (*table.columns, "_partition", "_extract", "_state", "_last_extract")
-    (rows,) = con.execute("SELECT count(*) FROM change").fetchone()
-    if not rows:
+    if not con.execute("SELECT 1 FROM change LIMIT 1").fetchone():
         return 0, 0
-    staged = f"stage.{q(table.name)}"
-    _pg(con, f"DROP TABLE IF EXISTS {staged}")
-    _pg(
-        con,
-        f"CREATE UNLOGGED TABLE {staged} AS SELECT {_list(columns)}, ''::text AS _op"
-        f" FROM store.{q(table.name)} LIMIT 0",
+    staged, store = f"stage.{q(table.name)}", f"store.{q(table.name)}"
+    pg.execute(f"DROP TABLE IF EXISTS {staged}")
+    pg.execute(
+        f"CREATE UNLOGGED TABLE {staged} AS SELECT {_list(columns)}, ''::text AS _op FROM {store} LIMIT 0"
     )
-    con.execute("CALL pg_clear_cache()")
-    con.execute(f"INSERT INTO wh.{staged} SELECT {_list(columns)}, _op FROM change")
-    _pg(con, f"ANALYZE {staged}")
+    copy_rows(con, f"SELECT {_list(columns)}, _op FROM change", pg, sql.SQL(staged), (*columns, "_op"))
+    pg.execute(f"ANALYZE {staged}")
     on = " AND ".join(f"t.{q(name)} = s.{q(name)}" for name in table.key)
-    counts = con.execute(
-        "SELECT count(*) FILTER (_op = 'put'), count(*) FILTER (_replaces) FROM change"
-    ).fetchone()
     cut = judged.resource.ingest.partition
     if judged.scope_kind == "partition" and cut is not None and cut.source == "filename":
-        open_row = f"store.{q(table.name)} t ON {on} AND t._to IS NULL"
-        _pg(
-            con,
-            f"DELETE FROM {staged} s USING store.{q(table.name)} t"
-            f' WHERE {on} AND t._to IS NULL AND t._partition COLLATE "C" > s._partition COLLATE "C"',
+        pg.execute(
+            f"DELETE FROM {staged} s USING {store} t"
+            f' WHERE {on} AND t._to IS NULL AND t._partition COLLATE "C" > s._partition COLLATE "C"'
         )
-        counts = con.execute(
-            "SELECT * FROM postgres_query('wh', ?)",
-            [
-                f"SELECT (SELECT count(*) FROM {staged} WHERE _op = 'put') AS opened,"
-                f" (SELECT count(*) FROM {staged} s JOIN {open_row}) AS closed"
-            ],
-        ).fetchone()
-    _pg(
-        con,
-        f"UPDATE store.{q(table.name)} t SET _to = {candidate} FROM {staged} s WHERE {on} AND t._to IS NULL",
-    )
-    _pg(
-        con,
-        f"INSERT INTO store.{q(table.name)} ({_list(columns)}, _from)"
-        f" SELECT {_list(columns)}, {candidate} FROM {staged} WHERE _op = 'put'",
-    )
-    _pg(con, f"DROP TABLE {staged}")
-    return counts
+    closed = pg.execute(
+        f"UPDATE {store} t SET _to = %s FROM {staged} s WHERE {on} AND t._to IS NULL", [candidate]
+    ).rowcount
+    opened = pg.execute(
+        f"INSERT INTO {store} ({_list(columns)}, _from)"
+        f" SELECT {_list(columns)}, %s FROM {staged} WHERE _op = 'put'",
+        [candidate],
+    ).rowcount
+    pg.execute(f"DROP TABLE {staged}")
+    return opened, closed
 
 
 def _quarantine_difference(con: duckdb.DuckDBPyConnection, judged: Judged) -> None:
@@ -375,36 +374,39 @@ def key_text(resource: Resource) -> str:
     return f"concat_ws('|', {parts})"
 
 
-def _write_quarantine(con: duckdb.DuckDBPyConnection, candidate: int, judged: Judged) -> tuple[int, int]:
+def _write_quarantine(
+    con: duckdb.DuckDBPyConnection, pg: psycopg.Connection, candidate: int, judged: Judged
+) -> tuple[int, int]:
     new, gone = con.execute(
         "SELECT (SELECT count(*) FROM quarantine_new), (SELECT count(*) FROM quarantine_gone)"
     ).fetchone()
     if not new and not gone:
         return 0, 0
-    name = literal(judged.resource.name)
     staged = f"stage.{q(judged.resource.table + '__quarantine')}"
-    _pg(con, f"DROP TABLE IF EXISTS {staged}")
-    _pg(
-        con,
-        f"CREATE UNLOGGED TABLE {staged} (digest text, extract bigint, part text, key text, rules text, row text)",
+    pg.execute(f"DROP TABLE IF EXISTS {staged}")
+    pg.execute(
+        f"CREATE UNLOGGED TABLE {staged} (digest text, extract bigint, part text, key text, rules text, row text)"
     )
-    con.execute("CALL pg_clear_cache()")
-    con.execute(
-        f"INSERT INTO wh.{staged} SELECT _row_digest, _extract, _partition, _key_text, _rules, _row FROM quarantine_new"
-        " UNION ALL SELECT row_digest, NULL, NULL, NULL, NULL, NULL FROM quarantine_gone"
-    )
-    _pg(
+    copy_rows(
         con,
-        f"UPDATE yici.quarantine t SET _to = {candidate} FROM {staged} s"
-        f" WHERE t.resource = {name} AND t.row_digest = s.digest AND t._to IS NULL AND s.extract IS NULL",
+        "SELECT _row_digest, _extract, _partition, _key_text, _rules, _row FROM quarantine_new"
+        " UNION ALL SELECT row_digest, NULL, NULL, NULL, NULL, NULL FROM quarantine_gone",
+        pg,
+        sql.SQL(staged),
+        ("digest", "extract", "part", "key", "rules", "row"),
     )
-    _pg(
-        con,
+    pg.execute(
+        f"UPDATE yici.quarantine t SET _to = %s FROM {staged} s"
+        " WHERE t.resource = %s AND t.row_digest = s.digest AND t._to IS NULL AND s.extract IS NULL",
+        [candidate, judged.resource.name],
+    )
+    pg.execute(
         "INSERT INTO yici.quarantine (resource, row_digest, extract_id, partition, key_text, rules, row, _from)"
-        f" SELECT {name}, digest, extract, part, key, string_to_array(rules, ','), row, {candidate}"
+        f" SELECT %s, digest, extract, part, key, string_to_array(rules, ','), row, %s"
         f" FROM {staged} WHERE extract IS NOT NULL",
+        [judged.resource.name, candidate],
     )
-    _pg(con, f"DROP TABLE {staged}")
+    pg.execute(f"DROP TABLE {staged}")
     return new, gone
 
 
@@ -423,16 +425,6 @@ def _ledger_entry(candidate: int, judged: Judged, applied: Applied, seconds: flo
 
 
 _ADDED = ("rows_in", "admitted", "quarantined", "inserted", "ended", "seconds")
-
-
-def _scalar(con: duckdb.DuckDBPyConnection, query: str) -> int:
-    """Return the one value of a query that the warehouse answers."""
-    return con.execute("SELECT * FROM postgres_query('wh', ?)", [f"SELECT ({query}) AS value"]).fetchone()[0]
-
-
-def _pg(con: duckdb.DuckDBPyConnection, statement: str) -> None:
-    """Run one statement on the warehouse, within DuckDB's transaction if one is open."""
-    con.execute("CALL postgres_execute('wh', ?)", [statement])
 
 
 def _list(names, alias: str | None = None) -> str:
