@@ -5,10 +5,10 @@ BIN := .venv/bin
 HOME_FOLDER := $(or $(YICI_HOME),.yici)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve dev test check soak bench clean lock
+.PHONY: help setup demo serve dev test check soak bench bench-catalog clean lock
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/installed ## Make .venv and install the lock (only when it changed)
 
@@ -40,6 +40,9 @@ check: setup ## Linter, types, import order, the catalog
 
 bench: setup ## Extract, admission and store against bare COPY, dlt and connectorx (ROWS="300000 3000000 12000000")
 	@$(BIN)/python -m benchmarks.run --rows $(ROWS)
+
+bench-catalog: setup ## Check, lists and publication of a made-up catalog (SIZE="1000 40 2000": resources, items, services)
+	@$(BIN)/python -m benchmarks.catalog_run $(SIZE)
 
 clean: ## Stop what runs and delete the state folder, warehouse included (.venv stays)
 	@if [ -x $(BIN)/yici ]; then \

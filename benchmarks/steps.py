@@ -108,7 +108,10 @@ def release(name: str) -> Figures:
         with engine() as con:
             judged_s, (judged, _) = timed(lambda: judge(con, catalog, resource_, files))
             table = ensure_table(candidate.con, resource_)
-            some = candidate.con.execute(f"SELECT FROM store.{versions.q(table.name)} LIMIT 1").fetchone() is not None
+            some = (
+                candidate.con.execute(f"SELECT FROM store.{versions.q(table.name)} LIMIT 1").fetchone()
+                is not None
+            )
             compared_s, _ = timed(lambda: some and versions.compare(con, candidate.con, table, judged))
         before = _wal(candidate.con)
         with engine() as con:

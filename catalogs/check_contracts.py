@@ -1,6 +1,6 @@
 """Checks of contracts against the registers and against each other."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 import sqlglot
 from sqlglot.errors import SqlglotError
@@ -52,14 +52,12 @@ class _Check:
         self.faults.add(rule, self.resource.file, line, what, **texts)
 
     def unknown(
-        self, rule: str, line: int, what: str, word: str, known: Iterable[str], register: str
+        self, rule: str, line: int, what: str, word: str, known: Collection[str], register: str
     ) -> None:
         """Tell an unknown word, with the nearest known one."""
-        words = list(known)
-        if word not in words:
-            self.tell(
-                rule, line, f'unknown {what} "{word}"', expected=register, mend=did_you_mean(word, words)
-            )
+        if word not in known:
+            mend = did_you_mean(word, known)
+            self.tell(rule, line, f'unknown {what} "{word}"', expected=register, mend=mend)
 
     def references(self) -> None:
         catalog, resource, line = self.catalog, self.resource, self.contract.line
@@ -89,7 +87,7 @@ class _Check:
                 "a code of populations.csv",
             )
         if catalog.services:
-            for code in resource.properties.get("relatedServiceItems") or ():
+            for code in resource.related_service_items:
                 self.unknown(
                     "C06",
                     line("relatedServiceItems"),

@@ -1,13 +1,19 @@
-"""Checks of the registers among themselves: references, circles, membership rules, the calendar's years."""
+"""Checks of the registers: references, circles, numbers of bodies, vacant duties, membership, the calendar's years."""
 
 from datetime import date
 
+from stdnum.cn import uscc
+
+from catalogs.derive import GRANTED, answering_unit
 from catalogs.faults import Faults, did_you_mean
 from catalogs.model import Catalog
 from catalogs.sources import Sources
 from catalogs.sql import SqlFault, predicate
 
 _NEXT_YEAR_FROM_MONTH = 12
+_OUTSIDE = "校外"
+# Of a contract under these statuses nobody has to answer.
+_UNANSWERED = ("draft", "retired")
 
 
 def tell_register_faults(sources: Sources, faults: Faults, on: date) -> None:
@@ -20,6 +26,7 @@ def tell_register_faults(sources: Sources, faults: Faults, on: date) -> None:
     """
     catalog = sources.catalog
     _tell_units(sources, faults)
+    _tell_duties(sources, faults, on)
     for code, system in catalog.systems.items():
         if system.provider and system.provider not in catalog.units:
             file, line = sources.register.line("system", code)
@@ -49,6 +56,11 @@ def tell_register_faults(sources: Sources, faults: Faults, on: date) -> None:
                 expected="a file of codes/",
                 mend=did_you_mean(element.code_table, catalog.codes),
             )
+        if element.population and element.population not in catalog.populations:
+            file, line = sources.register.line("element", code)
+            what = f'element "{code}": unknown population "{element.population}"'
+            mend = did_you_mean(element.population, catalog.populations)
+            faults.add("R01", file, line, what, expected="a code of populations.csv", mend=mend)
     _tell_populations(sources, faults)
     _tell_years(catalog, faults, on)
 
@@ -73,6 +85,50 @@ def _tell_units(sources: Sources, faults: Faults) -> None:
             above = units[above].parent
         if above == code:
             faults.add("R04", file, line, f'unit "{code}" is its own ancestor')
+        if unit.uscc and not uscc.is_valid(unit.uscc):
+            faults.add("R05", file, line, f'unit "{code}": uscc "{unit.uscc}" fails its check digit or form')
+        if unit.kind == _OUTSIDE and not unit.uscc:
+            faults.add("R05", file, line, f'unit "{code}" is outside and has no uscc')
+
+
+def _tell_duties(sources: Sources, faults: Faults, on: date) -> None:
+    """Tell duties of a unit that has ended, where they are written, and vacant posts, once per unit (CATALOG §3.3)."""
+    units = sources.catalog.units
+    vacant: dict[str, None] = {}
+
+    def tell(file: str, line: int, what: str, code: str, posts: tuple[str, str] = ("", "")) -> None:
+        if code not in units:
+            return
+        heir, gap = answering_unit(units, code, on)
+        if gap:
+            now = f'"{heir.code}" answers' if heir else "nobody answers"
+            faults.add("R06", file, line, f'{what} "{code}" has ended on {units[code].valid_to}; {now}')
+        if heir and not ((posts[0] or heir.accountable) and (posts[1] or heir.steward)):
+            vacant[heir.code] = None
+
+    for contract in sources.contracts.values():
+        resource = contract.resource
+        if resource.status not in _UNANSWERED:
+            posts = (resource.accountable, resource.steward)
+            tell(resource.file, contract.line("provider"), "provider", resource.provider, posts)
+    for code, system in sources.catalog.systems.items():
+        file, line = sources.register.line("system", code)
+        tell(file, line, f'system "{code}": provider', system.provider)
+    for item, own in sources.services:
+        tell(item.file, own.at("leadUnit"), f"{own.place}: leadUnit", item.lead_unit)
+    for demand, own in sources.demands:
+        if demand.state == GRANTED:
+            tell(demand.file, own.at("requesterUnit"), f"{own.place}: requesterUnit", demand.requester_unit)
+    for code in vacant:
+        unit = units[code]
+        posts_lacking = [
+            name for name, post in (("accountable", unit.accountable), ("steward", unit.steward)) if not post
+        ]
+        faults.add(
+            "R06",
+            *sources.register.line("unit", code),
+            f'unit "{code}" answers, and has no {" and no ".join(posts_lacking)}',
+        )
 
 
 def _tell_populations(sources: Sources, faults: Faults) -> None:

@@ -1,37 +1,32 @@
-"""Checks of service items, materials and demands against the registers and the sources of facts."""
+"""Checks of service items and materials against the registers and the sources of facts."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from catalogs.derive import GRANTED, NOT_SHARED, proofs_of
+from catalogs.derive import NOT_SHARED
 from catalogs.faults import Faults, did_you_mean
 from catalogs.fields import Fields
-from catalogs.model import Catalog, Demand, Material, Proof, ServiceItem
+from catalogs.model import Catalog, Material, Proof, ServiceItem
 from catalogs.sources import Sources
-
-_AT_ONCE = "即办件"
 
 
 def tell_service_faults(sources: Sources, faults: Faults) -> None:
-    """Check every service item, material and demand."""
+    """Check every service item and material."""
     catalog = sources.catalog
     for item, own in sources.services:
         _tell_item(catalog, item, own)
         if sources.powers is not None:
-            power = own.text("power")
-            _unknown(own, "S01", "power", "power", power, sources.powers, "a code of powers.yaml")
+            _unknown(own, "S01", "power", "power", item.power, catalog.powers, "a code of powers.yaml")
     for material, own in sources.materials:
         _tell_proofs(catalog, material, material.facts, "facts", own)
-    for demand, own in sources.demands:
-        _tell_demand(catalog, demand, own)
+    _tell_doubles(sources)
 
 
 def _unknown(
-    own: Fields, rule: str, key: str, what: str, word: str, known: Iterable[str], register: str
+    own: Fields, rule: str, key: str, what: str, word: str, known: Collection[str], register: str
 ) -> bool:
-    words = list(known)
-    if not word or word in words:
+    if not word or word in known:
         return False
-    own.fault(rule, key, f'unknown {what} "{word}"', expected=register, mend=did_you_mean(word, words))
+    own.fault(rule, key, f'unknown {what} "{word}"', expected=register, mend=did_you_mean(word, known))
     return True
 
 
@@ -41,8 +36,37 @@ def _tell_item(catalog: Catalog, item: ServiceItem, own: Fields) -> None:
             _unknown(own, "S01", key, "unit", code, catalog.units, "a code of units.csv")
     _tell_form(catalog, item, own)
     _tell_uses(catalog, item, own)
-    _tell_guide(item, own)
-    _tell_steps(catalog, item, own)
+    _tell_preconditions(catalog, own)
+    _unknown(
+        own, "S01", "mainItem", "service item", item.main_item, catalog.services, "a code under services/"
+    )
+    _unknown(
+        own, "S01", "outsideAuthority", "unit", item.outside_authority, catalog.units, "a code of units.csv"
+    )
+
+
+def _tell_doubles(sources: Sources) -> None:
+    """A task code (实施编码) is one item's."""
+    seen: dict[str, str] = {}
+    for item, own in sources.services:
+        first = seen.setdefault(item.task_code, item.code)
+        if item.task_code and first != item.code:
+            own.fault(
+                "V04",
+                "taskCode",
+                f'taskCode "{item.task_code}" is already that of {first}',
+                expected="each once",
+            )
+
+
+def _tell_preconditions(catalog: Catalog, own: Fields) -> None:
+    for row in own.rows("preconditions", f"{own.place} preconditions"):
+        row.only(("nameZh", "element", "predicate", "serviceItem", "note"))
+        _unknown(
+            row, "S01", "element", "element", row.text("element"), catalog.elements, "a code of elements.csv"
+        )
+        code = row.text("serviceItem")
+        _unknown(row, "S01", "serviceItem", "service item", code, catalog.services, "a code under services/")
 
 
 def _tell_form(catalog: Catalog, item: ServiceItem, own: Fields) -> None:
@@ -104,98 +128,4 @@ def _tell_words(catalog: Catalog, proof: Proof, key: str, row: Fields) -> None:
                 f'predicate "{proof.predicate}" of element "{proof.element}" names "{word.strip()}"',
                 expected=f"a name or code of {table.name}",
                 mend=did_you_mean(word.strip(), [*table.codes_by_name, *table.rows]),
-            )
-
-
-def _tell_guide(item: ServiceItem, own: Fields) -> None:
-    value = item.promised_limit.get("value")
-    if item.case_type == _AT_ONCE and value not in (0, None):
-        own.fault("S04", "promisedLimit", f"{_AT_ONCE} promises {value}", expected="promisedLimit value 0")
-    if item.online_depth == "IV" and item.visits:
-        own.fault("S04", "visits", f"online depth IV and {item.visits} visits", expected="visits 0")
-    if item.visits and not item.visit_reason:
-        own.fault("S04", "visits", f"{item.visits} visits without reason", expected="visitReason")
-
-
-def _tell_steps(catalog: Catalog, item: ServiceItem, own: Fields) -> None:
-    if not item.steps:
-        own.fault("S05", "steps", "no steps")
-    involved = {item.lead_unit, *item.joint_units}
-    seen: set[int] = set()
-    for step, row in zip(item.steps, own.rows("steps", f"{own.place} steps"), strict=True):
-        if step.seq in seen:
-            row.fault("S05", "seq", f"step {step.seq} stands twice", expected="each number once")
-        seen.add(step.seq)
-        unknown = _unknown(row, "S01", "unit", "unit", step.unit, catalog.units, "a code of units.csv")
-        if step.unit and not unknown and step.unit not in involved:
-            row.fault(
-                "S05",
-                "unit",
-                f'unit "{step.unit}" of step {step.seq} takes no part in the item',
-                expected="leadUnit or one of jointUnits",
-                mend="add the unit to jointUnits",
-            )
-
-
-def _tell_demand(catalog: Catalog, demand: Demand, own: Fields) -> None:
-    _unknown(own, "D01", "requesterUnit", "unit", demand.requester_unit, catalog.units, "a code of units.csv")
-    if demand.purpose_kind == "service_item":
-        _unknown(
-            own, "D01", "purpose", "service item", demand.purpose, catalog.services, "a code under services/"
-        )
-    if catalog.campus.clients:
-        _unknown(
-            own, "D01", "client", "client", demand.client, catalog.campus.clients, "a client of clients.yaml"
-        )
-    for code in demand.replaces:
-        _unknown(own, "D01", "replaces", "material", code, catalog.materials, "a code of materials.yaml")
-    unknown = set()
-    for code in demand.elements:
-        if _unknown(own, "D01", "elements", "element", code, catalog.elements, "a code of elements.csv"):
-            unknown.add(code)
-    for code in demand.unmasked:
-        if code not in demand.elements:
-            own.fault("D01", "unmasked", f'"{code}" is not among the elements', expected="one of elements")
-    if demand.state != GRANTED:
-        return
-    _tell_complete(demand, own)
-    for code in demand.elements:
-        if code not in unknown:
-            _tell_granted(catalog, demand, code, own)
-    if demand.purpose in catalog.services and demand.purpose_kind == "service_item":
-        _tell_unneeded(catalog, demand, own)
-
-
-def _tell_complete(demand: Demand, own: Fields) -> None:
-    wanted = {
-        "basis": demand.basis,
-        "ground": demand.ground,
-        "client": demand.client,
-        "validFrom": demand.valid_from,
-        "validTo": demand.valid_to,
-        "decision.by": demand.decided_by,
-        "decision.on": demand.decided_on,
-    }
-    for key, value in wanted.items():
-        if not value:
-            own.fault("D02", key.partition(".")[0], f'granted, and "{key}" is missing', expected=f'"{key}"')
-
-
-def _tell_granted(catalog: Catalog, demand: Demand, code: str, own: Fields) -> None:
-    sources = catalog.sources_of(code)
-    if not sources:
-        own.fault("D04", "elements", f'element "{code}" is granted and has no source')
-    elif all(catalog.resources[s.resource].item(s.item).share_type == NOT_SHARED for s in sources):
-        own.fault("D03", "elements", f'element "{code}" is granted, and its share type is none')
-
-
-def _tell_unneeded(catalog: Catalog, demand: Demand, own: Fields) -> None:
-    item = catalog.services[demand.purpose]
-    needed = {field.element for field in item.form}
-    for use in item.materials:
-        needed |= {proof.element for proof in proofs_of(catalog, use)}
-    for code in demand.elements:
-        if code not in needed:
-            own.fault(
-                "D05", "elements", f'element "{code}" is used by no field and no material of {item.code}'
             )

@@ -32,34 +32,61 @@ from catalogs.model import (
 from catalogs.odcs import read_custom, tell_schema_faults
 from catalogs.periods import UNITS, Period
 from catalogs.quality import read_quality
-from catalogs.read_keys import tell_read_faults
-
-SHARE_TYPES = ("unconditional", "conditional", "none")
-TIERS = ("public", "campus", "office")
-SUBJECT_VIEWS = ("full", "masked", "after_event", "none")
-LOGICAL_TYPES = ("string", "integer", "number", "boolean", "date", "timestamp")
-STATUSES = ("draft", "proposed", "reviewed", "active", "deprecated", "retired")
-MODES = ("full", "watermark", "append", "intraday")
-ABSENCES = ("end", "keep", "keep_as_former")
-SECRECIES = ("none", "work", "state")
+from catalogs.read_keys import file_format, tell_read_faults
+from catalogs.words import (
+    ABSENCES,
+    DATA_LEVELS,
+    FORMAT_CLASSES,
+    GUIDE_TYPES,
+    LOGICAL_TYPES,
+    MODES,
+    PI_CLASSES,
+    QUALITY_DIMENSIONS,
+    SECRECIES,
+    SHARE_MODE_CLASSES,
+    SHARE_MODE_TYPES,
+    SHARE_TYPES,
+    STATUSES,
+    SUBJECT_VIEWS,
+    TIERS,
+)
 
 CONTRACT_PROPERTIES = (
     "system", "resourceCode", "category", "shareType", "shareCondition", "noShareBasis", "tier", "secrecy",
     "dataLevel", "piClass", "subset", "updateCycle", "publishedOn", "retention", "isOpen", "openCondition",
     "provider", "authoritative", "authoritativeFor", "relatedServiceItems", "relatedCodes", "usageWarning",
     "ingest", "read", "subject", "many", "pick", "formatClass", "formatType", "formatNote", "shareModeClass",
-    "shareModeType", "openTheme", "qualityGate",
+    "shareModeType", "openTheme", "qualityGate", "subjectViewBasis", "validFrom", "validTo", "mandate",
+    "providerSubunit",
 )  # fmt: skip
 ITEM_PROPERTIES = (
     "element", "codeTable", "codeMap", "shareType", "shareCondition", "noShareBasis", "mask", "piClass",
-    "dataLevel", "tier", "subjectView", "authoritative", "many", "pick", "guideType", "length", "derivedFrom",
-    "note",
+    "dataLevel", "tier", "subjectView", "subjectViewBasis", "authoritative", "many", "pick", "guideType", "length",
+    "derivedFrom", "note",
 )  # fmt: skip
 INGEST_KEYS = (
     "mode", "snapshotGroup", "onAbsence", "exclude", "watermark", "overlap_s", "partition", "pick",
     "everyMinutes", "keySweep", "minimumShare",
 )  # fmt: skip
 PARTITION_KEYS = ("by", "from", "item", "closedAfterDays")
+# 信息资源格式 of what stands in a kind of system, or in a format of file: class and type of the 2017 guide.
+_FORMATS = {
+    "postgres": ("数据库", "PostgreSQL"),
+    "mysql": ("数据库", "MySQL"),
+    "sqlite": ("数据库", "SQLite"),
+    "warehouse": ("数据库", "PostgreSQL"),
+    "rest": ("服务接口", "REST"),
+    "lookup": ("服务接口", "REST"),
+    "csv": ("电子表格", "csv"),
+    "xls": ("电子表格", "xls"),
+    "xlsx": ("电子表格", "xlsx"),
+    "dbf": ("数据库", "dbf"),
+    "fixed": ("电子文件", "txt"),
+    "jsonl": ("自描述格式", "jsonl"),
+    "parquet": ("自描述格式", "parquet"),
+}
+_UNKNOWN_FORMAT = ("数据库", "")
+_GUIDE_TYPES = {"string": "C", "integer": "I", "number": "N", "boolean": "L", "date": "D", "timestamp": "T"}
 
 
 @dataclass(frozen=True)
@@ -152,8 +179,9 @@ class _Reader:
             share_condition=own.text("shareCondition"),
             no_share_basis=own.text("noShareBasis"),
             tier=own.text("tier", default="campus", among=TIERS),
-            data_level=own.text("dataLevel"),
-            pi_class=own.text("piClass"),
+            data_level=own.text("dataLevel", among=DATA_LEVELS),
+            pi_class=own.text("piClass", among=PI_CLASSES),
+            subject_view_basis=own.text("subjectViewBasis"),
             authoritative=own.flag("authoritative"),
             many=own.flag("many"),
             pick=self._pick(own),
@@ -164,6 +192,10 @@ class _Reader:
         physical_name = str(schema.get("physicalName") or schema["name"])
         members = (self.doc.get("team") or {}).get("members") or []
         rules, metrics, rule_docs = read_quality(schema, self.file, self.faults)
+        kind = known.kind if known else ""
+        read = self._read(kind, physical_name, len(items))
+        published_on = own.day("publishedOn")
+        valid_from, valid_to = own.period("validFrom", "validTo")
         resource = Resource(
             name=name,
             system=system,
@@ -177,7 +209,7 @@ class _Reader:
             items=tuple(items.values()),
             key=key,
             ingest=self._ingest(),
-            read=self._read(known.kind if known else "", physical_name, len(items)),
+            read=read,
             subject=subject,
             share_type=share_type,
             tier=defaults.tier,
@@ -194,8 +226,47 @@ class _Reader:
             properties=plain(dict(self.custom)),
             file=self.file,
             retention=self._retention(),
+            code=own.text("resourceCode"),
+            category=own.text("category"),
+            subset=own.text("subset"),
+            data_level=defaults.data_level,
+            pi_class=defaults.pi_class,
+            is_open=own.flag("isOpen"),
+            open_condition=own.text("openCondition"),
+            open_theme=own.text("openTheme"),
+            published_on=published_on,
+            valid_from=valid_from or published_on,
+            valid_to=valid_to,
+            related_codes=own.words("relatedCodes"),
+            related_service_items=own.words("relatedServiceItems"),
+            quality_gate=self._quality_gate(),
+            **self._format(kind, read, physical_name),
+            **self._share_mode(share_type),
         )
         return Contract(resource, self.doc, self.custom, item_docs, item_customs, rule_docs)
+
+    def _format(self, kind: str, read: Mapping[str, Any], physical_name: str) -> dict[str, str]:
+        key = file_format(str(read.get("format") or ""), physical_name) if kind == "files" else kind
+        format_class, format_type = _FORMATS.get(key, _UNKNOWN_FORMAT)
+        return {
+            "format_class": self.own.text("formatClass", default=format_class, among=FORMAT_CLASSES),
+            "format_type": self.own.text("formatType", default=format_type),
+        }
+
+    def _share_mode(self, share_type: str) -> dict[str, str]:
+        """共享方式: over the platform's API unless the contract says otherwise; none where nothing is shared."""
+        given = (SHARE_MODE_CLASSES[0], SHARE_MODE_TYPES[-1]) if share_type != "none" else ("", "")
+        return {
+            "share_mode_class": self.own.text("shareModeClass", default=given[0], among=SHARE_MODE_CLASSES),
+            "share_mode_type": self.own.text("shareModeType", default=given[1], among=SHARE_MODE_TYPES),
+        }
+
+    def _quality_gate(self) -> Mapping[str, float]:
+        inner = self.own.inner("qualityGate", "qualityGate")
+        if inner is None:
+            return {}
+        inner.only(QUALITY_DIMENSIONS)
+        return {dimension: inner.share(dimension, 1.0) for dimension in inner.data}
 
     def _name(self, system: str, schema: LinedDict) -> str:
         folder, _, rest = self.file.removeprefix("resources/").partition("/")
@@ -255,12 +326,14 @@ class _Reader:
         element = self.elements.get(element_code)
         own.tell_mask()
         options = key_fields.mapping("logicalTypeOptions")
+        logical_type = key_fields.text("logicalType", default="string", among=LOGICAL_TYPES)
+        element_letter = element.type if element and element.type in GUIDE_TYPES else ""
         return Item(
             name=name,
             physical_name=str(doc.get("physicalName") or name),
             business_name=str(doc.get("businessName") or (element.name_zh if element else name)),
             description=str(doc.get("description") or ""),
-            logical_type=key_fields.text("logicalType", default="string", among=LOGICAL_TYPES),
+            logical_type=logical_type,
             required=key_fields.flag("required"),
             unique=key_fields.flag("unique"),
             primary_key=key_fields.flag("primaryKey"),
@@ -278,8 +351,10 @@ class _Reader:
             share_condition=own.text("shareCondition") or defaults.share_condition,
             no_share_basis=own.text("noShareBasis") or defaults.no_share_basis,
             mask=_first(custom, "mask", element.mask if element else ""),
-            pi_class=own.text("piClass") or (element.pi_class if element else "") or defaults.pi_class,
-            data_level=own.text("dataLevel")
+            pi_class=own.text("piClass", among=PI_CLASSES)
+            or (element.pi_class if element else "")
+            or defaults.pi_class,
+            data_level=own.text("dataLevel", among=DATA_LEVELS)
             or (element.data_level if element else "")
             or defaults.data_level,
             tier=own.text("tier", among=TIERS) or defaults.tier,
@@ -289,11 +364,14 @@ class _Reader:
             many=own.flag("many", defaults.many),
             pick=self._pick(own) or defaults.pick,
             format=str(options.get("format") or (element.format if element else "")),
-            guide_type=own.text("guideType"),
+            guide_type=own.text("guideType", among=GUIDE_TYPES)
+            or element_letter
+            or _GUIDE_TYPES[logical_type],
             derived_from=own.text("derivedFrom"),
             physical_type=str(doc.get("physicalType") or ""),
             note=own.text("note"),
             properties=plain(dict(custom)),
+            subject_view_basis=own.text("subjectViewBasis") or defaults.subject_view_basis,
         )
 
     def _code_map(self, own: Fields) -> Mapping[str, str] | None:
@@ -404,7 +482,9 @@ class _Reader:
                 count, unit = row.data.get("value"), UNITS.get(str(row.data.get("unit") or "d"))
                 if isinstance(count, int) and not isinstance(count, bool) and count > 0 and unit:
                     return Period(count, unit)
-                row.fault("V03", "value", "retention is no period", expected="a whole number and unit d, m or y")
+                row.fault(
+                    "V03", "value", "retention is no period", expected="a whole number and unit d, m or y"
+                )
         return None
 
     def _relationships(self, schema: LinedDict) -> tuple[Relationship, ...]:
@@ -441,6 +521,7 @@ class _Defaults:
     tier: str
     data_level: str
     pi_class: str
+    subject_view_basis: str
     authoritative: bool
     many: bool
     pick: Pick | None

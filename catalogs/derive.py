@@ -23,13 +23,16 @@ from catalogs.model import (
 
 GRANTED = "granted"
 NOT_SHARED = "none"
+NEED_COLLECT = "NEED_COLLECT"
+ANY_CLIENT = "*"
+POST = "post:"
 _LAST = 10**9
 
 SATISFIED = "satisfied"
 CERTIFICATE = "certificate"
 STILL_REQUIRED = "still_required"
 CERTIFICATE_KIND = "证明"
-
+LATE, BELOW_GATE = "late", "below_gate"
 
 # Statuses of a contract under which its items answer; a draft is read and judged, and nobody is told of it.
 ANSWERING = ("active", "deprecated")
@@ -140,6 +143,11 @@ class Responsibility:
     gap: str
 
 
+def post_of(*named: str) -> str:
+    """Return the first that names a post, empty if none does: a person who was written in its place is never told."""
+    return next((one for one in named if one.startswith(POST)), "")
+
+
 def responsibilities(catalog: Catalog, on: date | None = None) -> tuple[Responsibility, ...]:
     """Return the responsibility list, by unit, resource and position of the item.
 
@@ -153,8 +161,8 @@ def responsibilities(catalog: Catalog, on: date | None = None) -> tuple[Responsi
         if resource.status not in ANSWERING:
             continue
         unit, gap = answering_unit(catalog.units, resource.provider, on)
-        accountable = resource.accountable or (unit.accountable if unit else "")
-        steward = resource.steward or (unit.steward if unit else "")
+        accountable = post_of(resource.accountable, unit.accountable if unit else "")
+        steward = post_of(resource.steward, unit.steward if unit else "")
         if not gap and not (accountable and steward):
             gap = "责任岗位空缺"
         for item in authoritative_items(resource):
@@ -213,7 +221,7 @@ class DemandLine:
 
     Attributes:
         resources: `resource.item` of each source that may be shared.
-        gap: 无源 or 不予共享 if there is none, or the demand's own 争议; empty otherwise.
+        gap: 无源, 待归集 or 不予共享 if there is none, or the demand's own 争议; empty otherwise.
     """
 
     demand_id: str
@@ -247,7 +255,7 @@ def demand_lines(catalog: Catalog) -> tuple[DemandLine, ...]:
 def _demand_line(catalog: Catalog, demand: Demand, element: str) -> DemandLine:
     sources = catalog.sources_of(element)
     shared = [one for one in sources if _item_of(catalog, one).share_type != NOT_SHARED]
-    gap = "" if shared else "不予共享" if sources else "无源"
+    gap = "" if shared else "不予共享" if sources else _missing(demand)
     if demand.state == "disputed":
         gap = gap or "争议"
     return DemandLine(
@@ -266,6 +274,12 @@ def _demand_line(catalog: Catalog, demand: Demand, element: str) -> DemandLine:
         state=demand.state,
         gap=gap,
     )
+
+
+def _missing(demand: Demand) -> str:
+    """The gap of an element that nobody provides: 待归集 once a decision has said that it is to be collected."""
+    decision = demand.raw.get("decision") or {}
+    return "待归集" if NEED_COLLECT in (decision.get("path"), demand.raw.get("fulfil")) else "无源"
 
 
 def _item_of(catalog: Catalog, source: FactSource) -> Item:
@@ -341,7 +355,8 @@ class MaterialVerdict:
         outcome: satisfied (every fact can be read), certificate (the original is required, but one of our own
             units issues it and every fact can be read) or still_required.
         blocked: every reason for asking, empty if satisfied: original_required, gap:<名>, states_no_facts,
-            <element>:no_source, <element>:not_shared, <element>:not_granted.
+            <element>:no_source, <element>:not_shared, <element>:not_granted, and of a source that was measured
+            <element>:late or <element>:below_gate.
     """
 
     service_item: str
@@ -354,32 +369,35 @@ class MaterialVerdict:
 
 
 def material_verdicts(
-    catalog: Catalog, service_item: str, client: str | None = None, on: date | None = None
+    catalog: Catalog,
+    service_item: str,
+    client: str | None = None,
+    on: date | None = None,
+    unkept: Mapping[str, str] | None = None,
 ) -> tuple[MaterialVerdict, ...]:
     """Return what each material of a service item comes to.
 
     Args:
         catalog: the catalog.
         service_item: its code.
-        client: the client whose grants count; None asks only whether the facts may be shared at all.
+        client: the client whose grants count, ANY_CLIENT for those of whichever client serves the item; None asks
+            only whether the facts may be shared at all.
         on: day on which the grants must be valid; None takes them whatever their period.
+        unkept: resources that were measured and cannot be relied on now, each with LATE or BELOW_GATE.
 
     Raises:
         KeyError: there is no such service item.
     """
     item = catalog.services[service_item]
     granted = None if client is None else _granted(catalog, client, service_item, on)
-    return tuple(_material_verdict(catalog, item, use, granted) for use in item.materials)
+    return tuple(_material_verdict(catalog, item, use, granted, unkept or {}) for use in item.materials)
 
 
 def _granted(catalog: Catalog, client: str, service_item: str, on: date | None) -> set[tuple[str, str, str]]:
     return {
         (grant.element, grant.resource, grant.item)
-        for grant in catalog.grants()
-        if grant.client == client
-        and grant.purpose_kind == "service_item"
-        and grant.purpose == service_item
-        and is_valid(grant.valid_from, grant.valid_to, on)
+        for grant in catalog.grants_for("service_item", service_item)
+        if client in (ANY_CLIENT, grant.client) and is_valid(grant.valid_from, grant.valid_to, on)
     }
 
 
@@ -391,10 +409,14 @@ def is_valid(valid_from: date | None, valid_to: date | None, on: date | None) ->
 
 
 def _material_verdict(
-    catalog: Catalog, item: ServiceItem, use: MaterialUse, granted: set[tuple[str, str, str]] | None
+    catalog: Catalog,
+    item: ServiceItem,
+    use: MaterialUse,
+    granted: set[tuple[str, str, str]] | None,
+    unkept: Mapping[str, str],
 ) -> MaterialVerdict:
     material = catalog.materials.get(use.material)
-    facts = tuple(_fact_verdict(catalog, proof, granted) for proof in proofs_of(catalog, use))
+    facts = tuple(_fact_verdict(catalog, proof, granted, unkept) for proof in proofs_of(catalog, use))
     blocked = [f"{fact.element}:{fact.blocked}" for fact in facts if fact.blocked]
     if material is not None and material.gap:
         blocked.insert(0, f"gap:{material.gap}")
@@ -426,17 +448,22 @@ def proofs_of(catalog: Catalog, use: MaterialUse) -> Iterable[Proof]:
     return material.facts if material else ()
 
 
-def _fact_verdict(catalog: Catalog, proof: Proof, granted: set[tuple[str, str, str]] | None) -> FactVerdict:
+def _fact_verdict(
+    catalog: Catalog, proof: Proof, granted: set[tuple[str, str, str]] | None, unkept: Mapping[str, str]
+) -> FactVerdict:
     sources = catalog.sources_of(proof.element)
     shared = [source for source in sources if _item_of(catalog, source).share_type != NOT_SHARED]
-    usable = shared
+    open_to_us = shared
     if granted is not None:
-        usable = [one for one in shared if (one.element, one.resource, one.item) in granted]
+        open_to_us = [one for one in shared if (one.element, one.resource, one.item) in granted]
+    usable = [source for source in open_to_us if source.resource not in unkept]
     blocked = ""
     if not sources:
         blocked = "no_source"
     elif not shared:
         blocked = "not_shared"
-    elif not usable:
+    elif not open_to_us:
         blocked = "not_granted"
+    elif not usable:
+        blocked = unkept[open_to_us[0].resource]
     return FactVerdict(proof.element, proof.predicate, tuple(usable), blocked)

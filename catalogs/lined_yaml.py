@@ -29,6 +29,7 @@ _CORE = (
 # libyaml lets this pass; other parsers do not.
 _LAX_HEADER = re.compile(r"[|>][-+0-9]*#")
 _TAG = "tag:yaml.org,2002:"
+_STRING = _TAG + "str"
 
 
 class LinedDict(dict):
@@ -153,8 +154,9 @@ class _Builder:
     def _scalar(self, node: Any, line: int, is_key: bool) -> Any:
         text = node.value
         if node.style:
-            self._tell_tag(node, line, "str")
-            if _LAX_HEADER.match(self.text, node.start_mark.index):
+            if node.tag != _STRING:
+                self._tell_tag(node, line, "str")
+            if node.style in "|>" and _LAX_HEADER.match(self.text, node.start_mark.index):
                 self.faults.add("F01", self.file, line, "a comment touches the sign of a text block")
             return text
         kind, value, kind_1_1 = _both_ways(text)

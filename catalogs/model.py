@@ -11,6 +11,7 @@ from datetime import date, time, timedelta
 from functools import cached_property
 from typing import Any
 
+from catalogs.model_decisions import Approval, Approvals, ApprovalStep, Power
 from catalogs.model_registers import (
     Calendar,
     CalendarDay,
@@ -18,22 +19,29 @@ from catalogs.model_registers import (
     CodeRow,
     CodeTable,
     Element,
+    Goal,
     Population,
+    Site,
     System,
     Unit,
 )
 from catalogs.model_services import (
     Demand,
     FormField,
+    Limit,
     Material,
     MaterialUse,
     Proof,
     ServiceItem,
     Step,
+    Variant,
 )
 from catalogs.periods import Period
 
 __all__ = [
+    "Approval",
+    "ApprovalStep",
+    "Approvals",
     "Calendar",
     "CalendarDay",
     "Campus",
@@ -44,26 +52,31 @@ __all__ = [
     "Element",
     "FactSource",
     "FormField",
+    "Goal",
     "Grant",
     "IdentityItems",
     "Ingest",
     "Item",
+    "Limit",
     "Material",
     "MaterialUse",
     "Metric",
     "Partition",
     "Pick",
     "Population",
+    "Power",
     "Proof",
     "Relationship",
     "Resource",
     "Rule",
     "ServiceItem",
+    "Site",
     "Step",
     "Subject",
     "SubjectLink",
     "System",
     "Unit",
+    "Variant",
 ]
 
 PG_TYPES = {
@@ -240,7 +253,13 @@ class Relationship:
 
 @dataclass(frozen=True)
 class Item:
-    """One item (信息项), with what it inherits from its element and its resource."""
+    """One item (信息项), with what it inherits from its element and its resource.
+
+    Attributes:
+        max_bytes: declared length in bytes of UTF-8 (数据长度), which admission keeps to.
+        guide_type: letter of the 2017 guide (数据类型): the item's, else its element's, else that of its type.
+        subject_view_basis: why the person does not see the value, or not yet.
+    """
 
     name: str
     physical_name: str
@@ -277,6 +296,12 @@ class Item:
     physical_type: str = ""
     note: str = ""
     properties: Mapping[str, Any] = field(default_factory=dict)
+    subject_view_basis: str = ""
+
+    @property
+    def length(self) -> int | None:
+        """The guide's 数据长度, an upper bound in bytes of UTF-8 (Chinese: 3); None where none is declared."""
+        return self.max_bytes or (self.max_length * 3 if self.max_length else None)
 
     @property
     def is_coded(self) -> bool:
@@ -296,7 +321,16 @@ class Item:
 
 @dataclass(frozen=True)
 class Resource:
-    """One data resource (数据资源): one contract, one table."""
+    """One data resource (数据资源): one contract, one table. The rest of CATALOG §3.1 has the guide's names.
+
+    Attributes:
+        code: 信息资源代码: class digits, a slash, a sequence.
+        category: 类/项/目/细目 by name.
+        format_class, format_type: 信息资源格式, as stated, else as the kind of system and file has it.
+        share_mode_class, share_mode_type: 共享方式; empty where nothing is shared.
+        quality_gate: quality dimension (GB/T 36344) → the least share that passes.
+        valid_from, valid_to: when the contract holds; from its publication where it does not say.
+    """
 
     name: str
     system: str
@@ -327,6 +361,24 @@ class Resource:
     properties: Mapping[str, Any]
     file: str
     retention: Period | None = None
+    code: str = ""
+    category: str = ""
+    subset: str = ""
+    data_level: str = ""
+    pi_class: str = ""
+    format_class: str = ""
+    format_type: str = ""
+    share_mode_class: str = ""
+    share_mode_type: str = ""
+    is_open: bool = False
+    open_condition: str = ""
+    open_theme: str = ""
+    published_on: date | None = None
+    valid_from: date | None = None
+    valid_to: date | None = None
+    related_codes: tuple[str, ...] = ()
+    related_service_items: tuple[str, ...] = ()
+    quality_gate: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def table(self) -> str:
@@ -405,6 +457,7 @@ class Catalog:
     """Everything the campus has declared. Registers are keyed by their codes.
 
     `files` are the bytes it was loaded from (relative POSIX path → content) and `version` their digest.
+    `powers` is empty, and `approvals` the default, where the campus keeps no such file.
     """
 
     campus: Campus
@@ -420,6 +473,8 @@ class Catalog:
     calendar: Calendar
     files: Mapping[str, bytes]
     version: str
+    powers: Mapping[str, Power] = field(default_factory=dict)
+    approvals: Approvals = field(default_factory=Approvals)
 
     @cached_property
     def _sources(self) -> Mapping[str, tuple[FactSource, ...]]:
@@ -444,6 +499,17 @@ class Catalog:
     def grants(self) -> tuple[Grant, ...]:
         """The rights that decided demands give, whatever their period of validity."""
         return self._grants
+
+    @cached_property
+    def _grants_by_purpose(self) -> Mapping[tuple[str, str], tuple[Grant, ...]]:
+        found: dict[tuple[str, str], list[Grant]] = {}
+        for grant in self._grants:
+            found.setdefault((grant.purpose_kind, grant.purpose), []).append(grant)
+        return {purpose: tuple(rights) for purpose, rights in found.items()}
+
+    def grants_for(self, purpose_kind: str, purpose: str) -> tuple[Grant, ...]:
+        """The rights given for one purpose: a service item (service_item) or a task."""
+        return self._grants_by_purpose.get((purpose_kind, purpose), ())
 
     def responsibilities(self) -> tuple[Any, ...]:
         """The responsibility list (数据提供责任清单), derived; see `catalogs.derive.Responsibility`."""

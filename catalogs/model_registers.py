@@ -6,10 +6,45 @@ from datetime import date, time, timedelta
 from functools import cached_property
 from typing import Any
 
+# 八统一: 主项 子项 依据 材料 办事流程 经办流程 时限 表单.
+UNIFIED = ("mainItem", "code", "legalBasis", "materials", "guideFlow", "steps", "promisedLimit", "form")
+
+
+@dataclass(frozen=True)
+class Site:
+    """A campus site (校区) with the place of its service hall."""
+
+    code: str
+    name_zh: str
+    hall: str = ""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A goal of the reform, one clause of a document.
+
+    Attributes:
+        measure: what is counted (catalogs.words.GOAL_MEASURES).
+        share: the least share of the service items, 0 to 1; None where there is nothing to divide.
+        excludes: `special` leaves 特殊要求 out of the denominator.
+    """
+
+    id: str
+    name_zh: str
+    due_on: date | None
+    measure: str
+    share: float | None = None
+    excludes: str = ""
+
 
 @dataclass(frozen=True)
 class Campus:
-    """The university itself, of campus.yaml; `raw` keeps thresholds and whatever else it says."""
+    """The university itself, of campus.yaml; `raw` keeps thresholds and whatever else it says.
+
+    Attributes:
+        unified: the fields of service items that must read the same at every site (八统一).
+        words: words that the campus adds to the open lists of `catalogs.words`.
+    """
 
     code: str
     name_zh: str
@@ -17,11 +52,20 @@ class Campus:
     time_zone: str
     clients: Mapping[str, Mapping[str, Any]]
     raw: Mapping[str, Any]
+    sites: tuple[Site, ...] = ()
+    goals: tuple[Goal, ...] = ()
+    unified: tuple[str, ...] = UNIFIED
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class System:
-    """A source system (业务系统). `settings` keep their `env:NAME` strings unresolved."""
+    """A source system (业务系统). `settings` keep their `env:NAME` strings unresolved.
+
+    Attributes:
+        ignored: tables, or columns as `table:column`, that are there and deliberately not declared; `*` stands for
+            any text.
+    """
 
     code: str
     name_zh: str
@@ -30,6 +74,7 @@ class System:
     settings: Mapping[str, Any]
     delivers: time | None
     limits: Mapping[str, Any]
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

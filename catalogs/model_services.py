@@ -35,6 +35,14 @@ class MaterialUse:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """A time limit: a number of working days (`workday`, by calendar.csv), days or hours."""
+
+    value: float
+    unit: str
+
+
+@dataclass(frozen=True)
 class Step:
     """A step (环节) of a service item's flow."""
 
@@ -46,11 +54,33 @@ class Step:
     join: str
     on_return: str
     raw: Mapping[str, Any]
+    code: str = ""
+    limit: Limit | None = None
+    condition: str = ""
+    inputs: tuple[str, ...] = ()
+    output: str = ""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What a service item does otherwise at one site: the fields of its guide that differ there, as written."""
+
+    site: str
+    fields: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class ServiceItem:
-    """A service item (服务事项) with its guide, form, materials and flow. `raw` is the file as written."""
+    """A service item (服务事项) with its guide, form, materials and flow. `raw` is the entry as written.
+
+    Attributes:
+        promised_limit: as written; `promised` and `statutory` are the same as data.
+        power: code in the power list of the power it rests on.
+        negative_reason: why it is on the negative list (more than one visit, unmet); empty: it is not.
+        special_reason: why it is a 特殊要求 that no goal counts; empty: it is not.
+        variants: what differs between sites, to be unified away (八统一).
+        batch: with which batch of publication it came (分批公布).
+    """
 
     code: str
     name_zh: str
@@ -72,6 +102,31 @@ class ServiceItem:
     description: str
     raw: Mapping[str, Any]
     file: str
+    task_code: str = ""
+    main_item: str = ""
+    power: str = ""
+    theme: str = ""
+    life_event: str = ""
+    outside_authority: str = ""
+    promised: Limit | None = None
+    statutory: Limit | None = None
+    negative_reason: str = ""
+    special_reason: str = ""
+    status: str = ""
+    version: str = ""
+    published_on: date | None = None
+    batch: int | None = None
+    variants: tuple[Variant, ...] = ()
+
+    @property
+    def involved_units(self) -> tuple[str, ...]:
+        """The units that take part: the lead, then the joint ones."""
+        return tuple(dict.fromkeys([self.lead_unit, *self.joint_units]))
+
+    @property
+    def is_at_most_once(self) -> bool:
+        """Whether the applicant comes at most once (最多跑一次)."""
+        return self.visits <= 1
 
 
 @dataclass(frozen=True)

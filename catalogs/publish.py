@@ -1,61 +1,70 @@
-"""Publish a catalog as plain files: JSON, ODCS contracts, lists in CSV and Excel, an index page.
+"""Publish a catalog as plain files: pages, guides, lists, ODCS contracts, JSON, RDF, Excel.
 
 One folder per tier of readers: `public` may stand on the open web, `campus` behind the campus's login.
 
 The folder is written beside its place and then takes it, so that readers see the old one or the new one.
 """
 
-import csv
-import io
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from openpyxl import Workbook
-from openpyxl.styles import Alignment, Font
-from openpyxl.utils import get_column_letter
-
 from catalogs import views
-from catalogs.faults import Faults
-from catalogs.lined_yaml import plain, read_yaml
+from catalogs.exports.cpsv import cpsv_graph
+from catalogs.exports.dcat import dcat_graph
+from catalogs.exports.flow_svg import draw
+from catalogs.exports.guides import Guides
+from catalogs.exports.site import Content, guide_file, site_files
+from catalogs.exports.workbook import catalog_workbook, lists_workbook
+from catalogs.exports.yaml_text import dump_yaml, read_plain
+from catalogs.faults import Fault
+from catalogs.lists import DerivedList, Measured, derived_lists
+from catalogs.lists.all import today
+from catalogs.lists.files import WORKBOOK, as_json, heading
 from catalogs.model import Catalog
+from catalogs.views_services import visible_services
 
-_TEMPLATES = Path(__file__).parent / "templates"
-_MARK = "VERSION"
+_SCHEMA = Path(__file__).parent / "exports" / views.SCHEMA_FILE
+_MARK, _DIGESTS = "VERSION", "guides.json"
 PUBLISHED_TIERS = ("public", "campus")
+# What the public may see of the reform; the other lists are for those who work on it.
+PUBLIC_LISTS = frozenset(
+    (
+        "responsibilities", "demands", "high_frequency", "at_most_once", "negative", "special", "self_service",
+        "online", "mobile", "powers", "approvals", "services", "minor_powers", "batches", "goals", "figures",
+    )
+)  # fmt: skip
+# Lists of what the check found: only where somebody gives its faults.
+_FAULT_LISTS = frozenset(("guide_faults", "flow_faults"))
+_FILES = (
+    ("catalog.json", "全部目录: 资源、信息项、数据元、代码表、服务事项", "JSON, 附 catalog.schema.json"),
+    ("catalog.schema.json", "catalog.json 的格式", "JSON Schema 2020-12"),
+    ("catalog.xlsx", "全部目录", "Excel"),
+    (f"lists/{WORKBOOK}", "全部清单", "Excel"),
+    ("dcat.ttl", "数据资源与代码表", "DCAT-AP 3, Turtle"),
+    ("dcat.jsonld", "数据资源与代码表", "DCAT-AP 3, JSON-LD"),
+    ("cpsv.ttl", "服务事项", "CPSV-AP 3.2, Turtle"),
+    ("cpsv.jsonld", "服务事项", "CPSV-AP 3.2, JSON-LD"),
+)
 
 
-class _QuotedDumper(yaml.SafeDumper):
-    """Writes every string value in double quotes, and keys bare."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-    def represent_mapping(self, tag: str, mapping: Any, flow_style: bool | None = None) -> yaml.MappingNode:
-        node = super().represent_mapping(tag, mapping, flow_style)
-        for key, _ in node.value:
-            key.style = None
-        return node
-
-
-def _quoted(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"')
-
-
-_QuotedDumper.add_representer(str, _quoted)
-
-
-def publish(catalog: Catalog, out: Path, tiers: tuple[str, ...] = PUBLISHED_TIERS) -> Path:
+def publish(
+    catalog: Catalog,
+    out: Path,
+    tiers: tuple[str, ...] = PUBLISHED_TIERS,
+    faults: Iterable[Fault] | None = None,
+    measured: Measured | None = None,
+) -> Path:
     """Write the published catalog.
 
     Args:
         catalog: a checked catalog.
         out: the folder; replaced if it is empty or an earlier publication.
         tiers: whose eyes it is for (public, campus, office); each gets a folder in `out`.
+        faults: what the check found; None leaves out the lists of faults.
+        measured: figures of the warehouse for the lists; None where there is none.
 
     Returns:
         `out`.
@@ -70,9 +79,28 @@ def publish(catalog: Catalog, out: Path, tiers: tuple[str, ...] = PUBLISHED_TIER
     for leftover in (fresh, old):
         shutil.rmtree(leftover, ignore_errors=True)
     fresh.mkdir(parents=True)
-    for tier in tiers:
-        (fresh / tier).mkdir()
-        _write_all(catalog, fresh / tier, tier)
+    items = {item.code: item for tier in tiers for item in visible_services(catalog, tier)}
+    pictures = {code: draw(catalog, item).decode() for code, item in items.items()}
+    guides = Guides(catalog, pictures, _printed(out, tiers))
+    try:
+        guides.start(items.values())
+        lists = publishable_lists(catalog, faults, measured)
+        head = heading(catalog, today(catalog), measured)
+        contracts = {one.name: read_plain(catalog.files[one.file]) for one in catalog.resources.values()}
+        for tier in tiers:
+            told = lists_for(lists, tier)
+            for path, content in tier_files(catalog, tier, told, contracts, pictures):
+                _write(fresh / tier / path, content)
+            for one in told:
+                text = json.dumps(as_json(one, head), ensure_ascii=False)
+                _write(fresh / tier / "lists" / f"{one.name}.json", text + "\n")
+            _write(fresh / tier / "lists" / WORKBOOK, lists_workbook(told))
+        for tier in tiers:
+            for item in visible_services(catalog, tier):
+                _write(fresh / tier / guide_file(item.code), guides.take(item.code))
+    finally:
+        guides.close()
+    (fresh / _DIGESTS).write_text(json.dumps(guides.digests, indent=1, sort_keys=True), encoding="utf-8")
     (fresh / _MARK).write_text(catalog.version + "\n", encoding="utf-8")
     if out.exists():
         out.rename(old)
@@ -81,77 +109,61 @@ def publish(catalog: Catalog, out: Path, tiers: tuple[str, ...] = PUBLISHED_TIER
     return out
 
 
-def _write_all(catalog: Catalog, out: Path, tier: str) -> None:
+def _printed(out: Path, tiers: Iterable[str]) -> dict[str, Path]:
+    """Return the guides of the publication that stands there: digest of what each was printed from → PDF."""
+    try:
+        digests = json.loads((out / _DIGESTS).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    places = ((digest, out / tier / guide_file(code)) for tier in tiers for code, digest in digests.items())
+    return {digest: path for digest, path in places if path.is_file()}
+
+
+def publishable_lists(
+    catalog: Catalog, faults: Iterable[Fault] | None = None, measured: Measured | None = None
+) -> tuple[DerivedList, ...]:
+    """Return the derived lists for every tier; those of faults only where faults are given."""
+    known = () if faults is None else tuple(faults)
+    lists = derived_lists(catalog, known, measured)
+    return tuple(one for one in lists if faults is not None or one.name not in _FAULT_LISTS)
+
+
+def lists_for(lists: Iterable[DerivedList], tier: str) -> tuple[DerivedList, ...]:
+    """Return the lists, and of each the rows, that readers of a tier may see."""
+    return tuple(one.for_readers(tier) for one in lists if tier != "public" or one.name in PUBLIC_LISTS)
+
+
+def tier_files(
+    catalog: Catalog,
+    tier: str,
+    told: Sequence[DerivedList],
+    contracts: Mapping[str, Any],
+    pictures: Mapping[str, str],
+) -> Iterator[tuple[str, str | bytes]]:
+    """Yield what a tier's readers get, path below their folder and content, but for lists and guides."""
     seen = views.catalog_json(catalog, tier)
-    text = json.dumps(seen, ensure_ascii=False, indent=1, sort_keys=True)
-    (out / "catalog.json").write_text(text + "\n", encoding="utf-8")
+    yield "catalog.json", _lines(seen)
+    yield views.SCHEMA_FILE, _SCHEMA.read_text(encoding="utf-8")
+    yield "catalog.xlsx", catalog_workbook(seen)
+    for stem, graph in (("dcat", dcat_graph(catalog, tier)), ("cpsv", cpsv_graph(catalog, tier))):
+        yield f"{stem}.ttl", graph.turtle()
+        yield f"{stem}.jsonld", graph.json_ld()
     for resource in views.visible_resources(catalog, tier):
-        doc = plain(read_yaml(catalog.files[resource.file], resource.file, Faults()))
-        path = out / resource.file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(dump_yaml(views.contract_for(doc, resource, tier)), encoding="utf-8")
-    duties = views.responsibility_rows(catalog, tier)
-    demands = views.demand_rows(catalog, tier)
-    _write_list(out, "responsibilities", "数据提供责任清单", views.RESPONSIBILITY_HEADER, duties)
-    _write_list(out, "demands", "数据共享需求清单", views.DEMAND_HEADER, demands)
-    _write_page(catalog, out, tier, seen, duties, demands)
+        yield resource.file, dump_yaml(views.contract_for(catalog, contracts[resource.name], resource, tier))
+    yield from site_files(Content(catalog, tier, seen, told, _FILES, pictures))
 
 
-def dump_yaml(data: Any) -> str:
-    """Return YAML in which every string value is quoted, so that YAML 1.1 and 1.2 read the same."""
-    return yaml.dump(data, Dumper=_QuotedDumper, allow_unicode=True, sort_keys=False, width=1000)
+def _lines(seen: Mapping[str, Any]) -> str:
+    """Return JSON with one entry a line, so that two publications can be compared."""
+    parts = []
+    for key, value in seen.items():
+        text = json.dumps(value, ensure_ascii=False)
+        if isinstance(value, list) and value:
+            text = "[\n" + ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in value) + "\n]"
+        parts.append(f"{json.dumps(key)}: {text}")
+    return "{" + ",\n".join(parts) + "}\n"
 
 
-def _write_list(
-    out: Path, stem: str, title: str, header: tuple[str, ...], rows: Iterable[tuple[str | int, ...]]
-) -> None:
-    rows = list(rows)
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(header)
-    writer.writerows([_harmless(cell) for cell in row] for row in rows)
-    (out / f"{stem}.csv").write_text(text.getvalue(), encoding="utf-8-sig", newline="")
-    book = Workbook()
-    sheet = book.active
-    sheet.title = title
-    sheet.append(header)
-    for cell in sheet[1]:
-        cell.font = Font(bold=True)
-        cell.alignment = Alignment(wrap_text=True, vertical="center")
-    for row in rows:
-        sheet.append([_harmless(cell) for cell in row])
-    sheet.freeze_panes = "A2"
-    for number, name in enumerate(header, start=1):
-        longest = max([len(name), *(len(str(row[number - 1])) for row in rows)])
-        sheet.column_dimensions[get_column_letter(number)].width = min(40, 2 * longest + 2)
-    book.save(out / f"{stem}.xlsx")
-
-
-def _harmless(cell: str | int) -> str | int:
-    """Keep a spreadsheet from running text as a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@")) else cell
-
-
-def _write_page(
-    catalog: Catalog, out: Path, tier: str, seen: dict[str, Any], duties: list[Any], demands: list[Any]
-) -> None:
-    pages = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    files = {resource.name: resource.file for resource in views.visible_resources(catalog, tier)}
-    text = pages.get_template("index.html.j2").render(
-        seen=seen,
-        files=files,
-        duties=duties,
-        demands=demands,
-        tier=views.TIER_NAMES[tier],
-        shares=views.SHARE_NAMES,
-        cycles=views.CYCLE_NAMES,
-        providers=sorted({one["providerName"] for one in seen["resources"]}),
-        gaps=sum(1 for row in demands if row[-1]),
-    )
-    (out / "index.html").write_text(text, encoding="utf-8")
+def _write(path: Path, content: str | bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)

@@ -18,15 +18,20 @@ from catalogs.model import (
     CodeRow,
     CodeTable,
     Element,
+    Goal,
     Population,
+    Site,
     System,
     Unit,
 )
+from catalogs.model_registers import UNIFIED
+from catalogs.words import DATA_LEVELS, GOAL_MEASURES, OPEN_WORDS, PI_CLASSES
 
-SYSTEM_KINDS = ("postgres", "mysql", "sqlite", "files", "rest", "lookup", "warehouse")
+SYSTEM_KINDS = ("postgres", "mysql", "sqlite", "sqlalchemy", "files", "rest", "lookup", "warehouse")
 WORKING_WORDS = ("教学", "上班", "工作", "考试", "注册", "term", "working", "workday", "adjusted_workday")
 _TRUE = ("true", "1", "yes", "是")
 _FALSE = ("false", "0", "no", "否")
+_ADDRESS = re.compile(r"https?://[^\s<>\"{}|\\^`/]+(/[^\s<>\"{}|\\^`]*)?\Z")
 _ENV = re.compile(r"env:[A-Z][A-Z0-9_]*\Z")
 _SECRETS = ("password", "token", "secret", "key", "key_password")
 
@@ -78,6 +83,12 @@ def read_campus(content: bytes, faults: Faults) -> Campus:
         fields.fault(
             "V03", "timeZone", f'unknown time zone "{time_zone}"', expected="a name like Asia/Shanghai"
         )
+    for key in ("baseUri", "serviceUrl", "license"):
+        address = fields.text(key)
+        if address and not _ADDRESS.match(address):
+            fields.fault(
+                "V03", key, f'"{key}" is no address of the web', expected="https://…", mend="write it whole"
+            )
     return Campus(
         code=fields.code("code"),
         name_zh=name,
@@ -85,7 +96,44 @@ def read_campus(content: bytes, faults: Faults) -> Campus:
         time_zone=time_zone,
         clients={},
         raw=plain(data),
+        sites=_sites(fields),
+        goals=_goals(fields),
+        unified=fields.words("unified") or UNIFIED,
+        words=_words(fields),
     )
+
+
+def _sites(fields: Fields) -> tuple[Site, ...]:
+    sites = []
+    for row in fields.rows("sites", "site"):
+        row.only(("code", "nameZh", "nameEn", "hall", "note"))
+        sites.append(Site(row.code("code"), row.text("nameZh", required=True), row.text("hall")))
+    return tuple(sites)
+
+
+def _goals(fields: Fields) -> tuple[Goal, ...]:
+    goals = []
+    for row in fields.rows("goals", "goal"):
+        row.only(("id", "nameZh", "nameEn", "dueOn", "measure", "share", "excludes", "note"))
+        goals.append(
+            Goal(
+                id=row.code("id"),
+                name_zh=row.text("nameZh", required=True),
+                due_on=row.day("dueOn", required=True),
+                measure=row.text("measure", required=True, among=GOAL_MEASURES),
+                share=row.share("share", 0.0) if "share" in row.data else None,
+                excludes=row.text("excludes", among=("special",)),
+            )
+        )
+    return tuple(goals)
+
+
+def _words(fields: Fields) -> Mapping[str, tuple[str, ...]]:
+    own = fields.inner("words", "words")
+    if own is None:
+        return {}
+    own.only(OPEN_WORDS)
+    return {key: own.words(key) for key in own.data}
 
 
 def read_clients(
@@ -114,7 +162,7 @@ def _list_of(content: bytes, file: str, place: str, faults: Faults) -> list[Fiel
     return Fields({place: data}, file, place, faults).rows(place, place)
 
 
-_SYSTEM_KEYS = ("system", "nameZh", "provider", "kind", "delivers", "limits")
+_SYSTEM_KEYS = ("system", "nameZh", "provider", "kind", "delivers", "limits", "ignored")
 
 
 def read_systems(content: bytes, faults: Faults, register: Register) -> dict[str, System]:
@@ -135,6 +183,7 @@ def read_systems(content: bytes, faults: Faults, register: Register) -> dict[str
             settings={key: plain(value) for key, value in row.data.items() if key not in _SYSTEM_KEYS},
             delivers=row.clock("delivers"),
             limits=plain(row.mapping("limits")),
+            ignored=row.words("ignored"),
         )
 
     return _collect(_list_of(content, "systems.yaml", "system", faults), "system", "system", build, register)
@@ -224,8 +273,8 @@ def read_elements(content: bytes, faults: Faults, register: Register) -> dict[st
             type=row.text("type", required=True),
             code_table=row.text("codeTable"),
             subject_type=row.text("subjectType", default="person", among=SUBJECT_TYPES),
-            data_level=row.text("dataLevel"),
-            pi_class=row.text("piClass"),
+            data_level=row.text("dataLevel", among=DATA_LEVELS),
+            pi_class=row.text("piClass", among=PI_CLASSES),
             mask=row.text("mask"),
             format=row.text("format"),
             population=row.text("population"),

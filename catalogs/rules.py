@@ -111,6 +111,13 @@ _TABLE = (
         "Validity decides rights.",
         "write the date as 2026-09-01",
     ),
+    RuleText(
+        "V07",
+        WARNING,
+        "A word that only people read is one of the usual ones, or of those the campus adds.",
+        "A slip makes a kind of its own, and every list counts it apart.",
+        "correct it, or add it under words in campus.yaml",
+    ),
     # contracts
     RuleText(
         "C01",
@@ -152,7 +159,7 @@ _TABLE = (
         "C06",
         ERROR,
         "What a contract refers to exists: system, provider, element, code table, population, service "
-        "item, resource, item.",
+        "item, resource, related code, item.",
         "A dangling name is a promise nobody keeps.",
         "correct the name",
     ),
@@ -266,11 +273,70 @@ _TABLE = (
         "What is read once a day is not 实时, whatever is declared.",
         "read it intraday, or state the cycle in which it really comes",
     ),
+    RuleText(
+        "C22",
+        WARNING,
+        "A resource states the rest of the field list: category, dataLevel, subset, isOpen, publishedOn, "
+        "retention, businessName, description.purpose, and what the absence of a row means (ingest.onAbsence).",
+        "The 2017 guide and GB/T 43697 ask for them; readers choose by them.",
+        "add the property",
+    ),
+    RuleText(
+        "C23",
+        WARNING,
+        "A resource code is 类 (one digit), 项 (two), 目 (three), 细目, a slash and a sequence; its category names "
+        "the same place, 类/项/目, and a place has one name.",
+        "Both say where the resource stands in the tree of the 2017 guide.",
+        "make code and category agree",
+    ),
+    RuleText(
+        "C24",
+        ERROR,
+        "What is not shared is not open to society, and openCondition is for what is open.",
+        "The public would read what the campus may not.",
+        "set isOpen: false, or have the share type decided anew",
+    ),
+    RuleText(
+        "C25",
+        WARNING,
+        "A sensitive item that can be shared has a mask, its own or its element's.",
+        "A grant gives it in clear only where the demand was granted it unmasked.",
+        'add mask, for example "hide" or "keep:3,4"',
+    ),
+    RuleText(
+        "C26",
+        WARNING,
+        "An item with an element is its authoritative source or says from which item it is copied.",
+        "A copy of nothing known cannot be compared with its source (一数一源).",
+        'add derivedFrom: "<system>.<table>.<item>" (empty where no single item is the source), or authoritative: true',
+    ),
+    RuleText(
+        "C27",
+        WARNING,
+        "A stated way of sharing fits the format: files are downloaded, a database is read as one or by an "
+        "interface.",
+        "CATALOG §3.1.",
+        "correct shareModeType or formatClass",
+    ),
+    RuleText(
+        "C28",
+        WARNING,
+        "A resource has a quality gate: a rule of severity error, or qualityGate.",
+        "Without one whatever comes is good enough.",
+        "add a rule under quality, or qualityGate",
+    ),
+    RuleText(
+        "C29",
+        WARNING,
+        "What the person may not see, or not yet, has its basis.",
+        "A person is shown what is kept of them unless a rule says otherwise.",
+        "add subjectViewBasis",
+    ),
     # registers
     RuleText(
         "R01",
         ERROR,
-        "What a register refers to exists: parent and successor unit, code table, population's register.",
+        "What a register refers to exists: parent and successor unit, code table, population, its register.",
         "A dangling code is a gap nobody sees.",
         "correct the code",
     ),
@@ -295,11 +361,34 @@ _TABLE = (
         "Nobody would be responsible.",
         "correct the parent",
     ),
+    # lists
+    RuleText(
+        "L01",
+        ERROR,
+        "The case log (caseLog in campus.yaml) names a resource, and for each part an item of it of the right type.",
+        "Volumes, limits and visits are counted from it; a wrong name would count nothing.",
+        "correct the name",
+    ),
+    RuleText(
+        "R05",
+        WARNING,
+        "An outside body has its uscc (GB 32100), and every uscc passes its check digit.",
+        "The code is what other authorities know it by.",
+        "correct or add uscc",
+    ),
+    RuleText(
+        "R06",
+        WARNING,
+        "Who answers for something exists on this day and has its posts: accountable and steward.",
+        "A responsibility or grant of an ended unit or vacant post is a named gap, and goes to the successor, "
+        "else the parent (CATALOG §3.3).",
+        "name the unit that answers now, or fill the post in units.csv",
+    ),
     # service items and materials
     RuleText(
         "S01",
         ERROR,
-        "What a service item refers to exists: units, elements, materials, power.",
+        "What a service item refers to exists: units, elements, materials, power, main item.",
         "A form field without an element cannot be filled.",
         "correct the code",
     ),
@@ -339,6 +428,130 @@ _TABLE = (
         "It would stay empty and closed.",
         "make an item authoritative for the element, or editable: true",
     ),
+    RuleText(
+        "S07",
+        WARNING,
+        "A service item's guide has every field that an applicant needs (CATALOG §3.4).",
+        "What the guide leaves out is asked at the counter.",
+        "add the fields",
+    ),
+    RuleText(
+        "S08",
+        WARNING,
+        "Every channel has its address, a window its places with address and hours at a site of campus.yaml, and "
+        "depth III or IV an online channel.",
+        "Nobody finds a channel without address.",
+        "add urls or places, or take the channel out",
+    ),
+    RuleText(
+        "S09",
+        WARNING,
+        "Without visits and not online, the result is posted, put into a locker, printed at a kiosk or handled "
+        "by proxy.",
+        "Otherwise somebody comes all the same.",
+        "add a way to result.delivery, or count the visit",
+    ),
+    RuleText(
+        "S10",
+        WARNING,
+        "A fee has basis, standard and onlinePayment; without fee there is no online payment.",
+        "CATALOG §3.5.",
+        "make fee agree",
+    ),
+    RuleText(
+        "S11",
+        WARNING,
+        "A result has a sample, and a 证 is of kind 出证.",
+        "The applicant must know what comes.",
+        "add result.sample, or correct result.kind",
+    ),
+    RuleText(
+        "S12",
+        WARNING,
+        "Questions and complaints go to different telephones, and every unit that takes part has a contact.",
+        "Nobody complains to whom the complaint is about.",
+        "correct consult, complaint or contacts",
+    ),
+    RuleText(
+        "S13",
+        WARNING,
+        "Conditions and materials name what is asked for; no catch-all clause.",
+        '"其他材料" is how the second visit begins (一次性告知).',
+        "name it, or take it out",
+    ),
+    RuleText(
+        "S14",
+        WARNING,
+        "A form has a filled-in sample and a blank.",
+        "Forms without a model are refused.",
+        "add sample and blank",
+    ),
+    RuleText(
+        "S15",
+        WARNING,
+        "What is unified reads the same at every site, and under one name (八统一).",
+        "The same matter must not depend on the door one knocks at.",
+        "unify the field, or give the items different names",
+    ),
+    RuleText(
+        "S16",
+        WARNING,
+        "A life event of students is for students, one of staff for staff.",
+        "A guide is found by whom it is for.",
+        "correct lifeEvent or audience",
+    ),
+    RuleText(
+        "S17",
+        WARNING,
+        "More than one visit is on the negative list or a special requirement, with the reason; at most one is "
+        "not on the negative list.",
+        "最多跑一次 with its exceptions named.",
+        "reduce the visits, or add negativeList: {reason: …}",
+    ),
+    RuleText(
+        "S18",
+        WARNING,
+        "A joint item (联办件) has joint units and says what they coordinate.",
+        "The lead must know with whom.",
+        "add jointUnits and coordination",
+    ),
+    RuleText(
+        "S19",
+        WARNING,
+        "A material that is not always required says when it is.",
+        "The applicant cannot know otherwise.",
+        "add condition",
+    ),
+    RuleText(
+        "S20",
+        WARNING,
+        "What is promised is not longer than the law allows.",
+        "A promise may shorten the law, never stretch it.",
+        "correct promisedLimit or statutoryLimit",
+    ),
+    RuleText(
+        "S21",
+        WARNING,
+        "A flow holds together: a parallel group has several steps in one place that agree on join and onReturn, "
+        "somebody ends every case, codes are unique, and what a step waits for somebody brings.",
+        "A case would wait for ever, or a step for a case.",
+        "correct the steps",
+    ),
+    RuleText(
+        "S22",
+        WARNING,
+        "The steps' limits on the longest way add up to no more than is promised.",
+        "The promise cannot be kept even if everybody keeps his limit.",
+        "shorten the steps, or promise what is true",
+    ),
+    RuleText(
+        "S23",
+        WARNING,
+        "A material states kind, source and form, its issuer if it is ours, the facts it proves or the gap why "
+        "none can be read, and one paper has one code.",
+        "Only what a material proves can be read instead of it.",
+        "complete the register of materials",
+    ),
     # demands
     RuleText(
         "D01",
@@ -374,6 +587,100 @@ _TABLE = (
         "What a granted demand asks for is used by its service item.",
         "As little data as the purpose needs.",
         "remove the element, or add it to form or materials",
+    ),
+    RuleText(
+        "D06",
+        WARNING,
+        "A demand states contact, basis, frequency and retention, and a granted one its mode and scope.",
+        "The row of the demand list (CATALOG §3.7).",
+        "add the fields",
+    ),
+    RuleText(
+        "D07",
+        WARNING,
+        "A task states its population, its end and when the data are destroyed.",
+        "What is given for a task ends with it.",
+        "add population, validTo and destroyBy",
+    ),
+    RuleText(
+        "D08",
+        WARNING,
+        "A granted demand is within its validity.",
+        "An expired grant gives nothing, and somebody relies on it.",
+        "renew it, or close it as expired",
+    ),
+    RuleText(
+        "D09",
+        WARNING,
+        "A dispute names the minutes of its meeting, and a refusal its ground.",
+        "争议 goes to a 认责会议; a door closes with a reason.",
+        "add decision.minutes or decision.opinion",
+    ),
+    RuleText(
+        "D10",
+        WARNING,
+        "A grant was decided as approvals.yaml asks: undertaking, impact assessment, two persons where sensitive "
+        "data is concerned.",
+        "Care is taken where it is due.",
+        "complete the decision",
+    ),
+    # powers
+    RuleText(
+        "P01",
+        ERROR,
+        "What a power refers to exists: unit, service items.",
+        "A power of nobody, over nothing.",
+        "correct the code",
+    ),
+    RuleText(
+        "P02",
+        WARNING,
+        "A power has every column of the power list (权责清单).",
+        "The list is published whole.",
+        "add the columns",
+    ),
+    RuleText(
+        "P03",
+        WARNING,
+        "A service item that decides stands on one power, and power and item name each other (清单之外无权力).",
+        "What is decided without a power is not a right.",
+        "add power to the item and the item to the power",
+    ),
+    RuleText(
+        "P04",
+        WARNING,
+        "A power has a service item, and its unit takes part in it.",
+        "A power that nobody can apply for is none.",
+        "add the service item, or take the power off the list",
+    ),
+    # approvals
+    RuleText(
+        "A01",
+        ERROR,
+        "An approval has steps, numbered in their order.",
+        "Who decides after whom must be plain.",
+        "number the steps 1, 2, 3",
+    ),
+    RuleText(
+        "A02",
+        WARNING,
+        "A post that decides is one of units.csv.",
+        "Nobody would decide.",
+        "correct the post, or add it to units.csv",
+    ),
+    RuleText(
+        "A03",
+        WARNING,
+        "A demand of what is shared without condition waits for nobody but the data office.",
+        "A queue would make it conditional (CATALOG §3.7).",
+        "give the other steps limit_days: 0",
+    ),
+    RuleText(
+        "A04",
+        WARNING,
+        "Two persons decide only where sensitive personal data is concerned, and then two do.",
+        "Care where it is due, and no queue elsewhere.",
+        "correct fourEyes, when or steps",
     ),
 )
 

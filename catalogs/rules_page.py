@@ -5,25 +5,16 @@ Write it anew with `python -m catalogs.rules_page`.
 
 from pathlib import Path
 
-from catalogs.contracts import (
-    ABSENCES,
-    CONTRACT_PROPERTIES,
-    INGEST_KEYS,
-    ITEM_PROPERTIES,
-    LOGICAL_TYPES,
-    MODES,
-    PARTITION_KEYS,
-    SHARE_TYPES,
-    STATUSES,
-    SUBJECT_VIEWS,
-    TIERS,
-)
+from catalogs import words
+from catalogs.contracts import CONTRACT_PROPERTIES, INGEST_KEYS, ITEM_PROPERTIES, PARTITION_KEYS
+from catalogs.decisions import APPROVAL_KEYS, POWER_KEYS
 from catalogs.model import SUBJECT_TYPES, UPDATE_CYCLES
+from catalogs.model_decisions import CHANGES, DECIDERS
 from catalogs.quality import ON_FAILURE, RULE_PROPERTIES, SEVERITIES
 from catalogs.read_keys import FORMATS
 from catalogs.registers import SYSTEM_KINDS
 from catalogs.rules import RULES
-from catalogs.services import CASE_TYPES, DEMAND_STATES, DEPTHS, GAPS, NECESSITIES
+from catalogs.services import DEMAND_KEYS, ITEM_KEYS, MATERIAL_KEYS, STEP_KEYS, VARIANT_KEYS
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "catalog-rules.md"
 _HEADS = {
@@ -31,28 +22,42 @@ _HEADS = {
     "V": "Values",
     "C": "Contracts",
     "R": "Registers",
+    "L": "Lists",
     "S": "Service items and materials",
     "D": "Demands",
+    "P": "Powers",
+    "A": "Approvals",
 }
 _WORDS = {
     "System kind": SYSTEM_KINDS,
-    "status": STATUSES,
-    "ingest.mode": MODES,
-    "ingest.onAbsence": ABSENCES,
+    "status": words.STATUSES,
+    "ingest.mode": words.MODES,
+    "ingest.onAbsence": words.ABSENCES,
     "read.format": FORMATS,
     "subject.type": SUBJECT_TYPES,
-    "logicalType": LOGICAL_TYPES,
-    "shareType": SHARE_TYPES,
-    "tier": TIERS,
+    "logicalType": words.LOGICAL_TYPES,
+    "shareType": words.SHARE_TYPES,
+    "tier": words.TIERS,
     "updateCycle": UPDATE_CYCLES,
-    "subjectView": SUBJECT_VIEWS,
+    "dataLevel": words.DATA_LEVELS,
+    "piClass": words.PI_CLASSES,
+    "guideType": words.GUIDE_TYPES,
+    "formatClass": words.FORMAT_CLASSES,
+    "shareModeClass": words.SHARE_MODE_CLASSES,
+    "shareModeType": words.SHARE_MODE_TYPES,
+    "qualityGate": words.QUALITY_DIMENSIONS,
+    "subjectView": words.SUBJECT_VIEWS,
     "Rule severity": SEVERITIES,
     "onFailure": ON_FAILURE,
-    "Case type": CASE_TYPES,
-    "onlineDepth": DEPTHS,
-    "Material necessity": NECESSITIES,
-    "Material gap": GAPS,
-    "Demand state": DEMAND_STATES,
+    "Case type": words.CASE_TYPES,
+    "onlineDepth": words.DEPTHS,
+    "Limit unit": words.LIMIT_UNITS,
+    "Material necessity": words.NECESSITIES,
+    "Material gap": words.GAPS,
+    "Demand state": words.DEMAND_STATES,
+    "Goal measure": words.GOAL_MEASURES,
+    "Approval change": CHANGES,
+    "Approval who": DECIDERS,
 }
 
 
@@ -72,22 +77,44 @@ def render() -> str:
             if rule.id.startswith(letter):
                 cells = (rule.id, rule.severity, rule.demands, rule.why, rule.mend)
                 lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    lines += ["", "## Custom properties", "", "The fixed lists; an unknown property is an error (C02).", ""]
+    lines += [
+        "",
+        "## Keys",
+        "",
+        "The fixed lists; an unknown key is an error (C02 in contracts, V02 elsewhere).",
+        "",
+    ]
     for place, names in (
         ("contract", CONTRACT_PROPERTIES),
         ("item", ITEM_PROPERTIES),
         ("quality rule", RULE_PROPERTIES),
         ("ingest", INGEST_KEYS),
         ("ingest.partition", PARTITION_KEYS),
+        ("service item", ITEM_KEYS),
+        ("step", STEP_KEYS),
+        ("variant", VARIANT_KEYS),
+        ("material", MATERIAL_KEYS),
+        ("demand", DEMAND_KEYS),
+        ("power", POWER_KEYS),
+        ("approval", APPROVAL_KEYS),
     ):
         lines.append(f"- {place}: {_listed(names)}")
     lines += ["", "## Closed lists of words", "", "| key | words |", "|---|---|"]
-    lines += [f"| {key} | {_listed(words)} |" for key, words in _WORDS.items()]
+    lines += [f"| {key} | {_listed(known)} |" for key, known in _WORDS.items()]
+    lines += [
+        "",
+        "## Open lists of words",
+        "",
+        "A campus adds its own under `words` in campus.yaml (V07).",
+        "",
+    ]
+    lines += ["| key | words |", "|---|---|"]
+    lines += [f"| {key} | {_listed(known)} |" for key, known in words.OPEN_WORDS.items()]
     return "\n".join(lines) + "\n"
 
 
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
+def _listed(known: tuple[str, ...]) -> str:
+    return ", ".join(f"`{word}`" for word in known)
 
 
 if __name__ == "__main__":

@@ -7,22 +7,37 @@ from typing import Any
 from catalogs.faults import Faults
 from catalogs.fields import Fields
 from catalogs.lined_yaml import plain, read_yaml
-from catalogs.model import Demand, FormField, Material, MaterialUse, Proof, ServiceItem, Step
+from catalogs.model import (
+    Demand,
+    FormField,
+    Limit,
+    Material,
+    MaterialUse,
+    Proof,
+    ServiceItem,
+    Step,
+    Variant,
+)
 from catalogs.registers import Register
+from catalogs.words import (
+    CASE_TYPES,
+    DEMAND_STATES,
+    DEPTHS,
+    GAPS,
+    LIMIT_UNITS,
+    NECESSITIES,
+    ON_RETURN,
+    STATUSES,
+    STEP_JOINS,
+)
 
-NECESSITIES = ("required", "optional", "deferrable")
-GAPS = ("无源", "争议", "不予共享", "待归集")
-DEMAND_STATES = ("draft", "filed", "granted", "refused", "disputed", "withdrawn", "expired")
-STEP_JOINS = ("all", "any")
-ON_RETURN = ("restartAll", "resumeNode")
-CASE_TYPES = ("即办件", "承诺件", "联办件")
 ITEM_KEYS = (
     "code", "taskCode", "mainItem", "nameZh", "nameEn", "version", "status", "publishedOn", "batch", "description",
     "kind", "audience", "theme", "lifeEvent", "leadUnit", "jointUnits", "coordination", "outsideAuthority", "power",
     "legalBasis", "acceptConditions", "refusal", "preconditions", "materials", "form", "steps", "caseType",
     "statutoryLimit", "promisedLimit", "channels", "onlineDepth", "visits", "visitReason", "negativeList",
     "specialRequirement", "urls", "places", "fee", "result", "consult", "complaint", "notices", "contacts", "faq",
-    "current", "target", "note",
+    "current", "target", "variants", "note",
 )  # fmt: skip
 STEP_KEYS = (
     "seq", "code", "nameZh", "nameEn", "unit", "role", "action", "input", "output", "limit", "channel",
@@ -38,11 +53,15 @@ DEMAND_KEYS = (
     "retention", "validFrom", "validTo", "destroyBy", "undertaking", "assessment", "state", "decision", "fulfil",
     "note",
 )  # fmt: skip
-DEPTHS = ("I", "II", "III", "IV")
+# What a service item may do otherwise at one site.
+VARIANT_KEYS = (
+    "campus", "legalBasis", "acceptConditions", "refusal", "materials", "form", "steps", "caseType", "promisedLimit",
+    "channels", "visits", "visitReason", "fee", "result", "guideFlow", "note",
+)  # fmt: skip
 
 
-def _entries(content: bytes, file: str, key: str, place: str, faults: Faults) -> list[Fields]:
-    """The mappings of a file that holds one, a list of them, or a list under `key`."""
+def entries(content: bytes, file: str, key: str, place: str, faults: Faults) -> list[Fields]:
+    """Return the mappings of a file that holds one, a list of them, or a list under `key`."""
     data = read_yaml(content, file, faults)
     if data is None:
         return []
@@ -58,8 +77,8 @@ def _entries(content: bytes, file: str, key: str, place: str, faults: Faults) ->
     return []
 
 
-def _claim(entry: Fields, kind: str, key: str, register: Register) -> str:
-    """The entry's code, noted in the register; empty if it has none or another has it."""
+def claim(entry: Fields, kind: str, key: str, register: Register) -> str:
+    """Return the entry's code, noted in the register; empty if it has none or another has it."""
     code = entry.code(key)
     if not code:
         return ""
@@ -105,8 +124,8 @@ def read_service_items(
 ) -> list[tuple[ServiceItem, Fields]]:
     """Read the service items of one file, each with the fields it was read from."""
     items = []
-    for entry in _entries(content, file, "serviceItems", "service item", faults):
-        code = _claim(entry, "service item", "code", register)
+    for entry in entries(content, file, "serviceItems", "service item", faults):
+        code = claim(entry, "service item", "code", register)
         if code:
             own = Fields(entry.data, file, f'service item "{code}"', faults, entry.line)
             own.only(ITEM_KEYS)
@@ -138,6 +157,7 @@ def _service_item(own: Fields) -> ServiceItem:
                 row.text("condition"),
             )
         )
+    promised, statutory = own.inner("promisedLimit"), own.inner("statutoryLimit")
     return ServiceItem(
         code=own.text("code"),
         name_zh=own.text("nameZh", required=True),
@@ -147,7 +167,7 @@ def _service_item(own: Fields) -> ServiceItem:
         audience=own.words("audience"),
         kind=own.text("kind", required=True),
         case_type=own.text("caseType", default="承诺件", among=CASE_TYPES),
-        promised_limit=plain(own.mapping("promisedLimit")),
+        promised_limit=plain(promised.data) if promised else {},
         channels=own.words("channels"),
         online_depth=own.text("onlineDepth", default="I", among=DEPTHS),
         visits=own.whole("visits", 0) or 0,
@@ -159,7 +179,50 @@ def _service_item(own: Fields) -> ServiceItem:
         description=own.text("description"),
         raw=plain(own.data),
         file=own.file,
+        task_code=own.text("taskCode"),
+        main_item=own.text("mainItem"),
+        power=own.text("power"),
+        theme=own.text("theme"),
+        life_event=own.text("lifeEvent"),
+        outside_authority=own.text("outsideAuthority"),
+        promised=_limit(promised),
+        statutory=_limit(statutory),
+        negative_reason=_reason(own, "negativeList", ("reason", "until", "note")),
+        special_reason=_reason(own, "specialRequirement", ("reason", "note")),
+        status=own.text("status", among=STATUSES),
+        version=own.text("version"),
+        published_on=own.day("publishedOn"),
+        batch=own.whole("batch"),
+        variants=tuple(_variants(own)),
     )
+
+
+def _limit(own: Fields | None) -> Limit | None:
+    if own is None:
+        return None
+    own.only(("value", "unit", "note"))
+    value = own.data.get("value")
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        own.fault("V03", "value", '"value" is not a number ≥ 0', expected="a number without quotes")
+        return None
+    return Limit(float(value), own.text("unit", default="workday", among=LIMIT_UNITS))
+
+
+def _reason(own: Fields, key: str, known: tuple[str, ...]) -> str:
+    inner = own.inner(key)
+    if inner is None:
+        return ""
+    inner.only(known)
+    return inner.text("reason", required=True)
+
+
+def _variants(own: Fields) -> list[Variant]:
+    variants = []
+    for row in own.rows("variants", f"{own.place} variants"):
+        row.only(VARIANT_KEYS)
+        differing = {key: plain(value) for key, value in row.data.items() if key not in ("campus", "note")}
+        variants.append(Variant(row.text("campus", required=True), differing))
+    return variants
 
 
 def _steps(own: Fields) -> list[Step]:
@@ -176,6 +239,11 @@ def _steps(own: Fields) -> list[Step]:
                 join=row.text("join", among=STEP_JOINS),
                 on_return=row.text("onReturn", among=ON_RETURN),
                 raw=plain(row.data),
+                code=row.text("code"),
+                limit=_limit(row.inner("limit", f"{row.place} limit")),
+                condition=row.text("condition"),
+                inputs=row.words("input"),
+                output=row.text("output"),
             )
         )
     return steps
@@ -189,23 +257,14 @@ def _tell_twice(own: Fields, key: str, names: list[str]) -> None:
         seen.add(name)
 
 
-def read_powers(content: bytes, file: str, faults: Faults, register: Register) -> frozenset[str]:
-    """Return the codes of the power list (权责清单)."""
-    entries = _entries(content, file, "powers", "power", faults)
-    claimed = (
-        _claim(entry, "power", "power" if "power" in entry.data else "code", register) for entry in entries
-    )
-    return frozenset(code for code in claimed if code)
-
-
 def read_materials(
     content: bytes, file: str, faults: Faults, register: Register
 ) -> list[tuple[Material, Fields]]:
     """Read the register of materials."""
     materials = []
-    for entry in _entries(content, file, "materials", "material", faults):
+    for entry in entries(content, file, "materials", "material", faults):
         key = "material" if "material" in entry.data else "code"
-        code = _claim(entry, "material", key, register)
+        code = claim(entry, "material", key, register)
         if not code:
             continue
         own = Fields(entry.data, file, f'material "{code}"', faults, entry.line)
@@ -241,8 +300,8 @@ def read_demands(
 ) -> list[tuple[Demand, Fields]]:
     """Read the demands of one file."""
     demands = []
-    for entry in _entries(content, file, "demands", "demand", faults):
-        demand_id = _claim(entry, "demand", "demandId", register)
+    for entry in entries(content, file, "demands", "demand", faults):
+        demand_id = claim(entry, "demand", "demandId", register)
         if demand_id:
             own = Fields(entry.data, file, f'demand "{demand_id}"', faults, entry.line)
             own.only(DEMAND_KEYS)

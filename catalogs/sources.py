@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from catalogs.contracts import Contract
 from catalogs.fields import Fields
-from catalogs.model import Catalog, Demand, Material, ServiceItem
+from catalogs.model import Approval, Catalog, Demand, Material, Power, ServiceItem
 from catalogs.registers import Register
 
 
@@ -22,4 +22,5 @@ class Sources:
     services: tuple[tuple[ServiceItem, Fields], ...]
     materials: tuple[tuple[Material, Fields], ...]
     demands: tuple[tuple[Demand, Fields], ...]
-    powers: frozenset[str] | None
+    powers: tuple[tuple[Power, Fields], ...] | None = None
+    approvals: tuple[tuple[Approval, Fields], ...] = ()

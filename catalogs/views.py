@@ -4,13 +4,17 @@ The public tier shows neither physical names nor data levels nor how a source is
 公布层级). Nothing here is a person's: posts and units answer, not names.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from catalogs import derive
-from catalogs.model import Catalog, Item, Resource
+from catalogs.model import Catalog, CodeTable, Element, Item, Resource
+from catalogs.views_services import service_view, visible_services
 
 TIERS = ("public", "campus", "office")
+SCHEMA_FILE = "catalog.schema.json"
+_WORD = re.compile(r"\w+")
 TIER_NAMES = {"public": "公开", "campus": "校内", "office": "数据办"}
 SHARE_NAMES = {"unconditional": "无条件共享", "conditional": "有条件共享", "none": "不予共享"}
 CYCLE_NAMES = {
@@ -26,46 +30,18 @@ STATE_NAMES = {
     "withdrawn": "已撤回",
     "expired": "已到期",
 }
-RESPONSIBILITY_HEADER = (
-    "序号",
-    "责任单位",
-    "资源代码",
-    "资源名称",
-    "信息项",
-    "数据元编号",
-    "覆盖人群",
-    "更新周期",
-    "时限",
-    "共享类型",
-    "共享条件或不予共享依据",
-    "责任岗位",
-    "经办岗位",
-    "被哪些需求依赖",
-    "缺口",
-)
-DEMAND_HEADER = (
-    "序号",
-    "需求编号",
-    "需求单位",
-    "用途",
-    "数据元编号",
-    "数据元",
-    "数源信息项",
-    "数源单位",
-    "依据",
-    "频率",
-    "留存",
-    "状态",
-    "缺口",
-)
-_HIDDEN_FROM_PUBLIC = (
-    "physicalName",
-    "physicalType",
-    "quality",
-    "servers",
-    "transformSourceObjects",
-    "transformLogic",
-)
+# What the public sees of a contract: keys not named here are left out, so that a new key is never public by chance.
+_PUBLIC_KEYS = {
+    "contract": frozenset(
+        ("apiVersion", "kind", "id", "name", "version", "status", "description", "team", "slaProperties", "schema",
+         "customProperties", "tags")
+    ),
+    "table": frozenset(("name", "businessName", "description", "properties", "customProperties", "tags")),
+    "item": frozenset(
+        ("name", "businessName", "description", "logicalType", "logicalTypeOptions", "required", "unique",
+         "primaryKey", "primaryKeyPosition", "relationships", "customProperties", "tags")
+    ),
+}  # fmt: skip
 _CUSTOM_FOR_PUBLIC = frozenset(
     (
         "resourceCode",
@@ -118,9 +94,44 @@ def unit_name(catalog: Catalog, code: str) -> str:
     return unit.name_zh if unit else code
 
 
+def visible_elements(catalog: Catalog, reader: str) -> tuple[Element, ...]:
+    """The elements a reader may see, by code: those of visible items, and what service items ask or spare."""
+    codes = {
+        item.element
+        for resource in visible_resources(catalog, reader)
+        for item in visible_items(resource, reader)
+    }
+    for service in visible_services(catalog, reader):
+        codes |= {field.element for field in service.form}
+        codes |= {proof.element for use in service.materials for proof in derive.proofs_of(catalog, use)}
+    return tuple(catalog.elements[code] for code in sorted(codes) if code in catalog.elements)
+
+
+def visible_codes(catalog: Catalog, reader: str) -> tuple[CodeTable, ...]:
+    """The code tables a reader may see, by name: those of visible items and elements."""
+    names = {one.code_table for one in visible_elements(catalog, reader)}
+    names |= {
+        item.code_table
+        for resource in visible_resources(catalog, reader)
+        for item in visible_items(resource, reader)
+    }
+    return tuple(catalog.codes[name] for name in sorted(names) if name in catalog.codes)
+
+
+def unit_contact(catalog: Catalog, code: str) -> str:
+    """How to reach a unit, without the code of the post that answers."""
+    unit = catalog.units.get(code)
+    words = unit.contact.split() if unit else []
+    return " ".join(word for word in words if not word.startswith(derive.POST))
+
+
 def catalog_json(catalog: Catalog, reader: str) -> dict[str, Any]:
-    """The whole visible catalog as plain data with camelCase keys (CATALOG §3)."""
+    """The whole visible catalog as plain data with camelCase keys (CATALOG §3).
+
+    Its form is `catalogs/exports/catalog.schema.json`, which is published beside it.
+    """
     return {
+        "$schema": SCHEMA_FILE,
         "campus": {
             "code": catalog.campus.code,
             "nameZh": catalog.campus.name_zh,
@@ -140,7 +151,7 @@ def catalog_json(catalog: Catalog, reader: str) -> dict[str, Any]:
                 "codeTable": one.code_table,
                 "norm": one.norm,
             }
-            for _, one in sorted(catalog.elements.items())
+            for one in visible_elements(catalog, reader)
         ],
         "codeTables": [
             {
@@ -148,16 +159,21 @@ def catalog_json(catalog: Catalog, reader: str) -> dict[str, Any]:
                 "nameZh": one.name_zh,
                 "norm": one.norm,
                 "version": one.version,
-                "codes": len(one.rows),
+                "codes": [
+                    {"code": row.code, "nameZh": row.name_zh, "nameEn": row.name_en, "parent": row.parent}
+                    for row in one.rows.values()
+                ],
             }
-            for _, one in sorted(catalog.codes.items())
+            for one in visible_codes(catalog, reader)
         ],
-        "serviceItems": [_service_item(catalog, code) for code in sorted(catalog.services)],
+        "serviceItems": [service_view(catalog, item, reader) for item in visible_services(catalog, reader)],
     }
 
 
 def _resource(catalog: Catalog, resource: Resource, reader: str) -> dict[str, Any]:
     told = resource.properties
+    unit = catalog.units.get(resource.provider)
+    populations = resource.subject.populations if resource.subject else ()
     seen = {
         "name": resource.name,
         "code": told.get("resourceCode", ""),
@@ -165,11 +181,19 @@ def _resource(catalog: Catalog, resource: Resource, reader: str) -> dict[str, An
         "abstract": resource.purpose,
         "description": resource.description,
         "category": told.get("category", ""),
+        "subset": told.get("subset", ""),
         "provider": resource.provider,
         "providerName": unit_name(catalog, resource.provider),
+        "providerNameEn": unit.name_en if unit else "",
+        "contact": unit_contact(catalog, resource.provider),
+        "populations": [_population_name(catalog, code) for code in populations],
         "shareType": resource.share_type,
         "shareCondition": told.get("shareCondition") or told.get("noShareBasis") or "",
+        "isOpen": bool(told.get("isOpen")),
+        "openCondition": told.get("openCondition", ""),
         "updateCycle": resource.update_cycle,
+        "delivers": resource.delivers.strftime("%H:%M") if resource.delivers else "",
+        "publishedOn": told.get("publishedOn", ""),
         "version": resource.version,
         "tier": resource.tier,
         "usageWarning": told.get("usageWarning", ""),
@@ -177,7 +201,12 @@ def _resource(catalog: Catalog, resource: Resource, reader: str) -> dict[str, An
         "items": [_item(item, reader) for item in visible_items(resource, reader)],
     }
     if reader != "public":
-        seen |= {"system": resource.system, "dataLevel": told.get("dataLevel", "")}
+        seen |= {
+            "system": resource.system,
+            "dataLevel": told.get("dataLevel", ""),
+            "accountable": derive.post_of(resource.accountable),
+            "steward": derive.post_of(resource.steward),
+        }
     return seen
 
 
@@ -185,11 +214,15 @@ def _item(item: Item, reader: str) -> dict[str, Any]:
     seen = {
         "name": item.name,
         "nameZh": item.business_name,
+        "description": item.description,
         "type": item.logical_type,
+        "guideType": item.guide_type,
         "element": item.element,
         "codeTable": item.code_table,
         "required": item.required,
+        "key": item.primary_key,
         "shareType": item.share_type,
+        "shareCondition": item.share_condition or item.no_share_basis,
         "authoritative": item.authoritative,
     }
     if reader != "public":
@@ -197,122 +230,37 @@ def _item(item: Item, reader: str) -> dict[str, Any]:
     return seen
 
 
-def _service_item(catalog: Catalog, code: str) -> dict[str, Any]:
-    item = catalog.services[code]
-    return {
-        "code": item.code,
-        "nameZh": item.name_zh,
-        "nameEn": item.name_en,
-        "leadUnit": item.lead_unit,
-        "leadUnitName": unit_name(catalog, item.lead_unit),
-        "jointUnits": list(item.joint_units),
-        "kind": item.kind,
-        "caseType": item.case_type,
-        "promisedLimit": dict(item.promised_limit),
-        "channels": list(item.channels),
-        "onlineDepth": item.online_depth,
-        "visits": item.visits,
-        "materials": [
-            {
-                "material": one.material,
-                "nameZh": one.name_zh,
-                "necessity": one.necessity,
-                "outcome": one.outcome,
-                "blocked": list(one.blocked),
-            }
-            for one in derive.material_verdicts(catalog, code)
-        ],
-    }
-
-
-def responsibility_rows(catalog: Catalog, reader: str) -> list[tuple[str | int, ...]]:
-    """数据提供责任清单 under RESPONSIBILITY_HEADER, of what the reader may see."""
-    seen = {
-        (resource.name, item.name)
-        for resource in visible_resources(catalog, reader)
-        for item in visible_items(resource, reader)
-    }
-    rows = (row for row in catalog.responsibilities() if (row.resource, row.item) in seen)
-    return [
-        (
-            number,
-            unit_name(catalog, row.unit),
-            row.resource_code,
-            row.resource_name,
-            row.item_name,
-            row.element,
-            "、".join(_population_name(catalog, code) for code in row.populations),
-            CYCLE_NAMES[row.update_cycle],
-            row.delivers,
-            SHARE_NAMES[row.share_type],
-            row.share_condition,
-            row.accountable,
-            row.steward,
-            "、".join(row.demands),
-            row.gap,
-        )
-        for number, row in enumerate(rows, start=1)
-    ]
-
-
-def demand_rows(catalog: Catalog, reader: str) -> list[tuple[str | int, ...]]:
-    """数据共享需求清单 under DEMAND_HEADER.
-
-    A row is seen where its source is; gaps are seen inside the campus only.
-    """
-    seen = {
-        f"{resource.name}.{item.name}"
-        for resource in visible_resources(catalog, reader)
-        for item in visible_items(resource, reader)
-    }
-    rows: list[tuple[str | int, ...]] = []
-    for line in derive.demand_lines(catalog):
-        sources = [one for one in line.resources if one in seen]
-        if not sources and (line.resources or reader == "public"):
-            continue
-        item, element = catalog.services.get(line.purpose), catalog.elements.get(line.element)
-        providers = dict.fromkeys(catalog.resources[one.rpartition(".")[0]].provider for one in sources)
-        rows.append(
-            (
-                len(rows) + 1,
-                line.demand_id,
-                unit_name(catalog, line.requester_unit),
-                item.name_zh if item else line.purpose,
-                line.element,
-                element.name_zh if element else "",
-                "、".join(sources),
-                "、".join(unit_name(catalog, code) for code in providers),
-                line.basis,
-                line.frequency,
-                line.retention,
-                STATE_NAMES[line.state],
-                line.gap,
-            )
-        )
-    return rows
-
-
 def _population_name(catalog: Catalog, code: str) -> str:
     population = catalog.populations.get(code)
     return population.name_zh if population else code
 
 
-def contract_for(doc: Mapping[str, Any], resource: Resource, reader: str) -> dict[str, Any]:
+def contract_for(catalog: Catalog, doc: Mapping[str, Any], resource: Resource, reader: str) -> dict[str, Any]:
     """Return an ODCS contract as a reader may see it: items of the tier, and for the public no internals.
 
+    What speaks of something the reader may not see (a reference, a rule, a property) is left out, and so are members
+    of the team who are not a post: no tier shows a person.
+
     Args:
+        catalog: the catalog.
         doc: the contract as parsed.
         resource: the resource it describes.
         reader: the tier it is written for.
     """
-    hidden = _HIDDEN_FROM_PUBLIC if reader == "public" else ()
-    seen_items = {item.name for item in visible_items(resource, reader)}
-    shown = _without(doc, hidden, reader)
+    seen = {item.name for item in visible_items(resource, reader)}
+    secret = _names_of(item for item in resource.items if item.name not in seen)
+    secret -= _names_of(item for item in resource.items if item.name in seen)
+    shown = _part(doc, "contract", reader, secret)
+    if "team" in shown:
+        members = [one for one in shown["team"].get("members") or () if _is_post(one.get("username"))]
+        shown["team"] = {**shown["team"], "members": members}
     shown["schema"] = [
         {
-            **_without(table, hidden, reader),
+            **_referring(catalog, _part(table, "table", reader, secret), reader),
             "properties": [
-                _without(item, hidden, reader) for item in table["properties"] if item["name"] in seen_items
+                _referring(catalog, _part(item, "item", reader, secret), reader)
+                for item in table["properties"]
+                if item["name"] in seen
             ],
         }
         for table in doc["schema"]
@@ -320,9 +268,46 @@ def contract_for(doc: Mapping[str, Any], resource: Resource, reader: str) -> dic
     return shown
 
 
-def _without(part: Mapping[str, Any], hidden: tuple[str, ...], reader: str) -> dict[str, Any]:
-    shown = {key: value for key, value in part.items() if key not in hidden}
+def _names_of(items: Iterable[Item]) -> set[str]:
+    return {name for item in items for name in (item.name, item.physical_name) if name}
+
+
+def _part(part: Mapping[str, Any], kind: str, reader: str, secret: set[str]) -> dict[str, Any]:
+    shown = {key: value for key, value in part.items() if reader != "public" or key in _PUBLIC_KEYS[kind]}
+    for key in ("customProperties", "quality"):
+        if key in shown:
+            shown[key] = [entry for entry in shown[key] if not _mentions(entry, secret)]
     if reader == "public" and "customProperties" in shown:
         kept = [entry for entry in shown["customProperties"] if entry["property"] in _CUSTOM_FOR_PUBLIC]
         shown["customProperties"] = kept
     return shown
+
+
+def _mentions(value: Any, names: set[str]) -> bool:
+    """Whether any text of a value holds one of the names as a word."""
+    if isinstance(value, Mapping):
+        return any(_mentions(inner, names) for inner in value.values())
+    if isinstance(value, list):
+        return any(_mentions(inner, names) for inner in value)
+    return isinstance(value, str) and (value in names or not names.isdisjoint(_WORD.findall(value)))
+
+
+def _referring(catalog: Catalog, part: dict[str, Any], reader: str) -> dict[str, Any]:
+    """Leave out references to what a reader may not see."""
+    links = [link for link in part.pop("relationships", ()) if _may_refer(catalog, link.get("to"), reader)]
+    return {**part, "relationships": links} if links else part
+
+
+def _may_refer(catalog: Catalog, target: Any, reader: str) -> bool:
+    for one in target if isinstance(target, list) else [target]:
+        name, _, item = str(one).rpartition(".")
+        resource = catalog.resources.get(name)
+        if resource is None or resource.status != "active" or not may_see(resource.tier, reader):
+            return False
+        if not resource.has_item(item) or not may_see(resource.item(item).tier, reader):
+            return False
+    return True
+
+
+def _is_post(name: Any) -> bool:
+    return isinstance(name, str) and name.startswith(derive.POST)

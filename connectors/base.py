@@ -372,6 +372,11 @@ _HOLDS = {
 }
 
 
+def can_hold(family: str, logical_type: str) -> bool:
+    """Whether a column of a family can hold an item of a logical type; what has no type of its own can hold any."""
+    return family == "unknown" or family in _HOLDS.get(logical_type, {family})
+
+
 @dataclass(frozen=True)
 class Matched:
     """A contract laid over a source table: per item its column, and the columns nobody asked for."""
@@ -420,7 +425,7 @@ def match_columns(spec: ReadSpec, where: str, available: Sequence[Column]) -> Ma
         called = f"column {item.physical_name} ({item.name})"
         if column.family == "unknown":
             pass
-        elif column.family not in _HOLDS.get(item.logical_type, {column.family}):
+        elif not can_hold(column.family, item.logical_type):
             faults.append(f"{called} is {column.type}, which cannot hold {item.logical_type}")
         elif before and family_of(before) != family_of(column.type):
             faults.append(f"{called} was {before} and is now {column.type}")

@@ -216,6 +216,8 @@ def _replay(
         ledger_rows.put_rows(
             con, (history.with_files(landing, "catalog_version", row) for row in rows["catalog_version"])
         )
+        for table in ("proposal", "catalog_publication", "proposal_event"):
+            ledger_rows.put_rows(con, ((table, row) for row in rows[table]))
         ledger_rows.put_rows(con, [("release", release | {"state": "candidate", "published_at": None})])
         ledger_rows.put_rows(con, (("extract", row) for row in rows["extract"]))
         create_views(con, catalog)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import dagster as dg
 
-import catalogs
 from catalogs.model import Catalog
 from catalogs.settings import resolve_env, settings
 from pipelines import dbt
@@ -20,6 +19,7 @@ from pipelines.keeping import retention_job, retention_schedule
 from pipelines.landing import landing_assets
 from pipelines.release import release_assets, release_run
 from warehouse import ledger
+from warehouse.catalog_changes import Desk
 from warehouse.connect import connect
 from warehouse.migrate import upgrade
 
@@ -199,12 +199,15 @@ def _drop_sensor(catalog: Catalog, code: str) -> dg.SensorDefinition:
 
 
 def load() -> dg.Definitions:
-    """Return the definitions of the campus that the settings name; prepares warehouse and dbt project.
+    """Return the definitions of the campus that the settings name, by the published version of its catalog.
+
+    Changes that are due take effect first; warehouse and dbt project are prepared.
 
     Raises:
-        CatalogError: the catalog has faults; nothing runs.
+        CatalogError: the version to run by has faults, or the folder that would be published; nothing runs.
     """
     os.environ.setdefault("DO_NOT_TRACK", "1")
-    catalog = catalogs.load(settings().campus)
     upgrade()
+    with connect(autocommit=True) as con:
+        catalog = Desk(con, settings()).take_up().catalog
     return build(catalog, dbt.prepare(catalog))

@@ -27,8 +27,9 @@ from pipelines import dbt
 from pipelines.assets import check_result, check_spec, landing_key, spec, store_key, stored
 from pipelines.progress import tell
 from warehouse import history, identity, releases
-from warehouse.connect import pg_params, url
+from warehouse.connect import connect, pg_params, url
 from warehouse.extraction import land_system
+from warehouse.measured import measure
 from warehouse.releases import CANDIDATE_SCHEMA, Candidate
 
 ADMISSION, EXPECTATIONS = "admission", "expectations"
@@ -329,15 +330,23 @@ def _catalog_asset(after: list[dg.AssetKey]) -> dg.AssetsDefinition:
         key=["catalog"],
         deps=after,
         group_name="warehouse",
-        description="数据资源目录: 公布的清单与合同",
+        description="数据资源目录: 网站、办事指南、清单、契约与机器可读的各种形式",
         required_resource_keys={"release"},
     )
     def catalog(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         run: ReleaseRun = context.resources.release
         out = settings().home / "catalog"
-        publish_catalog(run.catalog, out)
+        with connect(autocommit=True) as con:
+            measured = measure(con, run.catalog)
+        publish_catalog(run.catalog, out, measured=measured)
         tell("catalog", f"version {run.catalog.version[:12]} published")
-        return dg.MaterializeResult(metadata={"version": run.catalog.version})
+        return dg.MaterializeResult(
+            metadata={
+                "version": run.catalog.version,
+                "folder": str(out),
+                "gaps": len(measured.gaps) if measured else 0,
+            }
+        )
 
     return catalog
 

@@ -1,8 +1,27 @@
 #!/bin/sh
-# What the tests need beyond .venv: a MariaDB server program, and LibreOffice's spreadsheet, which writes workbooks
-# that Python libraries do not. Installs them on Debian as root; elsewhere says what is missing, and pytest names the
-# tests that it skips for that.
+# What the tests need beyond .venv: datacontract-cli in an environment of its own; a MariaDB server program, and
+# LibreOffice's spreadsheet, which writes workbooks that Python libraries do not. Installs the programs on Debian as
+# root; elsewhere says what is missing, and pytest names the tests that it skips for that.
 set -eu
+
+here=$(dirname "$0")
+venv=$here/../.venv
+judges=$venv/judges
+if ! cmp -s "$here/judges.txt" "$judges/installed.txt"; then
+    echo "tests: installing $(grep -c '==' "$here/judges.txt") packages into .venv/judges"
+    # uv does not read pip's configuration, where many campuses name their mirror.
+    if [ -z "${UV_DEFAULT_INDEX:-}${UV_INDEX_URL:-}${UV_CONFIG_FILE:-}" ]; then
+        mirror=${PIP_INDEX_URL:-$("$venv/bin/pip" config get global.index-url 2>/dev/null || true)}
+        [ -z "$mirror" ] || export UV_DEFAULT_INDEX="$mirror"
+    fi
+    if "$venv/bin/uv" venv --quiet --clear --python "$venv/bin/python" "$judges" &&
+        "$venv/bin/uv" pip install --quiet --python "$judges/bin/python" -r "$here/judges.txt"; then
+        cp "$here/judges.txt" "$judges/installed.txt"
+    else
+        rm -rf "$judges"
+        echo "tests: datacontract-cli not installed; the tests that need it are skipped and named at the end"
+    fi
+fi
 
 have() { PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v "$1" >/dev/null 2>&1; }
 

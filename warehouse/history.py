@@ -20,7 +20,13 @@ LEDGER_FILE, LINKS_FILE = "ledger.jsonl.gz", "links.jsonl.gz"
 # `deletion` is in the baseline that every deletion writes, `system_failure` is about tomorrow's readings.
 _LEDGER = {
     "catalog_version": """SELECT to_jsonb(v) - 'files' FROM yici.catalog_version v
-                          WHERE id = (SELECT catalog_version FROM yici.release WHERE id = {n})""",
+                          WHERE id = (SELECT catalog_version FROM yici.release WHERE id = {n})
+                              OR id IN (SELECT catalog_version FROM yici.catalog_publication
+                                        WHERE at > {since} AND at <= {until})""",
+    "proposal": "SELECT to_jsonb(p) FROM yici.proposal p WHERE changed_at > {since} AND changed_at <= {until}",
+    "catalog_publication": """SELECT to_jsonb(p) FROM yici.catalog_publication p
+                              WHERE at > {since} AND at <= {until}""",
+    "proposal_event": """SELECT to_jsonb(e) FROM yici.proposal_event e WHERE at > {since} AND at <= {until}""",
     "release": "SELECT to_jsonb(r) FROM yici.release r WHERE id = {n}",
     # Also extracts that no release judged yet; of those the zone itself knows the rest.
     "extract": """SELECT to_jsonb(e) FROM yici.extract e WHERE (finished_at > {since} AND finished_at <= {until})
@@ -76,6 +82,12 @@ def _export(con: psycopg.Connection, landing: Landing, home: Path, number: int, 
     put_catalog(landing, *row)
     published = "coalesce((SELECT published_at FROM yici.release WHERE id = {}), '-infinity')"
     texts = {"n": number, "until": published.format(number), "since": published.format(previous)}
+    others = con.execute(
+        """SELECT v.hash, v.files FROM yici.catalog_publication p JOIN yici.catalog_version v
+               ON v.id = p.catalog_version WHERE p.at > {since} AND p.at <= {until}""".format(**texts)
+    )
+    for version, files in others:
+        put_catalog(landing, version, files)
     with scratch("ledger") as folder:
         for file, selects in ((LEDGER_FILE, _LEDGER), (LINKS_FILE, _LINKS)):
             write_rows(

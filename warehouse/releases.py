@@ -18,7 +18,7 @@ from psycopg import sql
 
 from catalogs.model import Catalog, Resource
 from catalogs.settings import now
-from warehouse import landing_lock, ledger
+from warehouse import catalog_versions, landing_lock, ledger
 from warehouse.connect import connect
 from warehouse.store import create_views, newest_table
 from warehouse.versions import take_back, take_back_quarantine
@@ -104,7 +104,7 @@ def open_candidate(catalog: Catalog, files: bytes) -> Iterator[Candidate]:
     try:
         hold(con)
         recover(con)
-        version = _catalog_version(con, catalog.version, files)
+        version = catalog_versions.keep(con, catalog.version, files)
         with con.transaction():
             create_views(con, catalog)
         (number,) = con.execute("SELECT nextval('yici.release_id')").fetchone()
@@ -429,15 +429,3 @@ def digest(con: psycopg.Connection, catalog: Catalog) -> str:
         ).fetchone()
         total.update(f"links {row[0]} {row[1]}\n".encode())
     return total.hexdigest()
-
-
-def _catalog_version(con: psycopg.Connection, digest_text: str, files: bytes) -> int:
-    """Return the id of this catalog content, keeping it if it is new."""
-    row = con.execute("SELECT id FROM yici.catalog_version WHERE hash = %s", [digest_text]).fetchone()
-    if row:
-        return row[0]
-    (number,) = con.execute(
-        "INSERT INTO yici.catalog_version (hash, at, files) VALUES (%s, %s, %s) RETURNING id",
-        [digest_text, now(), files],
-    ).fetchone()
-    return number

@@ -71,7 +71,7 @@ def ensure_table(con: psycopg.Connection, resource: Resource) -> StoreTable:
     if name is None:
         name = resource.table
     else:
-        present = _columns(con, name)
+        present = columns_of(con, name)
         if _can_follow(con, name, resource, wanted, present):
             for column in wanted.keys() - present.keys():
                 con.execute(
@@ -161,7 +161,8 @@ def _create_view(con: psycopg.Connection, table: StoreTable) -> None:
     con.execute(sql.SQL("COMMENT ON VIEW raw.{} IS {}").format(view, sql.Literal(mark)))
 
 
-def _columns(con: psycopg.Connection, name: str) -> dict[str, str]:
+def columns_of(con: psycopg.Connection, name: str) -> dict[str, str]:
+    """Return the columns of a table of the store, name → type as PostgreSQL words it."""
     rows = con.execute(
         """SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
            WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped""",
@@ -173,7 +174,7 @@ def _columns(con: psycopg.Connection, name: str) -> dict[str, str]:
 def _can_follow(con, name: str, resource: Resource, wanted: dict[str, str], present: dict[str, str]) -> bool:
     own = {column for column, _ in VERSION_COLUMNS}
     kept = all(
-        column in wanted and _same(wanted[column], kind)
+        column in wanted and same_type(wanted[column], kind)
         for column, kind in present.items()
         if column not in own
     )
@@ -188,7 +189,8 @@ def _can_follow(con, name: str, resource: Resource, wanted: dict[str, str], pres
     return kept and added_ok and tuple(key or ()) == resource.key
 
 
-def _same(wanted: str, present: str) -> bool:
+def same_type(wanted: str, present: str) -> bool:
+    """Whether a type as we write it is a type as PostgreSQL words it."""
     names = {"timestamp with time zone": "timestamptz"}
     return wanted.replace(" ", "") == names.get(present, present).replace(" ", "")
 

@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Double,
     ForeignKey,
@@ -29,6 +30,53 @@ catalog_version = Table(
     Column("hash", Text, nullable=False, unique=True),
     Column("at", _at, nullable=False),
     Column("files", LargeBinary, nullable=False),
+)
+
+proposal = Table(
+    "proposal",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("base", Integer, nullable=False),
+    Column("edits", JSONB, nullable=False),
+    Column("notes", JSONB, nullable=False),
+    Column("route", JSONB, nullable=False),
+    Column("told", JSONB, nullable=False),
+    Column("effective_on", Date),
+    Column("rolls_back_to", Integer),
+    Column("state", Text, nullable=False),
+    Column("at", _at, nullable=False),
+    Column("changed_at", _at, nullable=False),
+)
+
+proposal_event = Table(
+    "proposal_event",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("proposal", Integer, ForeignKey("yici.proposal.number"), nullable=False),
+    Column("at", _at, nullable=False),
+    Column("on_day", Date, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("post", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("steps", ARRAY(Integer), nullable=False),
+    Column("opinion", Text, nullable=False),
+)
+
+catalog_publication = Table(
+    "catalog_publication",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("catalog_version", Integer, ForeignKey("yici.catalog_version.id"), nullable=False),
+    Column("at", _at, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("proposal", Integer, ForeignKey("yici.proposal.number")),
+    Column("by", Text, nullable=False),
+    Column("note", Text, nullable=False),
 )
 
 extract = Table(

@@ -20,6 +20,10 @@ _KNOWN = (
     ("expectations.purge", "PurgeRefused", 2),
     ("expectations.purge", "PurgeUnfinished", 5),
     ("expectations.rebuild", "CannotRebuild", 2),
+    ("warehouse.catalog_versions", "NoSuchVersion", 2),
+    ("warehouse.catalog_changes", "Hindered", 2),
+    ("warehouse.proposals", "ProposalError", 2),
+    ("catalogs.changes.deciding", "MayNotDecide", 2),
     ("warehouse.releases", "ReleaseRunning", 5),
     ("pipelines.dbt", "DbtFailed", 6),
 )

@@ -37,7 +37,7 @@ def run(
     from pipelines.assets import landed_systems
     from pipelines.progress import listening
     from pipelines.run import run as run_jobs
-    from warehouse.connect import connect, tell_missing_role
+    from warehouse.connect import connect
     from warehouse.report import (
         check_counts,
         failed_models,
@@ -49,8 +49,7 @@ def run(
     )
     from yici.screen import by_reason, checks, console, in_words, progress, resources_moved, systems_moved
 
-    catalog = load_catalog()
-    tell_missing_role()
+    catalog = take_up_catalog()
     tell_unknown("--system", system or [], landed_systems(catalog))
     tell_unknown("--believe", believe or [], catalog.resources)
     only = resource or []
@@ -242,7 +241,24 @@ def open_warehouse():
 
 
 def load_catalog():
+    """The published version of the catalog; before the first run the folder's content."""
     import catalogs
     from catalogs.settings import settings
+    from warehouse.catalog_changes import Desk
 
-    return catalogs.load(settings().campus)
+    with open_warehouse() as con:
+        found = Desk(con, settings()).look()
+    return found.catalog if found else catalogs.load(settings().campus)
+
+
+def take_up_catalog():
+    """Let what is due take effect, say what its reader should know, and return the catalog to run by."""
+    from catalogs.settings import settings
+    from warehouse.catalog_changes import Desk
+    from yici.screen import console
+
+    with open_warehouse() as con:
+        found = Desk(con, settings()).take_up()
+    for note in found.notes:
+        console.print(f"! {note}", soft_wrap=True, markup=False)
+    return found.catalog

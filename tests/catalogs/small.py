@@ -52,14 +52,25 @@ def contract(
     given = {
         "system": system,
         "resourceCode": f"3070201/{system}-{table}",
+        "category": "部门/人事/教职工",
         "shareType": "unconditional",
         "tier": "public",
         "secrecy": "none",
         "updateCycle": "daily",
+        "ingest": {"mode": "full", "onAbsence": "end"},
+        "dataLevel": "2",
+        "subset": "GXBG",
+        "publishedOn": "2026-01-01",
+        "retention": "长期",
+        "isOpen": False,
     } | custom
-    schema = {"name": table, "physicalName": f"t_{table}", "properties": items}
-    if quality:
-        schema["quality"] = quality
+    schema = {
+        "name": table,
+        "physicalName": f"t_{table}",
+        "businessName": f"示例资源 {name}",
+        "properties": items,
+        "quality": quality or [row_rule("dated", f"{items[0]['name']} = ''")],
+    }
     return {
         "apiVersion": "v3.2.0",
         "kind": "DataContract",
@@ -130,7 +141,12 @@ def awards(**custom: Any) -> dict[str, Any]:
     }
     items = [
         key_item("award_no"),
-        item("student_no", "XH", relationships=[{"to": "academic.students.student_no"}]),
+        item(
+            "student_no",
+            "XH",
+            custom={"derivedFrom": "academic.students.student_no"},
+            relationships=[{"to": "academic.students.student_no"}],
+        ),
         item("award", "JXMC"),
     ]
     return contract("academic.awards", items, **(given | custom))
@@ -140,7 +156,13 @@ def service_item(**changes: Any) -> dict[str, Any]:
     """Return the service item RS-001."""
     return {
         "code": "RS-001",
+        "taskCode": "DEMO-RS-001-01",
         "nameZh": "在职证明",
+        "nameEn": "Certificate of employment",
+        "version": "1.0.0",
+        "status": "active",
+        "publishedOn": "2026-01-01",
+        "description": "在职教职工开具在职证明。",
         "leadUnit": "RS",
         "jointUnits": ["CW"],
         "audience": ["staff"],
@@ -150,6 +172,21 @@ def service_item(**changes: Any) -> dict[str, Any]:
         "channels": ["online"],
         "onlineDepth": "IV",
         "visits": 0,
+        "legalBasis": [{"title": "示例大学证明开具办法", "no": "校人〔2025〕7号", "clause": "第三条"}],
+        "acceptConditions": "在职教职工。",
+        "refusal": "已离职的不受理。",
+        "urls": {"online": "https://hall.sample.example/RS-001"},
+        "result": {"nameZh": "在职证明", "kind": "出证", "sample": "sample/rs-001.pdf", "delivery": ["电子"]},
+        "fee": {"charged": False},
+        "contacts": [
+            {"unit": "RS", "post": "post:hr", "phone": "6301"},
+            {"unit": "CW", "post": "post:cw", "phone": "6401"},
+        ],
+        "consult": {"unit": "RS", "phone": "6301"},
+        "complaint": {"unit": "XX", "phone": "6110"},
+        "faq": [{"q": "需要到现场吗?", "a": "不需要。"}],
+        "current": "线下盖章",
+        "target": {"date": "2026-12-31", "mode": "online", "text": "一趟不跑"},
         "form": [
             {"field": "xm", "nameZh": "姓名", "element": "XM", "editable": False},
             {"field": "sfzh", "nameZh": "证件号", "element": "SFZH", "editable": False},
@@ -162,7 +199,7 @@ def service_item(**changes: Any) -> dict[str, Any]:
                 "proves": [{"element": "SFZH", "predicate": "is_known"}],
             },
             {"material": "M-FORM", "necessity": "required"},
-            {"material": "M-BANK", "necessity": "optional"},
+            {"material": "M-BANK", "necessity": "optional", "condition": "代发奖金"},
         ],
         "steps": [
             {"seq": 1, "nameZh": "受理", "unit": "RS", "role": "clerk"},
@@ -174,12 +211,29 @@ def service_item(**changes: Any) -> dict[str, Any]:
 def materials() -> list[dict[str, Any]]:
     """Return the register of materials."""
     return [
-        {"code": "M-ID", "nameZh": "身份证复印件", "kind": "证件证照"},
-        {"code": "M-FORM", "nameZh": "申请表", "kind": "申请表单"},
+        {
+            "code": "M-ID",
+            "nameZh": "身份证复印件",
+            "kind": "证件证照",
+            "source": "政府部门核发",
+            "form": ["复印件"],
+            "facts": [{"element": "SFZH", "predicate": "is_known"}],
+        },
+        {
+            "code": "M-FORM",
+            "nameZh": "申请表",
+            "kind": "申请表单",
+            "source": "申请人自备",
+            "form": ["电子"],
+            "sample": "sample/form.pdf",
+            "blank": "blank/form.docx",
+        },
         {
             "code": "M-BANK",
             "nameZh": "银行卡复印件",
             "kind": "证件证照",
+            "source": "申请人自备",
+            "form": ["复印件"],
             "gap": "不予共享",
             "facts": [{"element": "YHKH", "predicate": "is_known"}],
         },
@@ -191,6 +245,9 @@ def demand(**changes: Any) -> dict[str, Any]:
     return {
         "demandId": "D-001",
         "requesterUnit": "RS",
+        "contact": "post:hr",
+        "scope": "仅在办案件的申请人本人",
+        "mode": "service_api",
         "purpose": {"serviceItem": "RS-001"},
         "replaces": ["M-ID"],
         "elements": ["XM", "SFZH"],
@@ -199,9 +256,11 @@ def demand(**changes: Any) -> dict[str, Any]:
         "client": "hall",
         "frequency": "per_case",
         "retention": "结案后 30 日销毁",
+        "undertaking": "数据使用承诺书",
+        "assessment": "PIA-001",
         "validFrom": "2026-01-01",
         "validTo": "2027-12-31",
-        "decision": {"state": "granted", "by": ["post:office"], "on": "2026-01-01"},
+        "decision": {"state": "granted", "by": ["post:office", "post:hr-data"], "on": "2026-01-01"},
     } | changes
 
 

@@ -1,9 +1,7 @@
 """The published folder holds what its readers may see, in forms that others can read."""
 
-import csv
-import io
 import json
-from html.parser import HTMLParser
+import subprocess
 
 import pytest
 import yaml
@@ -15,8 +13,8 @@ from catalogs.faults import Faults
 from catalogs.lined_yaml import read_yaml
 from catalogs.odcs import tell_schema_faults
 from catalogs.publish import publish
-from catalogs.views import DEMAND_HEADER, RESPONSIBILITY_HEADER
-from tests.catalogs.small import STAFF, campus, item, staff
+from tests.catalogs.small import STAFF, STUDENTS, campus, item, staff, students
+from tests.support.needs import need_datacontract
 
 
 def campus_with_inner_things():
@@ -26,31 +24,6 @@ def campus_with_inner_things():
         item("office_note", custom={"tier": "office"}, physicalName="C_OFFICE"),
     ]
     return catalogs.load(campus({STAFF: doc}))
-
-
-def all_text(folder):
-    return "".join(
-        path.read_text(encoding="utf-8")
-        for path in folder.rglob("*")
-        if path.is_file() and path.suffix != ".xlsx"
-    )
-
-
-def test_the_public_folder_shows_no_internals(tmp_path):
-    out = publish(campus_with_inner_things(), tmp_path / "site") / "public"
-    text = all_text(out)
-    for inner in (
-        "inner_note",
-        "office_note",
-        "t_staff",
-        "physicalName",
-        "涉密",
-        "YICI_",
-        "watermark",
-        "subject",
-    ):
-        assert inner not in text, inner
-    assert "hr.staff" in text and "教职工" in text
 
 
 def test_each_tier_sees_what_the_outer_ones_see_and_more(tmp_path):
@@ -78,59 +51,58 @@ def test_published_contracts_are_valid_odcs_for_three_readers(tmp_path, tier):
         OpenDataContractStandard.model_validate(yaml.safe_load(content))
 
 
-def test_lists_are_the_same_in_csv_and_in_excel_read_by_another_library(tmp_path):
-    out = publish(catalogs.load(campus()), tmp_path / "site") / "public"
-    for stem, header in (("responsibilities", RESPONSIBILITY_HEADER), ("demands", DEMAND_HEADER)):
-        text = (out / f"{stem}.csv").read_text(encoding="utf-8-sig")
-        by_csv = list(csv.reader(io.StringIO(text)))
-        sheet = CalamineWorkbook.from_path(str(out / f"{stem}.xlsx")).get_sheet_by_index(0).to_python()
-        by_excel = [
-            [str(int(cell)) if isinstance(cell, float) else str(cell) for cell in row] for row in sheet
-        ]
-        assert by_csv[0] == list(header)
-        assert by_csv == by_excel
-        assert len(by_csv) > 2
+@pytest.mark.parametrize("tier", ["public", "office"])
+def test_published_contracts_pass_the_lint_of_datacontract(tmp_path, tier):
+    command = need_datacontract()
+    out = publish(campus_with_inner_things(), tmp_path / "site", (tier,))
+    for path in sorted(out.rglob("*.odcs.yaml")):
+        done = subprocess.run([command, "lint", str(path)], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_no_cell_is_run_as_a_formula(tmp_path):
-    doc = staff(shareType="conditional", shareCondition='=HYPERLINK("http://x")')
-    out = publish(catalogs.load(campus({STAFF: doc})), tmp_path / "site") / "public"
-    cells = [
-        cell for row in csv.reader((out / "responsibilities.csv").open(encoding="utf-8-sig")) for cell in row
-    ]
-    assert not [cell for cell in cells if cell.startswith("=")]
-    assert [cell for cell in cells if cell.startswith("'=")]
+def test_references_to_what_a_reader_may_not_see_are_left_out(tmp_path):
+    catalog = catalogs.load(campus({STUDENTS: students(tier="campus")}))
+    out = publish(catalog, tmp_path / "site")
+    awards = "resources/academic/awards.odcs.yaml"
+    assert "academic.students" not in (out / "public" / awards).read_text(encoding="utf-8")
+    assert "academic.students.student_no" in (out / "campus" / awards).read_text(encoding="utf-8")
 
 
-class _Page(HTMLParser):
-    def __init__(self):
-        super().__init__()
-        self.links, self.rows = [], 0
+def test_lists_are_the_same_in_json_and_in_excel_read_by_another_library(tmp_path):
+    out = publish(catalogs.load(campus()), tmp_path / "site") / "public" / "lists"
+    book = CalamineWorkbook.from_path(str(out / "lists.xlsx"))
+    files = sorted(out.glob("*.json"))
+    assert {"responsibilities", "demands", "at_most_once"} <= {path.stem for path in files}
+    for path in files:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        heading, *rows = book.get_sheet_by_name(told["titleZh"][:31]).to_python()
+        assert heading == [column["zh"] for column in told["columns"]]
+        assert len(rows) == len(told["rows"])
+        for row, by_json in zip(rows, told["rows"], strict=True):
+            assert [shown(cell) for cell in row] == [shown(by_json[c["key"]]) for c in told["columns"]]
 
-    def handle_starttag(self, tag, attrs):
-        self.rows += tag == "tr"
-        self.links += [value for key, value in attrs if tag == "a" and key == "href"]
+
+def shown(value):
+    if isinstance(value, list):
+        return "、".join(value)
+    return str(int(value)) if isinstance(value, float) and value == int(value) else str(value)
 
 
-def test_the_page_says_its_answer_first_and_every_link_leads_somewhere(tmp_path):
-    doc = staff()
-    doc["schema"][0]["businessName"] = "教职工<script>"
-    out = publish(catalogs.load(campus({STAFF: doc})), tmp_path / "site") / "public"
-    text = (out / "index.html").read_text(encoding="utf-8")
-    page = _Page()
-    page.feed(text)
-    assert "2 个单位提供 3 项数据资源, 支撑 1 个服务事项" in text
-    assert "<script>" not in text
-    assert page.rows == 1 + 3 + 1 + 1
-    for link in page.links:
-        assert link.startswith("#") or (out / link).is_file(), link
+def test_lists_of_faults_are_there_only_where_faults_are_given_and_never_for_the_public(tmp_path):
+    catalog = catalogs.load(campus())
+    without = publish(catalog, tmp_path / "a")
+    given = publish(catalog, tmp_path / "b", faults=catalogs.check(catalog.files))
+    name = "lists/guide_faults.json"
+    assert not (without / "campus" / name).exists()
+    assert (given / "campus" / name).exists()
+    assert not (given / "public" / name).exists()
 
 
 def test_publishing_again_replaces_the_folder_whole(tmp_path):
     out = publish(catalogs.load(campus()), tmp_path / "site")
     (out / "leftover.txt").write_text("x", encoding="utf-8")
     publish(catalogs.load(campus()), out)
-    assert sorted(path.name for path in out.iterdir()) == ["VERSION", "campus", "public"]
+    assert sorted(path.name for path in out.iterdir()) == ["VERSION", "campus", "guides.json", "public"]
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
 
 

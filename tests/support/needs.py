@@ -6,7 +6,10 @@ there (continuous integration sets YICI_TEST_STRICT), it fails instead.
 
 import os
 import shutil
+import sys
 import unittest
+from pathlib import Path
+from typing import NoReturn
 
 _SYSTEM_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin:/opt/homebrew/bin:/usr/local/bin"
 
@@ -17,7 +20,19 @@ def need_program(*names: str, package: str) -> str:
     for name in names:
         if found := shutil.which(name, path=places):
             return found
-    missing = f"no {' or '.join(names)} on this machine (package {package})"
+    _miss(f"no {' or '.join(names)} on this machine (package {package})")
+
+
+def need_datacontract() -> str:
+    """Return the path of datacontract-cli's program: YICI_DATACONTRACT, else that of the judges' environment."""
+    given = os.environ.get("YICI_DATACONTRACT")
+    place = Path(given) if given else Path(sys.prefix) / "judges" / "bin" / "datacontract"
+    if place.is_file():
+        return str(place)
+    _miss(f"no datacontract-cli at {place} (tests/setup.sh installs it, YICI_DATACONTRACT names another)")
+
+
+def _miss(missing: str) -> NoReturn:
     if os.environ.get("YICI_TEST_STRICT"):
         raise RuntimeError(missing)
     raise unittest.SkipTest(missing)

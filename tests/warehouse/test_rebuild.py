@@ -8,7 +8,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from catalogs.settings import settings
+from catalogs.changes.approvals import Route
+from catalogs.changes.edits import Edit
+from catalogs.settings import now, settings
 from connectors.base import Scope
 from connectors.landing import BASELINES, Landing, LandingError
 from expectations import rebuild as rebuilding
@@ -18,7 +20,7 @@ from expectations.rebuild import CannotRebuild, Rebuilt, plan, rebuild
 from tests.support import campus
 from tests.support.campus import row
 from tests.support.postgres import PgServer
-from warehouse import baseline, history, ledger_rows, releases, sealed
+from warehouse import baseline, catalog_versions, history, ledger_rows, proposals, releases, sealed
 from warehouse.connect import connect
 from warehouse.migrate import upgrade
 
@@ -27,6 +29,7 @@ VALID_ID = "11010519491231002X"
 KEPT = (
     "yici.extract", "yici.release", "yici.release_resource", "yici.quarantine", "yici.subject", "yici.link",
     "yici.identity_review", "yici.identity_event", "yici.current_release", "yici.catalog_version", "yici.finding",
+    "yici.catalog_publication", "yici.proposal", "yici.proposal_event",
 )  # fmt: skip
 # Minted anew: numbers of rows that nothing refers to, and the moment of pointing.
 _ANEW = {"yici.quarantine": ("id",), "yici.current_release": ("at",)}
@@ -365,6 +368,28 @@ def test_a_zone_in_an_object_store_is_secured_purged_and_rebuilt_from(warehouse,
     before = contents()
     elsewhere()
     assert again(house).differences == []
+    assert contents() == before
+
+
+@pytest.mark.parametrize("by_baseline", [False, True])
+def test_proposals_and_published_versions_come_back(warehouse, elsewhere, by_baseline: bool):
+    """Also a version that no release was made by, which a roll-back may need."""
+    house = warehouse(campus.catalog())
+    day = now().date()
+    with connect(autocommit=True) as con:
+        catalog_versions.publish(con, {"a.yaml": b"never released"}, catalog_versions.FIRST, "folder", "")
+        catalog_versions.publish(con, house.catalog.files, catalog_versions.FOLDER, "folder", "")
+        wish = proposals.Wish("改名", "post:a", "甲", "试", "folder")
+        edit = Edit("units.csv", "RS", "nameZh", "人事处", "人力资源处")
+        made = proposals.add(con, wish, 2, [edit], [], Route(()), {}, day)
+        proposals.submit(con, made, day, house.catalog.calendar)
+    house.land([row(1)])
+    publish(house)
+    if by_baseline:
+        secure(house)
+    before = contents()
+    elsewhere()
+    again(house)
     assert contents() == before
 
 

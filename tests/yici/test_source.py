@@ -155,7 +155,9 @@ def test_a_campus_of_drafts_runs_to_a_release_that_holds_what_its_systems_hold(
     assert "✕ tsg.mj_rz: no contract: no key is declared" in told
     for system in ("meals", "gym", "dorm", "labs"):
         unseen.draft(system)
-    assert unseen.run("catalog", "check") == "0 errors, 0 warnings\n"
+    checked = unseen.run("catalog", "check")
+    assert checked.endswith("0 errors, 1 warnings\n")
+    assert 'unit "HQ" answers, and has no accountable and no steward' in checked
     told = unseen.run("run")
     assert "Release 1 is current." in told
     with unseen.database.connect() as con:
