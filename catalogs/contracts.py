@@ -64,6 +64,9 @@ ITEM_PROPERTIES = (
     "dataLevel", "tier", "subjectView", "subjectViewBasis", "authoritative", "many", "pick", "guideType", "length",
     "derivedFrom", "note",
 )  # fmt: skip
+# What of ODCS's logicalTypeOptions admission judges: any other would be a promise that nobody keeps.
+OPTIONS = ("format", "maximum", "maxLength", "minimum", "minLength", "multipleOf", "pattern")
+_ENUM_TYPES = {"string": str, "integer": int}
 INGEST_KEYS = (
     "mode", "snapshotGroup", "onAbsence", "exclude", "watermark", "overlap_s", "partition", "pick",
     "everyMinutes", "keySweep", "minimumShare",
@@ -325,7 +328,10 @@ class _Reader:
         element_code = own.text("element")
         element = self.elements.get(element_code)
         own.tell_mask()
-        options = key_fields.mapping("logicalTypeOptions")
+        told = key_fields.inner("logicalTypeOptions")
+        if told:
+            told.only(OPTIONS)
+        options = told.data if told else {}
         logical_type = key_fields.text("logicalType", default="string", among=LOGICAL_TYPES)
         element_letter = element.type if element and element.type in GUIDE_TYPES else ""
         return Item(
@@ -372,7 +378,22 @@ class _Reader:
             note=own.text("note"),
             properties=plain(dict(custom)),
             subject_view_basis=own.text("subjectViewBasis") or defaults.subject_view_basis,
+            enum=self._enum(key_fields, logical_type),
         )
+
+    def _enum(self, fields: Fields, logical_type: str) -> tuple[str | int, ...]:
+        values = tuple(entry["value"] for entry in fields.data.get("enum") or ())
+        wanted = _ENUM_TYPES.get(logical_type)
+        if all(type(value) is wanted for value in values):
+            return values
+        fields.fault(
+            "V03",
+            "enum",
+            f"enum has a value that no {logical_type} item can be held to",
+            expected="texts for a string, whole numbers for an integer",
+            mend="write the values as their type is written, or an SQL rule instead",
+        )
+        return ()
 
     def _code_map(self, own: Fields) -> Mapping[str, str] | None:
         given = own.mapping("codeMap")

@@ -256,6 +256,7 @@ class Item:
     """One item (信息项), with what it inherits from its element and its resource.
 
     Attributes:
+        enum: the values that a text or whole number may have in the store; empty: any.
         max_bytes: declared length in bytes of UTF-8 (数据长度), which admission keeps to.
         guide_type: letter of the 2017 guide (数据类型): the item's, else its element's, else that of its type.
         subject_view_basis: why the person does not see the value, or not yet.
@@ -297,6 +298,7 @@ class Item:
     note: str = ""
     properties: Mapping[str, Any] = field(default_factory=dict)
     subject_view_basis: str = ""
+    enum: tuple[str | int, ...] = ()
 
     @property
     def length(self) -> int | None:

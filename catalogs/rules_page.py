@@ -6,7 +6,7 @@ Write it anew with `python -m catalogs.rules_page`.
 from pathlib import Path
 
 from catalogs import words
-from catalogs.contracts import CONTRACT_PROPERTIES, INGEST_KEYS, ITEM_PROPERTIES, PARTITION_KEYS
+from catalogs.contracts import CONTRACT_PROPERTIES, INGEST_KEYS, ITEM_PROPERTIES, OPTIONS, PARTITION_KEYS
 from catalogs.decisions import APPROVAL_KEYS, POWER_KEYS
 from catalogs.model import SUBJECT_TYPES, UPDATE_CYCLES
 from catalogs.model_decisions import CHANGES, DECIDERS
@@ -87,6 +87,7 @@ def render() -> str:
     for place, names in (
         ("contract", CONTRACT_PROPERTIES),
         ("item", ITEM_PROPERTIES),
+        ("item.logicalTypeOptions", OPTIONS),
         ("quality rule", RULE_PROPERTIES),
         ("ingest", INGEST_KEYS),
         ("ingest.partition", PARTITION_KEYS),

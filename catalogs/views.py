@@ -39,7 +39,7 @@ _PUBLIC_KEYS = {
     "table": frozenset(("name", "businessName", "description", "properties", "customProperties", "tags")),
     "item": frozenset(
         ("name", "businessName", "description", "logicalType", "logicalTypeOptions", "required", "unique",
-         "primaryKey", "primaryKeyPosition", "relationships", "customProperties", "tags")
+         "primaryKey", "primaryKeyPosition", "relationships", "enum", "customProperties", "tags")
     ),
 }  # fmt: skip
 _CUSTOM_FOR_PUBLIC = frozenset(
@@ -239,7 +239,7 @@ def contract_for(catalog: Catalog, doc: Mapping[str, Any], resource: Resource, r
     """Return an ODCS contract as a reader may see it: items of the tier, and for the public no internals.
 
     What speaks of something the reader may not see (a reference, a rule, a property) is left out, and so are members
-    of the team who are not a post: no tier shows a person.
+    of the team who are not a post: no tier shows a person. The codes of an item's table are added as its `enum`.
 
     Args:
         catalog: the catalog.
@@ -259,6 +259,7 @@ def contract_for(catalog: Catalog, doc: Mapping[str, Any], resource: Resource, r
             **_referring(catalog, _part(table, "table", reader, secret), reader),
             "properties": [
                 _referring(catalog, _part(item, "item", reader, secret), reader)
+                | _codes(catalog, resource.item(item["name"]))
                 for item in table["properties"]
                 if item["name"] in seen
             ],
@@ -266,6 +267,14 @@ def contract_for(catalog: Catalog, doc: Mapping[str, Any], resource: Resource, r
         for table in doc["schema"]
     ]
     return shown
+
+
+def _codes(catalog: Catalog, item: Item) -> dict[str, Any]:
+    """Return the codes of an item's table as ODCS has them: what is handed out, whatever the source's own codes are."""
+    table = catalog.codes.get(item.code_table)
+    if item.enum or table is None or not table.rows:
+        return {}
+    return {"enum": [{"value": row.code, "label": row.name_zh} for row in table.rows.values()]}
 
 
 def _names_of(items: Iterable[Item]) -> set[str]:

@@ -238,6 +238,10 @@ def _item_checks(resource: Resource, item: Item, catalog: Catalog) -> list[_Chec
     checks = []
     if item.required or item.name in resource.key:
         checks.append(_Check(f"{name}.required", f"({_missing(item)})", "completeness"))
+    if item.enum:
+        values = ", ".join(literal(str(value)) for value in item.enum)
+        text = f"CAST({column} AS VARCHAR)"
+        checks.append(_Check(f"{name}.enum", f"coalesce({text} <> '' AND {text} NOT IN ({values}), false)"))
     if item.is_coded:
         source = q(name + SOURCE_SUFFIX)
         known = f"{column} IS NOT NULL"
@@ -428,7 +432,7 @@ def _findings(
         )
         for rule, rows in sorted(counts.items())
     ]
-    soft = [rule for rule in resource.rules if rule.on_failure == "finding"]
+    soft = [rule for rule in resource.rules if rule.on_failure == "finding" and rule.where is not None]
     if soft:
         asked = ", ".join(f"count_if(coalesce(({rule.where}), false))" for rule in soft)
         for rule, rows in zip(soft, con.execute(f"SELECT {asked} FROM admitted").fetchone(), strict=True):

@@ -1,8 +1,9 @@
 """SQL rules of a contract that judge the whole resource at once, run on the store as it would be published.
 
 A rule that counts breaking rows is judged row by row at admission. One that compares sums, averages or groups
-cannot be; it is asked here, once, of the resource as the candidate sees it. It is written in the contract in
-DuckDB's SQL and translated, since the store is PostgreSQL.
+cannot be, and one whose breaking rows take the whole resource back need not be: both are asked here, once, of the
+resource as the candidate sees it. They are written in the contract in DuckDB's SQL and translated, since the store is
+PostgreSQL.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +39,7 @@ def judge(resources: Sequence[Resource], engine: Engine) -> list[Check]:
     with engine.connect() as con:
         for resource in resources:
             for rule in resource.rules:
-                if rule.where is not None:
+                if rule.where is not None and rule.on_failure != "refuse_extract":
                     continue
                 dimension = rule.dimension or CONSISTENCY
                 try:

@@ -24,6 +24,11 @@ def store_key(resource: str) -> dg.AssetKey:
     return dg.AssetKey(["store", *resource.split(".")])
 
 
+def team(unit: str) -> list[str]:
+    """Return a unit as Dagster names owners."""
+    return [f"team:{unit}"] if unit else []
+
+
 def spec(resource: Resource, key: dg.AssetKey, deps: list[dg.AssetKey]) -> dg.AssetSpec:
     """Return the asset of a resource: group, meaning, owner and freshness as its contract says."""
     return dg.AssetSpec(
@@ -31,7 +36,7 @@ def spec(resource: Resource, key: dg.AssetKey, deps: list[dg.AssetKey]) -> dg.As
         deps=deps,
         group_name=resource.system,
         description=f"{resource.business_name}: {resource.description}",
-        owners=[f"team:{resource.provider}"] if resource.provider else [],
+        owners=team(resource.provider),
         tags={"update_cycle": resource.update_cycle or "daily", "tier": resource.tier or "campus"},
         metadata={"provider": resource.provider, "contract": resource.file, "steward": resource.steward},
         freshness_policy=dg.FreshnessPolicy.time_window(

@@ -24,11 +24,12 @@ from expectations.admission import Finding
 from expectations.admit import Admitted, admit, engine
 from expectations.suites import run_suites
 from pipelines import dbt
-from pipelines.assets import check_result, check_spec, landing_key, spec, store_key, stored
+from pipelines.assets import check_result, check_spec, landing_key, spec, store_key, stored, team
 from pipelines.progress import tell
 from warehouse import history, identity, releases
 from warehouse.connect import connect, pg_params, url
 from warehouse.extraction import land_system
+from warehouse.figures import keep as keep_figures
 from warehouse.measured import measure
 from warehouse.releases import CANDIDATE_SCHEMA, Candidate
 
@@ -77,7 +78,11 @@ def release_assets(catalog: Catalog, project: Path) -> list[dg.AssetsDefinition]
         then(_dbt_asset, "marts", "rest", rest)
     then(_publish_asset)
     then(_catalog_asset)
-    return assets
+    office = team(catalog.campus.raw.get("dataOffice", ""))
+    return [
+        step.map_asset_specs(lambda s: s if s.owners else s.replace_attributes(owners=office))
+        for step in assets
+    ]
 
 
 def _last_key(assets: dg.AssetsDefinition) -> dg.AssetKey:
@@ -338,6 +343,8 @@ def _catalog_asset(after: list[dg.AssetKey]) -> dg.AssetsDefinition:
         out = settings().home / "catalog"
         with connect(autocommit=True) as con:
             measured = measure(con, run.catalog)
+            if measured is not None:
+                keep_figures(con, measured)
         publish_catalog(run.catalog, out, measured=measured)
         tell("catalog", f"version {run.catalog.version[:12]} published")
         return dg.MaterializeResult(

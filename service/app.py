@@ -15,10 +15,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
 from catalogs.settings import settings
-from service import api, api_cases, api_catalog, api_facts, api_token, logs, metrics, tokens
+from service import api, api_cases, api_catalog, api_facts, api_lists, api_token, logs, metrics, tokens
 from service.configuration import Configuration, configuration
 from service.guard import Guard
 from service.keys import load as load_keys
+from service.lists import Lists
 from service.lookups import Lookups
 from service.problems import Problem, response
 from service.queries import Surroundings
@@ -56,7 +57,7 @@ def create_app(chosen: Configuration | None = None) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.add_middleware(Guard, max_body_bytes=chosen.max_body_bytes, body_timeout_s=chosen.body_timeout_s)
-    for routes in (api_token, api_cases, api_facts, api_catalog):
+    for routes in (api_token, api_cases, api_facts, api_catalog, api_lists):
         app.include_router(routes.router)
     _ops(app)
     _failures(app)
@@ -95,7 +96,9 @@ def _lifespan(chosen: Configuration) -> Callable[[FastAPI], contextlib.AbstractA
         home = settings().home
         keys = load_keys(home)
         recorder = Recorder(pool, keys)
-        app.state.around = Surroundings(pool, keys, State(), recorder, Quotas(), chosen, Lookups(home, pool))
+        app.state.around = Surroundings(
+            pool, keys, State(), recorder, Quotas(), chosen, Lookups(home, pool), Lists()
+        )
         forgetting = asyncio.create_task(_forget(pool), name="forget")
         with contextlib.suppress(Problem, *DATABASE_ERRORS):
             # The catalog takes a second to read: better now than at the first request.

@@ -19,6 +19,9 @@ _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _FORMS = {"/oauth2/token": "application/x-www-form-urlencoded"}
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+# Where a workbook may be asked for beside JSON.
+_WORKBOOKS = "/v1/catalog/lists/"
 _JSON_ACCEPTED = ("application/json", "application/problem+json", "application/*", "*/*")
 _log = structlog.get_logger("yici.service")
 
@@ -110,15 +113,20 @@ def _check_formats(request: Request) -> None:
     path = request.scope["path"]
     if not path.startswith(("/v1/", "/oauth2/")):
         return
-    accepted = request.headers.get("accept", "*/*")
-    kinds = [part.partition(";")[0].strip().lower() for part in accepted.split(",")]
-    if not any(kind in _JSON_ACCEPTED for kind in kinds):
+    known = (*_JSON_ACCEPTED, XLSX) if path.startswith(_WORKBOOKS) else _JSON_ACCEPTED
+    if not any(kind in known for kind in accepted_kinds(request)):
         raise Problem("NOT_ACCEPTABLE", "answers are application/json")
     if request.method in ("POST", "PUT", "PATCH"):
         wanted = _FORMS.get(path, "application/json")
         sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if sent != wanted:
             raise Problem("UNSUPPORTED_FORMAT", f"expected content-type {wanted}")
+
+
+def accepted_kinds(request: Request) -> list[str]:
+    """Return the media types that a request accepts, as it lists them."""
+    accepted = request.headers.get("accept", "*/*")
+    return [part.partition(";")[0].strip().lower() for part in accepted.split(",")]
 
 
 def _replayed(content: bytes, receive: Receive) -> Receive:

@@ -21,6 +21,7 @@ from service.access import Actor
 from service.configuration import Configuration
 from service.facts import Gathered, Question
 from service.keys import Keys
+from service.lists import Lists
 from service.lookups import Lookups, Told
 from service.problems import Problem
 from service.quotas import Quotas
@@ -74,6 +75,7 @@ class Surroundings:
     quotas: Quotas
     configuration: Configuration
     lookups: Lookups
+    lists: Lists
 
 
 @dataclass

@@ -7,7 +7,8 @@ from datetime import datetime
 
 import asyncpg
 
-import catalogs
+from catalogs.faults import CatalogError, Fault
+from catalogs.loading import read
 from catalogs.model import Catalog
 from catalogs.versions import unpack
 from service import metrics
@@ -37,11 +38,17 @@ class SourceState:
 
 @dataclass(frozen=True)
 class Current:
-    """One release as a request sees it: read once, used throughout."""
+    """One release as a request sees it: read once, used throughout.
+
+    Attributes:
+        faults: what the check told of the catalog when it was read: warnings only.
+        sources: resource → how it stands in the release.
+    """
 
     release: int
     published_at: datetime
     catalog: Catalog
+    faults: tuple[Fault, ...]
     sources: Mapping[str, SourceState]
 
 
@@ -50,7 +57,7 @@ class State:
 
     def __init__(self) -> None:
         self._releases: dict[int, Current] = {}
-        self._catalogs: dict[str, Catalog] = {}
+        self._catalogs: dict[str, tuple[Catalog, tuple[Fault, ...]]] = {}
         self._lock = asyncio.Lock()
 
     async def current(self, pool: asyncpg.Pool) -> Current:
@@ -86,11 +93,12 @@ class State:
                WHERE r.release = $1""",
             release,
         )
-        catalog = await self._catalog(pool, row["hash"], row["version"])
+        catalog, faults = await self._catalog(pool, row["hash"], row["version"])
         found = Current(
             release,
             row["published_at"],
             catalog,
+            faults,
             {
                 one["resource"]: SourceState(
                     one["extract_id"], one["taken_at"], one["outcome"], one["reason"], tuple(one["failed"])
@@ -101,9 +109,23 @@ class State:
         self._releases = dict(list(self._releases.items())[-_KEPT:]) | {release: found}
         return found
 
-    async def _catalog(self, pool: asyncpg.Pool, digest: str, version: int) -> Catalog:
+    async def _catalog(
+        self, pool: asyncpg.Pool, digest: str, version: int
+    ) -> tuple[Catalog, tuple[Fault, ...]]:
         if digest not in self._catalogs:
             blob = await pool.fetchval("SELECT files FROM yici.catalog_version WHERE id = $1", version)
-            loaded = await asyncio.to_thread(lambda: catalogs.load(unpack(blob)))
+            loaded = await asyncio.to_thread(_loaded, blob)
             self._catalogs = dict(list(self._catalogs.items())[-_KEPT:]) | {digest: loaded}
         return self._catalogs[digest]
+
+
+def _loaded(blob: bytes) -> tuple[Catalog, tuple[Fault, ...]]:
+    """Return a packed catalog, and the warnings that its check told: to check it again would cost as much.
+
+    Raises:
+        CatalogError: it has errors.
+    """
+    sources, faults = read(unpack(blob))
+    if errors := faults.errors():
+        raise CatalogError(errors)
+    return sources.catalog, tuple(faults.all())

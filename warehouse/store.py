@@ -80,6 +80,7 @@ def ensure_table(con: psycopg.Connection, resource: Resource) -> StoreTable:
                     )
                 )
             _index(con, name, resource)
+            _comment(con, name, resource)
             return StoreTable(resource, name, tuple(wanted))
         name = f"{resource.table}__v{_version(resource, name) + 1}"
     body = [*wanted.items(), *VERSION_COLUMNS]
@@ -220,15 +221,34 @@ def _index(con: psycopg.Connection, name: str, resource: Resource) -> None:
         )
 
 
-def _comment(con: psycopg.Connection, name: str, resource: Resource) -> None:
-    con.execute(
-        sql.SQL("COMMENT ON TABLE store.{} IS {}").format(
-            sql.Identifier(name), sql.Literal(f"{resource.business_name}: {resource.description or ''}")
-        )
-    )
+def comments(resource: Resource) -> dict[str, str]:
+    """Return what a database tool shows of the resource's table: column → Chinese words; "" is the table itself."""
+    told = {"": _words(resource.business_name, resource.description) + f" (数源单位 {resource.provider})"}
     for item in resource.items:
-        con.execute(
-            sql.SQL("COMMENT ON COLUMN store.{}.{} IS {}").format(
-                sql.Identifier(name), sql.Identifier(item.name), sql.Literal(item.business_name or item.name)
-            )
-        )
+        told[item.name] = _words(item.business_name, item.description)
+        if item.is_coded:
+            told[item.name + SOURCE_SUFFIX] = f"{item.business_name}: 业务系统的原代码"
+    return told
+
+
+def _words(name: str, description: str) -> str:
+    return f"{name}: {description}" if description else name
+
+
+def _comment(con: psycopg.Connection, name: str, resource: Resource) -> None:
+    """Let the table say what the contract says now; what is right is left alone, since a comment takes a lock."""
+    rows = con.execute(
+        """SELECT coalesce(a.attname, ''), d.description FROM pg_description d
+           LEFT JOIN pg_attribute a ON a.attrelid = d.objoid AND a.attnum = d.objsubid
+           WHERE d.objoid = %s::regclass AND d.classoid = 'pg_class'::regclass""",
+        [f'store."{name}"'],
+    )
+    present = dict(rows.fetchall())
+    table = sql.Identifier("store", name)
+    for column, text in comments(resource).items():
+        if present.get(column) == text:
+            continue
+        target = sql.SQL("TABLE {}").format(table)
+        if column:
+            target = sql.SQL("COLUMN {}.{}").format(table, sql.Identifier(column))
+        con.execute(sql.SQL("COMMENT ON {} IS {}").format(target, sql.Literal(text)))

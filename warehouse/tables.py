@@ -153,6 +153,14 @@ current_release = Table(
     Column("at", _at, nullable=False),
 )
 
+measured = Table(
+    "measured",
+    metadata,
+    Column("release", Integer, ForeignKey("yici.release.id"), primary_key=True, autoincrement=False),
+    Column("at", _at, nullable=False),
+    Column("figures", JSONB, nullable=False),
+)
+
 mart = Table(
     "mart",
     metadata,

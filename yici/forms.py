@@ -23,11 +23,11 @@ def export(
     import catalogs
     from catalogs.forms.form import Chosen
     from catalogs.forms.known import form_names, write_form
-    from catalogs.settings import settings
+    from yici.warehouse import content_in_force
 
     if form not in form_names():
         raise typer.BadParameter(f"one of {', '.join(form_names())}", param_hint="--form")
-    catalog = catalogs.load(settings().campus)
+    catalog = catalogs.load(content_in_force())
     content = write_form(form, catalog, Chosen(frozenset(unit), frozenset(only)), merged=not repeat)
     if content is None:
         typer.echo("Nothing in the catalog is of this choice; no file was written.")
@@ -47,10 +47,10 @@ def check(
     import catalogs
     from catalogs.forms.marking import marked as mark
     from catalogs.forms.reading import read_workbook
-    from catalogs.settings import settings
+    from yici.warehouse import content_in_force
 
     content = file.read_bytes()
-    reading = read_workbook(content, file.name, catalogs.load(settings().campus))
+    reading = read_workbook(content, file.name, catalogs.load(content_in_force()))
     for name in reading.left_alone:
         typer.echo(f'Sheet "{name}" is no form and was left alone.')
     for fault in reading.faults:
@@ -77,9 +77,9 @@ def flow(
     from catalogs.exports import bpmn as bpmn_file
     from catalogs.exports import flow_svg
     from catalogs.forms.bpmn import read_flow
-    from catalogs.settings import settings
+    from yici.warehouse import content_in_force
 
-    catalog = catalogs.load(settings().campus)
+    catalog = catalogs.load(content_in_force())
     item = catalog.services.get(code)
     if item is None:
         raise typer.BadParameter(f'there is no service item "{code}"', param_hint="CODE")

@@ -21,9 +21,9 @@ def lists(
     from catalogs.lists.all import today
     from catalogs.lists.files import heading, write_lists
     from catalogs.loading import read
-    from catalogs.settings import settings
+    from yici.warehouse import content_in_force
 
-    sources, faults = read(settings().campus)
+    sources, faults = read(content_in_force())
     if faults.errors():
         raise CatalogError(faults.errors())
     catalog = sources.catalog

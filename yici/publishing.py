@@ -47,27 +47,9 @@ def _checked(figures: bool):
     from catalogs.faults import CatalogError
     from catalogs.loading import read
     from yici.lists import measured_figures
+    from yici.warehouse import content_in_force
 
-    sources, faults = read(_in_force())
+    sources, faults = read(content_in_force())
     if faults.errors():
         raise CatalogError(faults.errors())
     return sources.catalog, faults.all(), measured_figures(sources.catalog) if figures else None
-
-
-def _in_force():
-    """Return what is to be published: the version in force, or where there is no warehouse yet the campus folder.
-
-    What somebody changed in the folder and nobody decided is not for the world.
-    """
-    from catalogs.loading import read_files, version_of
-    from catalogs.settings import settings
-    from warehouse.embedded import EmbeddedServer
-    from yici.warehouse import load_catalog
-
-    found = settings()
-    if found.database_url is None and EmbeddedServer(found.home).status().state == "absent":
-        return found.campus
-    catalog = load_catalog()
-    if catalog.version != version_of(read_files(found.campus)):
-        typer.echo("! The campus folder has changes that are not in force; they are not written.", err=True)
-    return catalog.files

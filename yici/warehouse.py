@@ -251,6 +251,32 @@ def load_catalog():
     return found.catalog if found else catalogs.load(settings().campus)
 
 
+def content_in_force():
+    """Return what lists, forms and publications are made of: the files of the published version of the catalog.
+
+    Where there is no warehouse, or nothing was ever published, it is the campus folder. What somebody changed in the
+    folder and nobody decided is left out, and the error stream says so.
+    """
+    from catalogs.loading import read_files, version_of
+    from catalogs.settings import settings
+    from warehouse import catalog_versions
+    from warehouse.connect import connect
+    from warehouse.embedded import EmbeddedServer
+
+    found = settings()
+    if found.database_url is None and EmbeddedServer(found.home).status().state == "absent":
+        return found.campus
+    with connect(autocommit=True) as con:
+        prepared = con.execute("SELECT to_regclass('yici.catalog_publication')").fetchone()[0]
+        published = catalog_versions.newest(con) if prepared else None
+        if published is None:
+            return found.campus
+        files = catalog_versions.files_of(con, published)
+    if published.digest != version_of(read_files(found.campus)):
+        typer.echo("! The campus folder has changes that are not in force; they are left out.", err=True)
+    return files
+
+
 def take_up_catalog():
     """Let what is due take effect, say what its reader should know, and return the catalog to run by."""
     from catalogs.settings import settings

@@ -25,7 +25,7 @@ _WORDS = frozenset((
 ))  # fmt: skip
 _MEANING = frozenset((
     "logicalType", "logicalTypeOptions", "primaryKey", "primaryKeyPosition", "element", "codeTable", "codeMap", "mask",
-    "subject", "format", "many", "pick", "populations", "population", "onAbsence", "subjectView",
+    "enum", "subject", "format", "many", "pick", "populations", "population", "onAbsence", "subjectView",
 ))  # fmt: skip
 # From the widest to the narrowest: going down this list takes something from readers.
 _SHARING = ("unconditional", "conditional", "none")

@@ -1,7 +1,8 @@
 """数据共享需求清单, the one list that is filed by hand (CATALOG §3.7): one row per demanded element.
 
 A demand covers the whole list of its elements: its rows are taken as that list. How it was decided is shown and never
-read: nobody approves a demand by writing so in a cell. A demand without a number is a new one and gets the next.
+read: nobody approves a demand by writing so in a cell. A demand without a number is a new one and gets the next;
+below another one of the same unit for the same item it is told apart by 新增 under 序号.
 """
 
 import re
@@ -12,6 +13,7 @@ from catalogs.fields import ASCII_CODE
 from catalogs.forms import labels
 from catalogs.forms.cells import CellError, Day, Flag, Number, Ref, Refs, Words, as_text, folded
 from catalogs.forms.form import (
+    ADD,
     NUMBER,
     Chosen,
     Column,
@@ -24,11 +26,12 @@ from catalogs.forms.form import (
     Told,
     groups,
     look,
+    mark,
     put,
     said,
 )  # fmt: skip
 from catalogs.forms.registers import elements, materials, service_items, units
-from catalogs.forms.sheets import Table
+from catalogs.forms.sheets import Record, Table
 from catalogs.model import Catalog, Demand
 
 KEY = "demands"
@@ -134,9 +137,8 @@ class DemandsForm(Form):
     def read(self, tables: Sequence[Table], draft: Draft, told: Told) -> None:
         """Change demands and file new ones."""
         for table in tables:
-            for group in groups(
-                table, self.tables["demands"], ("demandId", "requesterUnit", "serviceItem"), told
-            ):
+            identity = ("demandId", "requesterUnit", "serviceItem")
+            for group in groups(table, self.tables["demands"], identity, told, _begins):
                 self._read_demand(group, draft, told)
 
     def _read_demand(self, group: Group, draft: Draft, told: Told) -> None:
@@ -220,6 +222,12 @@ class DemandsForm(Form):
         while draft.entries(f"demands/{head}{number:0{len(digits)}}.yaml"):
             number += 1
         return f"{head}{number:0{len(digits)}}"
+
+
+def _begins(row: Record) -> bool:
+    """Whether a row files a new demand, though it may be by the unit and for the item of the demand above it."""
+    number, unit = (folded(row.cells.get(key) or "") for key in ("demandId", "requesterUnit"))
+    return mark(row) == ADD and bool(unit) and not number
 
 
 def _values(demand: Demand, entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ a workbook does not list stays; 序号 says 删除 or 新增 where that alone wo
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -245,7 +245,13 @@ def said(record: Record, columns: Iterable[Column], values: Mapping[str, Any], t
     return found
 
 
-def groups(table: Table, columns: Sequence[Column], identity: Sequence[str], told: Told) -> list[Group]:
+def groups(
+    table: Table,
+    columns: Sequence[Column],
+    identity: Sequence[str],
+    told: Told,
+    begins: Callable[[Record], bool] = lambda _: False,
+) -> list[Group]:
     """Gather the rows of each entry: an empty identity means the entry of the row above.
 
     Args:
@@ -253,6 +259,7 @@ def groups(table: Table, columns: Sequence[Column], identity: Sequence[str], tol
         columns: its columns.
         identity: keys of the columns that tell entries apart.
         told: where a row before any entry is told, and one that says other than the entry's first.
+        begins: whether a row begins an entry although nothing in its identity differs from the row above.
     """
     over = [column for column in columns if column.over]
     found: list[tuple[Record, list[Record]]] = []
@@ -263,9 +270,13 @@ def groups(table: Table, columns: Sequence[Column], identity: Sequence[str], tol
                 record.place(identity[0]), "a row that says of nothing what it is about", "a code or a name"
             )
             continue
-        if not found or any(
-            _is_said(name) and _shown(name) != _shown(found[-1][0].cells.get(key))
-            for key, name in zip(identity, names, strict=True)
+        if (
+            not found
+            or begins(record)
+            or any(
+                _is_said(name) and _shown(name) != _shown(found[-1][0].cells.get(key))
+                for key, name in zip(identity, names, strict=True)
+            )
         ):
             found.append((record, []))
         head, rows = found[-1]

@@ -109,6 +109,12 @@ BREACHES: list[tuple[str, dict[str, Any], str, str]] = [
     ("V02", {DEMAND: demand(element=["XM"])}, DEMAND, 'did you mean "elements"?'),
     (
         "V02",
+        {STAFF: staff_with(item("x", kind="number", logicalTypeOptions={"exclusiveMinimum": 0}))},
+        STAFF,
+        'unknown key "exclusiveMinimum"',
+    ),
+    (
+        "V02",
         {"materials.yaml": [*materials(), {"code": "M-X", "nameZh": "某", "fact": []}]},
         "materials.yaml",
         "",
@@ -124,6 +130,8 @@ BREACHES: list[tuple[str, dict[str, Any], str, str]] = [
         "",
     ),
     ("V03", {STAFF: staff_with(item("x", custom={"mask": "keep 6,4"}))}, STAFF, "keep:6,4"),
+    ("V03", {STAFF: staff_with(item("x", enum=[{"value": 1}]))}, STAFF, "enum has a value"),
+    ("V03", {STAFF: staff_with(item("x", kind="date", enum=[{"value": "2026-09-01"}]))}, STAFF, "enum has"),
     ("V03", {"elements.csv": small.ELEMENTS + 'YY,又一个,,string,,,,,,"keep:6",,\n'}, "elements.csv:10", ""),
     ("V04", {"units.csv": unit("RS,又一个,,,,,,,,,,")}, "units.csv:6", "already at line 3"),
     (

@@ -60,6 +60,19 @@ def test_published_contracts_pass_the_lint_of_datacontract(tmp_path, tier):
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_a_published_contract_names_the_codes_of_its_items(tmp_path):
+    catalog = campus_with_inner_things()
+    out = publish(catalog, tmp_path / "site", ("public",)) / "public" / STAFF
+    items = {one["name"]: one for one in yaml.safe_load(out.read_bytes())["schema"][0]["properties"]}
+    [sex] = [
+        catalog.codes[one.code_table] for one in catalog.resources["hr.staff"].items if one.name == "sex"
+    ]
+    assert [(one["value"], one["label"]) for one in items["sex"]["enum"]] == [
+        (row.code, row.name_zh) for row in sex.rows.values()
+    ]
+    assert "enum" not in items["name"]
+
+
 def test_references_to_what_a_reader_may_not_see_are_left_out(tmp_path):
     catalog = catalogs.load(campus({STUDENTS: students(tier="campus")}))
     out = publish(catalog, tmp_path / "site")

@@ -23,6 +23,10 @@ def test_a_release_publishes_the_catalog_that_it_was_judged_by(house: House):
     assert told["release"] == 1
     assert told["rows"]
     assert len(list((out / "public" / "services").glob("*.pdf"))) == len(campus.catalog().services)
+    with house.service() as at:
+        served = at.get("/v1/catalog/lists/promises").json()
+    assert (served["release"], served["has_figures"]) == (1, True)
+    assert {row["verdict"] for row in served["rows"] if row["kind"] == "更新周期"} <= {"守诺", "失诺"}
 
 
 def test_what_nobody_decided_is_not_published(house: House):

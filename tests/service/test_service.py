@@ -11,9 +11,9 @@ from warehouse.connect import connect
 
 _REGISTERS = {
     "elements.csv": """code,nameZh,nameEn,type,codeTable,subjectType,population,dataLevel,piClass,mask,format,norm
-XM,姓名,Name,string,,person,,2,个人,,,
-XBM,性别,Sex,string,sex,person,,2,个人,,,
-SFZJH,身份证件号,Document number,string,,person,,3,敏感个人,"keep:6,4",,
+XM,姓名,Name,string,,person,,2,personal,,,
+XBM,性别,Sex,string,sex,person,,2,personal,,,
+SFZJH,身份证件号,Document number,string,,person,,3,sensitive,"keep:6,4",,
 """,
     "codes/index.csv": "table,norm,version,nameZh,status\nsex,GB/T 2261.1,2003,性别,V\n",
     "codes/sex.csv": "code,nameZh,nameEn,parent,validFrom,validTo\n1,男,male,,,\n2,女,female,,,\n",

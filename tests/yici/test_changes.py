@@ -5,40 +5,17 @@ import json
 import zipfile
 from pathlib import Path
 
-import pytest
 import yaml
-from typer.testing import CliRunner, Result
 
 from tests.catalogs.small import as_bytes
 from tests.pipelines.house import House
 from tests.service import campus
 from tests.service.desk import Desk
+from tests.yici.commands import yici
 from warehouse.connect import connect
-from yici.cli import app
 
 X011 = {"id_type": "student_no", "id": "X011"}
 DEMANDS = "demands/all.yaml"
-APPROVALS = """\
-- change: "demand"
-  steps:
-    - {seq: 1, who: "data_office", post: "post:b", act: "核对", limit_days: 3}
-    - {seq: 2, who: "provider", post: "steward", act: "知悉", limit_days: 0}
-"""
-
-
-def yici(*arguments: str, exit_code: int = 0) -> str:
-    done: Result = CliRunner().invoke(app, list(arguments))
-    assert done.exit_code == exit_code, done.output
-    return done.output
-
-
-@pytest.fixture
-def governed(house: House) -> House:
-    """The house with ways of deciding."""
-    house.write("approvals.yaml", APPROVALS.encode())
-    about = yaml.safe_load((house.folder / "campus/campus.yaml").read_text(encoding="utf-8"))
-    house.write("campus.yaml", as_bytes(about | {"dataOffice": "JW"}))
-    return house
 
 
 def with_element(house: House, element: str) -> bytes:

@@ -109,6 +109,16 @@ def test_what_is_removed_leaves_its_neighbours_and_their_comments():
     assert apply(files, edits)["c.yaml"].decode() == expected
 
 
+@pytest.mark.parametrize("indent", ["", "  "], ids=["at its key", "below its key"])
+def test_a_list_that_is_emptied_says_so_behind_its_key_and_the_rest_stays(indent):
+    members = f'{indent}- seq: 1\n{indent}  nameZh: "甲"\n{indent}- {{seq: 2, nameZh: "乙"}}\n'
+    text = f"# how\nsteps:\n{members}# the end\nend: 1   # last\n"
+    old = one("s.yaml", text)
+    edits = edits_between(old, one("s.yaml", "steps: []\nend: 1\n"))
+    assert [(edit.field, edit.new) for edit in edits] == [("steps[1]", None), ("steps[2]", None)]
+    assert apply(old, edits)["s.yaml"].decode() == "# how\nsteps: []\n# the end\nend: 1   # last\n"
+
+
 def test_members_that_move_take_their_comments_along():
     old = one(
         "s.yaml",

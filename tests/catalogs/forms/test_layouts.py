@@ -212,6 +212,27 @@ def test_a_demand_without_a_number_is_filed_and_never_granted():
     }
 
 
+def test_a_second_demand_of_a_unit_for_an_item_is_told_apart_by_the_word_new():
+    def file(marks: tuple[str | None, str | None]):
+        def written_in(book):
+            sheet = book.worksheets[0]
+            heads = {cell.value: cell.column for cell in sheet[2]}
+            for row, (mark, element) in enumerate(
+                zip(marks, ("XM", "XB"), strict=True), start=sheet.max_row + 1
+            ):
+                for heading, value in (
+                    ("序号", mark), ("需求单位", "财务处"), ("关联事项", "在职证明"), ("数据元编号", element),
+                ):  # fmt: skip
+                    sheet.cell(row, heads[heading]).value = value
+
+        found = reading(changed(written("demands", CATALOG), written_in), CATALOG)
+        assert found.faults == ()
+        return [(edit.file, edit.new["elements"]) for edit in found.edits]
+
+    assert file(("新增", None)) == [("demands/D-002.yaml", ["XM", "XB"])]
+    assert file(("新增", "新增")) == [("demands/D-002.yaml", ["XM"]), ("demands/D-003.yaml", ["XB"])]
+
+
 def test_a_provider_confirms_its_duties_and_takes_back_a_claim():
     content = with_cell(written("responsibilities", CATALOG), "是否数源(确认)", "是", "否", "教务处")
     content = with_cell(content, "权威源依据(职责条款)", None, "校字〔2025〕1号第三条", "人事处")
