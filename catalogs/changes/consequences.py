@@ -425,4 +425,8 @@ def _units(
         item = new.services.get(code) or old.services.get(code)
         if item is not None:
             units |= {item.lead_unit, *item.joint_units}
+    for code in old.powers.keys() | new.powers.keys():
+        before, after = old.powers.get(code), new.powers.get(code)
+        if before != after:
+            units |= {power.unit for power in (before, after) if power}
     return tuple(sorted(unit for unit in units if unit))

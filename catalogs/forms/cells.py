@@ -120,6 +120,18 @@ class Folded(Kind):
 
 
 @dataclass(frozen=True)
+class Meant(Folded):
+    """A kind whose cells are compared by what they are read as, where they can be read."""
+
+    def shown(self, cell: CellValue) -> str:
+        """Return what two cells are compared by: what is read, if it can be."""
+        try:
+            return self.read(cell) or ""
+        except CellError:
+            return super().shown(cell)
+
+
+@dataclass(frozen=True)
 class Number(Folded):
     """A whole number that is not negative."""
 
@@ -168,7 +180,7 @@ class Amount(Folded):
 
 
 @dataclass(frozen=True)
-class Day(Folded):
+class Day(Meant):
     """A day; in the catalog a text like 2026-09-01."""
 
     format: str = DAY_FORMAT
@@ -199,16 +211,9 @@ class Day(Folded):
     def _no_day(self) -> str:
         raise CellError("not a day", "a date cell, or a text like 2026-09-01 or 2026年9月1日")
 
-    def shown(self, cell: CellValue) -> str:
-        """Return what two cells are compared by: the day, if it is one."""
-        try:
-            return self.read(cell) or ""
-        except CellError:
-            return super().shown(cell)
-
 
 @dataclass(frozen=True)
-class Clock(Folded):
+class Clock(Meant):
     """A time of day; in the catalog a text like 02:00."""
 
     def read(self, cell: CellValue) -> Any:
@@ -221,16 +226,9 @@ class Clock(Folded):
             raise CellError("not a time of day", "a time like 08:00 or 8点")
         return f"{int(found[1]):02}:{found[2] or '00'}" if found else None
 
-    def shown(self, cell: CellValue) -> str:
-        """Return what two cells are compared by: the time, if it is one."""
-        try:
-            return self.read(cell) or ""
-        except CellError:
-            return super().shown(cell)
-
 
 @dataclass(frozen=True)
-class Words(Folded):
+class Words(Meant):
     """One of a fixed list of codes, shown by its Chinese label; read by label, code, or both together.
 
     Attributes:
@@ -264,13 +262,6 @@ class Words(Folded):
         raise CellError(
             "not a word of this column", f"one of {', '.join(labels)}", did_you_mean(as_text(cell), labels)
         )
-
-    def shown(self, cell: CellValue) -> str:
-        """Return what two cells are compared by: the code, if it is one."""
-        try:
-            return self.read(cell) or ""
-        except CellError:
-            return super().shown(cell)
 
 
 @dataclass(frozen=True)

@@ -115,3 +115,8 @@ def test_it_is_told_in_both_languages_and_as_data():
     data = as_data(found.told)
     assert data["materialsBack"] == [{"serviceItem": "RS-001", "material": "M-ID"}]
     assert data["contracts"] == [{"resource": "hr.staff", "class": "major", "from": "1.0.0", "to": "2.0.0"}]
+
+
+def test_a_power_concerns_the_unit_that_exercises_it():
+    found = told({"powers.yaml": [{"power": "P-1", "nameZh": "在职证明", "kind": "审批", "unit": "RS"}]})
+    assert found.units == ("RS",)
