@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -228,7 +229,7 @@ def test_cases_are_counted_by_the_campus_s_own_months_and_working_days(campus):
 
 
 def test_a_year_s_cases_and_materials_are_those_of_the_last_365_days(campus):
-    today = now().date()
+    today = now().astimezone(ZoneInfo(campus.catalog.campus.time_zone)).date()
     days = [today - timedelta(days=100), today - timedelta(days=364), today - timedelta(days=400)]
     campus.land(
         "hr.log", [(str(n), "RS-001", f"{day} 12:00:00+08", None, "0", "web") for n, day in enumerate(days)]
