@@ -5,7 +5,7 @@ BIN := .venv/bin
 HOME_FOLDER := $(or $(YICI_HOME),.yici)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve dev test check soak bench bench-catalog clean lock
+.PHONY: help setup demo serve dev test check drills soak faults bench bench-catalog bench-identity bench-suites clean lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,8 +29,15 @@ test: setup ## All tests within 6 minutes on 2 cores; sets up what they need
 	@tests/setup.sh
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q --durations=25 --durations-min=5
 
-soak: setup ## kill -9 at 200 random points, and 10 whole runs (a quarter of an hour); make test has a few of them
+drills: setup ## Failure drills: kill, restart, fill, cut, jump; every one has to leave the undisturbed state (docs/drills.md)
+	@$(BIN)/python -m benchmarks.drills $(DRILLS)
+
+soak: setup ## kill -9 at 200 random points and in 10 whole runs, 100 random calls per operation; make test has a few
 	@YICI_KILLS=200 YICI_RUN_KILLS=10 $(BIN)/python -m pytest -n 2 -q tests/warehouse/test_kill.py tests/yici/test_run_killed.py
+	@YICI_FUZZ=100 $(BIN)/python -m pytest -q tests/service/test_openapi.py
+
+faults: setup ## Every kind of fault put into a small campus: what is caught, where, and what leaks (docs/faults.md)
+	@$(BIN)/python -m benchmarks.faults --verbose
 
 check: setup ## Linter, types, import order, the catalog
 	@$(BIN)/ruff check
@@ -41,8 +48,14 @@ check: setup ## Linter, types, import order, the catalog
 bench: setup ## Extract, admission and store against bare COPY, dlt and connectorx (ROWS="300000 3000000 12000000")
 	@$(BIN)/python -m benchmarks.run --rows $(ROWS)
 
+bench-identity: setup ## How well it is found out who is who, on known truth; into docs/identity.md (SIZE=campus)
+	@$(BIN)/python -m benchmarks.identity --size $(or $(SIZE),campus) --write
+
 bench-catalog: setup ## Check, lists and publication of a made-up catalog (SIZE="1000 40 2000": resources, items, services)
 	@$(BIN)/python -m benchmarks.catalog_run $(SIZE)
+
+bench-suites: setup ## Whole-resource suites against one hand-written query over the same rules (ROWS="300000 3000000")
+	@$(BIN)/python -m benchmarks.suites $(ROWS)
 
 clean: ## Stop what runs and delete the state folder, warehouse included (.venv stays)
 	@if [ -x $(BIN)/yici ]; then \

@@ -258,7 +258,11 @@ def _material(number: int, own_elements: list[str]) -> Row:
         ],
     }
     if number % 4 == 2:
-        row |= {"sample": f"sample/m-{number}.pdf", "blank": f"blank/m-{number}.docx"}
+        row |= {
+            "sample": f"sample/m-{number}.pdf",
+            "blank": f"blank/m-{number}.docx",
+            "onlinePath": f"办事大厅 → 材料{number}",
+        }
     if any(_is_closed(fact["element"]) for fact in row["facts"]):
         row["gap"] = "不予共享"
     return row

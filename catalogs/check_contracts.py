@@ -9,7 +9,7 @@ from catalogs.contracts import Contract
 from catalogs.derive import authoritative_items
 from catalogs.faults import Faults, did_you_mean
 from catalogs.lined_yaml import line_of
-from catalogs.model import LOOKUP_SYSTEM_KIND, Item, Pick, Relationship, Resource
+from catalogs.model import LOOKUP_SYSTEM_KIND, IdentityItems, Item, Pick, Relationship, Resource
 from catalogs.sources import Sources
 from catalogs.sql import SqlFault, order_columns, predicate
 
@@ -307,15 +307,13 @@ class _Check:
             return
         named = [subject.key, *(link.item for link in subject.links)]
         if subject.identity:
-            identity = subject.identity
-            told = (identity.number, identity.type, identity.country, identity.name)
-            named += [name for name in told if name and not name.startswith("=")]
+            named += subject.identity.items
         for name in named:
             self.unknown(
                 "C15", line, "item in subject:", name, self.item_names, f"an item of {self.resource.name}"
             )
-        if subject.identity and subject.identity.number.startswith("="):
-            self.tell("C15", line, "identity.number is a literal", expected="an item")
+        if subject.identity:
+            self._compared(subject.identity, line)
         if self.resource.key == (subject.key,):
             return
         for item in authoritative_items(self.resource):
@@ -326,6 +324,15 @@ class _Check:
                     f'item "{item.name}" is authoritative, but the key is '
                     f"({', '.join(self.resource.key)}) and the subject's key is {subject.key}",
                 )
+
+    def _compared(self, identity: IdentityItems, line: int) -> None:
+        """What persons are told apart by varies from row to row, and a birthday is a date."""
+        for name in ("number", "name", "former_number", "former_name", "birthday", "sex", "phone"):
+            if getattr(identity, name).startswith("="):
+                self.tell("C15", line, f"identity.{name} is a literal", expected="an item")
+        birthday = next((i for i in self.resource.items if i.name == identity.birthday), None)
+        if birthday is not None and birthday.logical_type != "date":
+            self.tell("C15", line, f'"{birthday.name}", a birthday, is no date', expected="logicalType: date")
 
     def relationships(self) -> None:
         for link in self.resource.relationships:

@@ -5,13 +5,13 @@ warehouse. What would make a machine act wrongly (units, elements, materials tha
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from catalogs.check_between import folded
 from catalogs.faults import Faults
 from catalogs.fields import Fields
-from catalogs.model import Catalog, ServiceItem
+from catalogs.model import Catalog, Material, ServiceItem
 from catalogs.sources import Sources
 from catalogs.unified import differences
 from catalogs.words import DECIDING_KINDS, REMOTE_DELIVERIES
@@ -32,6 +32,10 @@ _CATCH_ALL = re.compile(
 _CERTIFICATE = re.compile(r"(?:证|证明|证书|证明书|凭证)\Z")
 _STUDENT_EVENTS, _STAFF_EVENTS = ("入学", "在校", "毕业"), ("入职", "在职", "退休")
 _FORM_KIND = "申请表单"
+_ONLINE_FORM = "电子"
+_ON_PAPER = frozenset(("纸质", "原件核验", "复印件"))
+# "无需在职证明" asks for nothing.
+_NOT_ASKED = re.compile(r"(?:不|无|免)[^,;。,;]{0,8}\Z")
 _OWN_SOURCE = "校内部门核发"
 
 
@@ -65,6 +69,7 @@ class _Guide:
         self.result()
         self.contacts()
         self.texts()
+        self.at_once()
         self.together()
 
     def inner(self, key: str) -> Fields:
@@ -185,6 +190,36 @@ class _Guide:
             if found:
                 row.fault("S13", key, f'"{found.group()}" leaves open what will be asked')
 
+    def at_once(self) -> None:
+        """一次性告知: what else the guide says neither leaves open nor adds anything to bring (S25)."""
+        for row, key, text in self._sentences():
+            found = _CATCH_ALL.search(text)
+            if found:
+                row.fault("S25", key, f'"{found.group()}" leaves open what will be asked')
+            for name in self._not_listed(text):
+                row.fault("S25", key, f'"{name}" is asked for, and is no material of the item')
+
+    def _sentences(self) -> Iterator[tuple[Fields, str, str]]:
+        own = self.own
+        yield own, "visitReason", self.item.visit_reason
+        yield from ((own, "notices", str(text)) for text in own.data.get("notices") or ())
+        for row in own.rows("steps", f"{own.place} steps"):
+            yield from ((row, key, str(row.data.get(key) or "")) for key in ("action", "condition"))
+        for row in own.rows("faq", f"{own.place} faq"):
+            yield row, "a", str(row.data.get("a") or "")
+
+    def _not_listed(self, text: str) -> list[str]:
+        """The materials of the register that a text asks for by name, and the item's list does not have."""
+        known = self.catalog.materials
+        listed = [known[use.material].name_zh for use in self.item.materials if use.material in known]
+        return [
+            name
+            for name in dict.fromkeys(one.name_zh for one in known.values())
+            if name in text
+            and not any(name in own or own in name for own in listed)
+            and not _NOT_ASKED.search(text[: text.index(name)])
+        ]
+
     def together(self) -> None:
         """Units and people that the item is for (S16, S18)."""
         item, own = self.item, self.own
@@ -216,9 +251,25 @@ def _tell_materials(sources: Sources) -> None:
             own.fault(
                 "S23", "nameZh", f'the name is already that of "{first}"', expected="one paper, one code"
             )
+        _tell_bringing(material, own)
         lacking = _lacking(own, ("sample", "blank")) if material.kind == _FORM_KIND else []
         if lacking:
             own.fault("S14", "kind", f"a form without {', '.join(lacking)}")
+
+
+def _tell_bringing(material: Material, own: Fields) -> None:
+    """What is to be brought on paper, and where a form is filled in online (S24)."""
+    copies = own.data.get("copies")
+    if copies is not None and (type(copies) is not int or copies < 1):
+        own.fault("S24", "copies", f"{copies!r} copies", expected="a whole number ≥ 1 without quotes")
+    if material.form and _ON_PAPER.isdisjoint(material.form):
+        for key in ("copies", "spec"):
+            if own.data.get(key) is not None:
+                own.fault("S24", key, f"{key} of what is not brought on paper")
+    if material.kind == _FORM_KIND and _ONLINE_FORM in material.form and not own.data.get("onlinePath"):
+        own.fault(
+            "S24", "form", "a form that is filled in online, and where is not said", expected="onlinePath"
+        )
 
 
 def _lacking(own: Fields, keys: Iterable[str]) -> list[str]:

@@ -12,7 +12,7 @@ from catalogs.derive import NOT_SHARED
 from catalogs.faults import Faults, did_you_mean
 from catalogs.model import LOOKUP_SYSTEM_KIND, Catalog, Item
 from catalogs.sources import Sources
-from catalogs.words import SENSITIVE_CLASSES
+from catalogs.words import FORMAT_TYPES, SENSITIVE_CLASSES
 
 DRAFT = "draft"
 _CORE = ("category", "dataLevel", "subset", "isOpen", "publishedOn")
@@ -36,6 +36,7 @@ def tell_resource_faults(sources: Sources, faults: Faults) -> None:
             continue
         check.core()
         check.code()
+        check.format()
         check.share_mode()
         check.quality()
         for item in contract.resource.items:
@@ -96,6 +97,19 @@ class _Check:
                 "category",
                 f'category begins with "{levels[0]}"',
                 expected=f'"{kind}", as the code begins',
+            )
+
+    def format(self) -> None:
+        """信息资源格式类型 is a word of its class's list, unless 其他格式描述 says what it is."""
+        told = self.resource.properties
+        kind, stated = self.resource.format_class, str(told.get("formatType") or "")
+        known = FORMAT_TYPES.get(kind, ())
+        if stated and not told.get("formatNote") and stated.casefold() not in map(str.casefold, known):
+            self.tell(
+                "C30",
+                "formatType",
+                f'formatType is "{stated}", formatClass "{kind}"',
+                expected=f"one of {', '.join(known)}, or formatNote",
             )
 
     def openness(self) -> None:

@@ -36,6 +36,11 @@ def _tell_item(catalog: Catalog, item: ServiceItem, own: Fields) -> None:
             _unknown(own, "S01", key, "unit", code, catalog.units, "a code of units.csv")
     _tell_form(catalog, item, own)
     _tell_uses(catalog, item, own)
+    for proof in item.claims:
+        if not _unknown(
+            own, "S01", "claims", "element", proof.element, catalog.elements, "a code of elements.csv"
+        ):
+            _tell_words(catalog, proof, "claims", own)
     _tell_preconditions(catalog, own)
     _unknown(
         own, "S01", "mainItem", "service item", item.main_item, catalog.services, "a code under services/"

@@ -25,6 +25,7 @@ from catalogs.model import (
     Pick,
     Relationship,
     Resource,
+    Shift,
     Subject,
     SubjectLink,
     System,
@@ -62,7 +63,7 @@ CONTRACT_PROPERTIES = (
 ITEM_PROPERTIES = (
     "element", "codeTable", "codeMap", "shareType", "shareCondition", "noShareBasis", "mask", "piClass",
     "dataLevel", "tier", "subjectView", "subjectViewBasis", "authoritative", "many", "pick", "guideType", "length",
-    "derivedFrom", "note",
+    "derivedFrom", "shift", "retiredCodes", "note",
 )  # fmt: skip
 # What of ODCS's logicalTypeOptions admission judges: any other would be a promise that nobody keeps.
 OPTIONS = ("format", "maximum", "maxLength", "minimum", "minLength", "multipleOf", "pattern")
@@ -71,6 +72,7 @@ INGEST_KEYS = (
     "mode", "snapshotGroup", "onAbsence", "exclude", "watermark", "overlap_s", "partition", "pick",
     "everyMinutes", "keySweep", "minimumShare",
 )  # fmt: skip
+SHIFT_SEVERITIES = ("critical", "warning", "info")
 PARTITION_KEYS = ("by", "from", "item", "closedAfterDays")
 # 信息资源格式 of what stands in a kind of system, or in a format of file: class and type of the 2017 guide.
 _FORMATS = {
@@ -379,6 +381,7 @@ class _Reader:
             properties=plain(dict(custom)),
             subject_view_basis=own.text("subjectViewBasis") or defaults.subject_view_basis,
             enum=self._enum(key_fields, logical_type),
+            shift=self._shift(own),
         )
 
     def _enum(self, fields: Fields, logical_type: str) -> tuple[str | int, ...]:
@@ -414,6 +417,14 @@ class _Reader:
             return None
         inner.only(("orderBy", "filter"))
         return Pick(inner.text("orderBy", required=True), inner.text("filter"))
+
+    def _shift(self, own: Fields) -> Shift | None:
+        inner = own.inner("shift")
+        if inner is None:
+            return None
+        inner.only(("most", "severity"))
+        severity = inner.text("severity", default="warning", among=SHIFT_SEVERITIES)
+        return Shift(inner.share("most", 1.0), severity)
 
     def _key(self, schema: LinedDict) -> tuple[str, ...]:
         parts = [doc for doc in schema.get("properties") or [] if doc.get("primaryKey") is True]
@@ -470,12 +481,14 @@ class _Reader:
         identity = None
         told = inner.inner("identity", "subject.identity")
         if told is not None:
-            told.only(("number", "type", "country", "name"))
+            optional = ("formerNumber", "formerName", "birthday", "sex", "phone")
+            told.only(("number", "type", "country", "name", *optional))
             identity = IdentityItems(
                 told.text("number", required=True),
                 told.text("type", required=True),
                 told.text("country"),
                 told.text("name"),
+                *(told.text(name) for name in optional),
             )
         links = []
         for row in inner.rows("links", "subject.links"):

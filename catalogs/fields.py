@@ -58,22 +58,27 @@ class Fields:
         value = self.data.get(key)
         if value is None or value == "":
             if required:
-                self.fault(
-                    "V01",
-                    key if key in self.data else None,
-                    f'"{key}" is missing',
-                    expected=f'a value for "{key}"',
-                    mend=f'add "{key}"',
-                )
+                self._tell_missing(key)
             return None
         return value
+
+    def _tell_missing(self, key: str) -> None:
+        self.fault(
+            "V01",
+            key if key in self.data else None,
+            f'"{key}" is missing',
+            expected=f'a value for "{key}"',
+            mend=f'add "{key}"',
+        )
 
     def text(
         self, key: str, *, required: bool = False, default: str = "", among: Iterable[str] | None = None
     ) -> str:
         """Return a string; one of `among`, if given."""
-        value = self._given(key, required)
-        if value is None:
+        value = self.data.get(key)
+        if value is None or value == "":
+            if required:
+                self._tell_missing(key)
             return default
         if not isinstance(value, str):
             self.fault(

@@ -12,7 +12,7 @@ import yaml
 
 from catalogs.faults import Faults
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RESOLVE_1_1 = yaml.SafeLoader("")
 _CORE = (
     (re.compile(r"(?:null|Null|NULL|~|)\Z"), "null"),
@@ -30,6 +30,23 @@ _CORE = (
 _LAX_HEADER = re.compile(r"[|>][-+0-9]*#")
 _TAG = "tag:yaml.org,2002:"
 _STRING = _TAG + "str"
+_UNTAGGED = {yaml.SequenceNode: _TAG + "seq", yaml.MappingNode: _TAG + "map"}
+
+
+class _Loader(_Base):
+    """The composer alone: what a plain scalar means is decided below, once for each text."""
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> str:
+        """The tag of a node that has none: of a plain scalar nothing."""
+        if kind is yaml.ScalarNode:
+            return "" if implicit[0] else _STRING
+        return _UNTAGGED[kind]
+
+    def descend_resolver(self, current_node: Any, current_index: Any) -> None:
+        """No tag here depends on where a node stands."""
+
+    def ascend_resolver(self) -> None:
+        """As above."""
 
 
 class LinedDict(dict):
@@ -66,9 +83,11 @@ def line_of(where: Any, key: Any = None, default: int = 1) -> int:
 def plain(value: Any) -> Any:
     """Return the same data as ordinary dicts and lists."""
     if isinstance(value, dict):
-        return {key: plain(inner) for key, inner in value.items()}
+        return {
+            key: plain(inner) if isinstance(inner, dict | list) else inner for key, inner in value.items()
+        }
     if isinstance(value, list):
-        return [plain(inner) for inner in value]
+        return [plain(inner) if isinstance(inner, dict | list) else inner for inner in value]
     return value
 
 
@@ -118,7 +137,8 @@ class _Builder:
 
     def build(self, node: Any) -> Any:
         line = node.start_mark.line + 1
-        if isinstance(node, yaml.ScalarNode):
+        kind = type(node)
+        if kind is yaml.ScalarNode:
             return self._scalar(node, line, is_key=False)
         if id(node) in self.seen:
             self.faults.add(
@@ -131,36 +151,39 @@ class _Builder:
             )
             return None
         self.seen.add(id(node))
-        self._tell_tag(node, line, "seq" if isinstance(node, yaml.SequenceNode) else "map")
-        if isinstance(node, yaml.SequenceNode):
+        if node.tag != _UNTAGGED[kind]:
+            self._tell_tag(node, line)
+        if kind is yaml.SequenceNode:
             sequence = LinedList(line)
             for child in node.value:
                 sequence.append(self.build(child))
                 sequence.lines.append(child.start_mark.line + 1)
             return sequence
         mapping = LinedDict(line)
+        lines = mapping.lines
         for key_node, value_node in node.value:
             key_line = key_node.start_mark.line + 1
-            if not isinstance(key_node, yaml.ScalarNode):
+            if type(key_node) is not yaml.ScalarNode:
                 self.faults.add("F01", self.file, key_line, "a key is not a word", expected="a word as key")
                 continue
             key = self._scalar(key_node, key_line, is_key=True)
             if key in mapping:
                 self.faults.add("F04", self.file, key_line, f'key "{key}" stands twice')
             mapping[key] = self.build(value_node)
-            mapping.lines[key] = key_line
+            lines[key] = key_line
         return mapping
 
     def _scalar(self, node: Any, line: int, is_key: bool) -> Any:
-        text = node.value
-        if node.style:
+        text, style = node.value, node.style
+        if style:
             if node.tag != _STRING:
-                self._tell_tag(node, line, "str")
-            if node.style in "|>" and _LAX_HEADER.match(self.text, node.start_mark.index):
+                self._tell_tag(node, line)
+            if style in "|>" and _LAX_HEADER.match(self.text, node.start_mark.index):
                 self.faults.add("F01", self.file, line, "a comment touches the sign of a text block")
             return text
+        if node.tag:
+            self._tell_tag(node, line)
         kind, value, kind_1_1 = _both_ways(text)
-        self._tell_tag(node, line, kind_1_1)
         if not _same(text, kind, kind_1_1):
             self.faults.add(
                 "F02",
@@ -182,12 +205,11 @@ class _Builder:
             )
         return text if is_key else value
 
-    def _tell_tag(self, node: Any, line: int, kind: str) -> None:
-        """Tell a tag that somebody wrote; the composer leaves only the tag, and what the text itself is."""
-        if node.tag != _TAG + kind:
-            self.faults.add(
-                "F01", self.file, line, f"a tag ({node.tag})", expected="plain YAML", mend="remove the tag"
-            )
+    def _tell_tag(self, node: Any, line: int) -> None:
+        """Tell a tag that somebody wrote; a text that was not tagged has none, or that of its kind."""
+        self.faults.add(
+            "F01", self.file, line, f"a tag ({node.tag})", expected="plain YAML", mend="remove the tag"
+        )
 
 
 _ARTICLE = {

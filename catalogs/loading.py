@@ -1,13 +1,12 @@
 """Read a whole catalog: every file, every register, then every check; all faults at once."""
 
-import gc
 import hashlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path, PurePosixPath
 
+from catalogs.between_rules import files_of, read_between_rule, tell_between_faults
 from catalogs.case_log import tell_case_log_faults
 from catalogs.check_between import tell_conflicts, tell_doubles
 from catalogs.check_contracts import tell_contract_faults
@@ -19,6 +18,7 @@ from catalogs.check_registers import tell_register_faults
 from catalogs.check_resources import tell_resource_faults
 from catalogs.check_services import tell_service_faults
 from catalogs.check_words import tell_unusual_words
+from catalogs.collector import collector_paused
 from catalogs.contracts import Contract, read_contract
 from catalogs.decisions import read_approvals, read_powers
 from catalogs.faults import CatalogError, Fault, Faults
@@ -43,7 +43,13 @@ _SINGLE_FILES = (
     *REQUIRED_FILES, "elements.csv", "materials.yaml", "powers.yaml", "populations.csv", "calendar.csv",
     "approvals.yaml", "clients.yaml",
 )  # fmt: skip
-_FOLDERS = {"codes": ".csv", "services": ".yaml", "demands": ".yaml", "resources": ".odcs.yaml"}
+_FOLDERS = {
+    "codes": ".csv",
+    "services": ".yaml",
+    "demands": ".yaml",
+    "resources": ".odcs.yaml",
+    "expectations": ".yaml",
+}
 _CONTENT = (".yaml", ".yml", ".csv")
 # Rules whose breach means that a file, or a part of it, was not read.
 _UNREAD = ("F01", "F05", "F06", "F07")
@@ -98,20 +104,8 @@ def version_of(files: Mapping[str, bytes]) -> str:
 
 def read(source: str | Path | Mapping[str, bytes], on: date | None = None) -> tuple[Sources, Faults]:
     """Read everything and collect every fault."""
-    with _collector_paused():
+    with collector_paused():
         return _read(source, on)
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Millions of small objects without a cycle: looking for cycles among them takes half of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _read(source: str | Path | Mapping[str, bytes], on: date | None) -> tuple[Sources, Faults]:
@@ -147,6 +141,7 @@ def _read(source: str | Path | Mapping[str, bytes], on: date | None) -> tuple[So
             demands += read_demands(data, path, faults, register)
         elif path == "materials.yaml":
             materials += read_materials(data, path, faults, register)
+    between = [read_between_rule(data, path, faults) for path, data in files_of(files)]
     populations_file, calendar_file = content("populations.csv"), content("calendar.csv")
     catalog = Catalog(
         campus=replace(campus, clients=clients),
@@ -166,6 +161,7 @@ def _read(source: str | Path | Mapping[str, bytes], on: date | None) -> tuple[So
         version=version_of(files),
         powers={power.code: power for power, _ in powers or ()},
         approvals=Approvals(tuple(way for way, _ in approvals), approvals_file is not None),
+        between={rule.id: rule for rule in between if rule},
     )
     sources = Sources(
         catalog=catalog,
@@ -187,6 +183,7 @@ def _read(source: str | Path | Mapping[str, bytes], on: date | None) -> tuple[So
     tell_resource_faults(sources, faults)
     tell_doubles(sources, faults)
     tell_conflicts(sources, faults)
+    tell_between_faults(catalog, faults)
     tell_service_faults(sources, faults)
     tell_case_log_faults(catalog, faults)
     tell_guide_faults(sources, faults)

@@ -11,6 +11,7 @@ from datetime import date, time, timedelta
 from functools import cached_property
 from typing import Any
 
+from catalogs.model_between import BetweenRule
 from catalogs.model_decisions import Approval, Approvals, ApprovalStep, Power
 from catalogs.model_registers import (
     Calendar,
@@ -42,6 +43,7 @@ __all__ = [
     "Approval",
     "ApprovalStep",
     "Approvals",
+    "BetweenRule",
     "Calendar",
     "CalendarDay",
     "Campus",
@@ -70,6 +72,7 @@ __all__ = [
     "Resource",
     "Rule",
     "ServiceItem",
+    "Shift",
     "Site",
     "Step",
     "Subject",
@@ -177,12 +180,30 @@ class Ingest:
 
 @dataclass(frozen=True)
 class IdentityItems:
-    """The items that say which document a natural key belongs to; `=1` is a literal code."""
+    """The items that say whose a natural key is: the document, and what else tells persons apart.
+
+    `type` and `country` may be literal codes (`=1`). `former_number` is an earlier number of the same kind of
+    document, which a renewed passport names; the others are compared where no document decides.
+    """
 
     number: str
     type: str
     country: str = ""
     name: str = ""
+    former_number: str = ""
+    former_name: str = ""
+    birthday: str = ""
+    sex: str = ""
+    phone: str = ""
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """The items named here, without literals."""
+        told = (
+            self.number, self.type, self.country, self.name, self.former_number, self.former_name,
+            self.birthday, self.sex, self.phone,
+        )  # fmt: skip
+        return tuple(name for name in told if name and not name.startswith("="))
 
 
 @dataclass(frozen=True)
@@ -211,6 +232,7 @@ class Rule:
 
     `where` is the breaking condition in DuckDB SQL over item names, and `columns` the items it names, both
     only if the rule judges single rows; a rule over a whole extract has `where` None and runs as `query`.
+    `waivable`: a person may say of a row that breaks it that it is right all the same.
     """
 
     id: str
@@ -223,6 +245,7 @@ class Rule:
     gb_dimension: str
     on_failure: str
     bounds: Mapping[str, Any] = field(default_factory=dict)
+    waivable: bool = True
 
 
 @dataclass(frozen=True)
@@ -252,6 +275,14 @@ class Relationship:
 
 
 @dataclass(frozen=True)
+class Shift:
+    """What share of an item's rows may be spread otherwise than before, 0 to 1, and how severe more than that is."""
+
+    most: float
+    severity: str = "warning"
+
+
+@dataclass(frozen=True)
 class Item:
     """One item (信息项), with what it inherits from its element and its resource.
 
@@ -260,6 +291,7 @@ class Item:
         max_bytes: declared length in bytes of UTF-8 (数据长度), which admission keeps to.
         guide_type: letter of the 2017 guide (数据类型): the item's, else its element's, else that of its type.
         subject_view_basis: why the person does not see the value, or not yet.
+        shift: how far its distribution may move between releases; None: as usual.
     """
 
     name: str
@@ -299,6 +331,7 @@ class Item:
     properties: Mapping[str, Any] = field(default_factory=dict)
     subject_view_basis: str = ""
     enum: tuple[str | int, ...] = ()
+    shift: Shift | None = None
 
     @property
     def length(self) -> int | None:
@@ -459,7 +492,8 @@ class Catalog:
     """Everything the campus has declared. Registers are keyed by their codes.
 
     `files` are the bytes it was loaded from (relative POSIX path → content) and `version` their digest.
-    `powers` is empty, and `approvals` the default, where the campus keeps no such file.
+    `powers` and `between` (rules between systems) are empty, and `approvals` the default, where the campus keeps no
+    such file.
     """
 
     campus: Campus
@@ -477,6 +511,7 @@ class Catalog:
     version: str
     powers: Mapping[str, Power] = field(default_factory=dict)
     approvals: Approvals = field(default_factory=Approvals)
+    between: Mapping[str, BetweenRule] = field(default_factory=dict)
 
     @cached_property
     def _sources(self) -> Mapping[str, tuple[FactSource, ...]]:

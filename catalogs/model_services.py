@@ -80,6 +80,8 @@ class ServiceItem:
         special_reason: why it is a 特殊要求 that no goal counts; empty: it is not.
         variants: what differs between sites, to be unified away (八统一).
         batch: with which batch of publication it came (分批公布).
+        claims: statements about the applicant that a service system may have confirmed, yes or no, beside those that
+            its materials prove.
     """
 
     code: str
@@ -117,6 +119,7 @@ class ServiceItem:
     published_on: date | None = None
     batch: int | None = None
     variants: tuple[Variant, ...] = ()
+    claims: tuple[Proof, ...] = ()
 
     @property
     def involved_units(self) -> tuple[str, ...]:

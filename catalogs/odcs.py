@@ -105,13 +105,13 @@ def _has_items(doc: LinedDict) -> bool:
 
 def _shape(value: Any, key: str = "") -> Hashable:
     """Return what the schema can tell of a value; texts that it does not restrict count as one."""
-    if isinstance(value, dict):
-        return tuple((name, _shape(inner, name)) for name, inner in sorted(value.items()))
-    if isinstance(value, list):
-        return tuple(_shape(inner) for inner in value)
     if isinstance(value, str):
         free = key in _FREE_TEXT or (key == "id" and _STABLE_ID.match(value))
         return "" if free else value
+    if isinstance(value, dict):
+        return tuple([(name, _shape(inner, name)) for name, inner in sorted(value.items())])
+    if isinstance(value, list):
+        return tuple([_shape(inner) for inner in value])
     return (type(value).__name__, value)
 
 
@@ -148,13 +148,11 @@ def _words(error: jsonschema.ValidationError) -> tuple[str, str]:
     return error.message[:160], "what the ODCS 3.2.0 schema allows"
 
 
-def _tell_fetched(value: Any, file: str, faults: Faults) -> None:
+def _tell_fetched(value: LinedDict | LinedList, file: str, faults: Faults) -> None:
     if isinstance(value, LinedDict):
         for entry in value.get("authoritativeDefinitions") or []:
             if isinstance(entry, LinedDict) and entry.get("type") in _FETCHED_TYPES:
                 faults.add("C18", file, entry.line, f'authoritative definition of type "{entry["type"]}"')
-        for inner in value.values():
-            _tell_fetched(inner, file, faults)
-    elif isinstance(value, LinedList):
-        for inner in value:
+    for inner in value.values() if isinstance(value, LinedDict) else value:
+        if isinstance(inner, LinedDict | LinedList):
             _tell_fetched(inner, file, faults)

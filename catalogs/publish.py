@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from catalogs import views
+from catalogs.collector import collector_paused
 from catalogs.exports.cpsv import cpsv_graph
 from catalogs.exports.dcat import dcat_graph
 from catalogs.exports.flow_svg import draw
@@ -27,6 +28,8 @@ from catalogs.model import Catalog
 from catalogs.views_services import visible_services
 
 _SCHEMA = Path(__file__).parent / "exports" / views.SCHEMA_FILE
+# Made once: `json.dumps` with an option makes an encoder at every call.
+_JSON = json.JSONEncoder(ensure_ascii=False).encode
 _MARK, _DIGESTS = "VERSION", "guides.json"
 PUBLISHED_TIERS = ("public", "campus")
 # What the public may see of the reform; the other lists are for those who work on it.
@@ -79,6 +82,24 @@ def publish(
     for leftover in (fresh, old):
         shutil.rmtree(leftover, ignore_errors=True)
     fresh.mkdir(parents=True)
+    with collector_paused():
+        _write_all(catalog, out, fresh, tiers, faults, measured)
+    if out.exists():
+        out.rename(old)
+    fresh.rename(out)
+    shutil.rmtree(old, ignore_errors=True)
+    return out
+
+
+def _write_all(
+    catalog: Catalog,
+    out: Path,
+    fresh: Path,
+    tiers: tuple[str, ...],
+    faults: Iterable[Fault] | None,
+    measured: Measured | None,
+) -> None:
+    """Write every file into the fresh folder; guides that did not change come from the old one."""
     items = {item.code: item for tier in tiers for item in visible_services(catalog, tier)}
     pictures = {code: draw(catalog, item).decode() for code, item in items.items()}
     guides = Guides(catalog, pictures, _printed(out, tiers))
@@ -92,8 +113,7 @@ def publish(
             for path, content in tier_files(catalog, tier, told, contracts, pictures):
                 _write(fresh / tier / path, content)
             for one in told:
-                text = json.dumps(as_json(one, head), ensure_ascii=False)
-                _write(fresh / tier / "lists" / f"{one.name}.json", text + "\n")
+                _write(fresh / tier / "lists" / f"{one.name}.json", _JSON(as_json(one, head)) + "\n")
             _write(fresh / tier / "lists" / WORKBOOK, lists_workbook(told))
         for tier in tiers:
             for item in visible_services(catalog, tier):
@@ -102,11 +122,6 @@ def publish(
         guides.close()
     (fresh / _DIGESTS).write_text(json.dumps(guides.digests, indent=1, sort_keys=True), encoding="utf-8")
     (fresh / _MARK).write_text(catalog.version + "\n", encoding="utf-8")
-    if out.exists():
-        out.rename(old)
-    fresh.rename(out)
-    shutil.rmtree(old, ignore_errors=True)
-    return out
 
 
 def _printed(out: Path, tiers: Iterable[str]) -> dict[str, Path]:
@@ -145,7 +160,8 @@ def tier_files(
     yield "catalog.json", _lines(seen)
     yield views.SCHEMA_FILE, _SCHEMA.read_text(encoding="utf-8")
     yield "catalog.xlsx", catalog_workbook(seen)
-    for stem, graph in (("dcat", dcat_graph(catalog, tier)), ("cpsv", cpsv_graph(catalog, tier))):
+    services = cpsv_graph(catalog, tier, seen["serviceItems"])
+    for stem, graph in (("dcat", dcat_graph(catalog, tier)), ("cpsv", services)):
         yield f"{stem}.ttl", graph.turtle()
         yield f"{stem}.jsonld", graph.json_ld()
     for resource in views.visible_resources(catalog, tier):
@@ -157,9 +173,8 @@ def _lines(seen: Mapping[str, Any]) -> str:
     """Return JSON with one entry a line, so that two publications can be compared."""
     parts = []
     for key, value in seen.items():
-        text = json.dumps(value, ensure_ascii=False)
-        if isinstance(value, list) and value:
-            text = "[\n" + ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in value) + "\n]"
+        rows = value if isinstance(value, list) else []
+        text = "[\n" + ",\n".join(map(_JSON, rows)) + "\n]" if rows else _JSON(value)
         parts.append(f"{json.dumps(key)}: {text}")
     return "{" + ",\n".join(parts) + "}\n"
 

@@ -12,7 +12,7 @@ from catalogs.sql import SqlFault, row_rule
 SEVERITIES = ("error", "warning", "info")
 REFUSE_ROW = "refuse_row"
 ON_FAILURE = (REFUSE_ROW, "finding", "refuse_extract")
-RULE_PROPERTIES = ("gbDimension", "onFailure")
+RULE_PROPERTIES = ("gbDimension", "onFailure", "waivable")
 
 
 def read_quality(
@@ -58,6 +58,7 @@ def _common(fields: Fields) -> dict[str, Any]:
         "gb_dimension": own.text("gbDimension"),
         "on_failure": own.text("onFailure", default=REFUSE_ROW if refuses else "finding", among=ON_FAILURE),
         "bounds": {key: plain(value) for key, value in fields.data.items() if key.startswith("must")},
+        "waivable": own.flag("waivable", default=True),
     }
 
 
@@ -88,6 +89,7 @@ def _rule(rule_id: str, fields: Fields) -> Rule:
 
 def _metric(rule_id: str, fields: Fields, item_name: str | None) -> Metric:
     common = _common(fields)
+    del common["waivable"]  # a person's word is about a row
     if common["on_failure"] == REFUSE_ROW:
         fields.fault("V03", None, "a library rule refuses rows", expected="finding or refuse_extract")
     metric = str(fields.data["metric"])

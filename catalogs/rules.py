@@ -332,6 +332,14 @@ _TABLE = (
         "A person is shown what is kept of them unless a rule says otherwise.",
         "add subjectViewBasis",
     ),
+    RuleText(
+        "C30",
+        WARNING,
+        "A stated formatType is one of its formatClass (信息资源格式类型), or formatNote says what it is "
+        "(其他格式描述).",
+        "The form of the 2017 guide has these words; others cannot be told apart by who receives it.",
+        "write a word of the list, or say in formatNote what it is",
+    ),
     # registers
     RuleText(
         "R01",
@@ -383,6 +391,29 @@ _TABLE = (
         "A responsibility or grant of an ended unit or vacant post is a named gap, and goes to the successor, "
         "else the parent (CATALOG §3.3).",
         "name the unit that answers now, or fill the post in units.csv",
+    ),
+    # rules between systems
+    RuleText(
+        "B01",
+        ERROR,
+        "A rule between systems is one mapping in a file of its own, named by its id.",
+        "A finding names the rule, and its reader looks for the file.",
+        "name the file after the id",
+    ),
+    RuleText(
+        "B02",
+        ERROR,
+        "A rule between systems names resources and items that exist, and blocks one of those that it reads.",
+        "A rule that cannot run counts as failed, and takes its resource back.",
+        "correct the name",
+    ),
+    RuleText(
+        "B03",
+        ERROR,
+        "The SQL of a rule between systems parses as PostgreSQL, is one SELECT and one condition, and reads only "
+        "raw.<system>__<table> of the resources that it needs.",
+        "What it reads decides when it is asked; what it cannot read stops a release.",
+        "correct the SQL, or name the resource under needs",
     ),
     # service items and materials
     RuleText(
@@ -551,6 +582,22 @@ _TABLE = (
         "none can be read, and one paper has one code.",
         "Only what a material proves can be read instead of it.",
         "complete the register of materials",
+    ),
+    RuleText(
+        "S24",
+        WARNING,
+        "A material on paper states copies and spec as what is to be brought, any other neither; a form that is filled "
+        "in online says where (线上工作路径).",
+        "Who reads the guide prepares by it; a form that cannot be found is asked for at the window.",
+        "correct copies, take out spec, or add onlinePath",
+    ),
+    RuleText(
+        "S25",
+        WARNING,
+        "The guide names at once everything to be brought (一次性告知): no notice, step or answer leaves it open or "
+        "asks for a material that the item does not list.",
+        "What stands outside the list is asked for at the second visit.",
+        "list the material, or say what the sentence means",
     ),
     # demands
     RuleText(

@@ -6,6 +6,7 @@ Write it anew with `python -m catalogs.rules_page`.
 from pathlib import Path
 
 from catalogs import words
+from catalogs.between_rules import BETWEEN_DIMENSIONS, BETWEEN_KEYS, BETWEEN_SEVERITIES
 from catalogs.contracts import CONTRACT_PROPERTIES, INGEST_KEYS, ITEM_PROPERTIES, OPTIONS, PARTITION_KEYS
 from catalogs.decisions import APPROVAL_KEYS, POWER_KEYS
 from catalogs.model import SUBJECT_TYPES, UPDATE_CYCLES
@@ -23,6 +24,7 @@ _HEADS = {
     "C": "Contracts",
     "R": "Registers",
     "L": "Lists",
+    "B": "Rules between systems",
     "S": "Service items and materials",
     "D": "Demands",
     "P": "Powers",
@@ -43,12 +45,15 @@ _WORDS = {
     "piClass": words.PI_CLASSES,
     "guideType": words.GUIDE_TYPES,
     "formatClass": words.FORMAT_CLASSES,
+    **{f"formatType of {kind}": types for kind, types in words.FORMAT_TYPES.items()},
     "shareModeClass": words.SHARE_MODE_CLASSES,
     "shareModeType": words.SHARE_MODE_TYPES,
     "qualityGate": words.QUALITY_DIMENSIONS,
     "subjectView": words.SUBJECT_VIEWS,
     "Rule severity": SEVERITIES,
     "onFailure": ON_FAILURE,
+    "Severity between systems": BETWEEN_SEVERITIES,
+    "Dimension between systems": BETWEEN_DIMENSIONS,
     "Case type": words.CASE_TYPES,
     "onlineDepth": words.DEPTHS,
     "Limit unit": words.LIMIT_UNITS,
@@ -91,6 +96,7 @@ def render() -> str:
         ("quality rule", RULE_PROPERTIES),
         ("ingest", INGEST_KEYS),
         ("ingest.partition", PARTITION_KEYS),
+        ("rule between systems", BETWEEN_KEYS),
         ("service item", ITEM_KEYS),
         ("step", STEP_KEYS),
         ("variant", VARIANT_KEYS),

@@ -34,7 +34,7 @@ from catalogs.words import (
 ITEM_KEYS = (
     "code", "taskCode", "mainItem", "nameZh", "nameEn", "version", "status", "publishedOn", "batch", "description",
     "kind", "audience", "theme", "lifeEvent", "leadUnit", "jointUnits", "coordination", "outsideAuthority", "power",
-    "legalBasis", "acceptConditions", "refusal", "preconditions", "materials", "form", "steps", "caseType",
+    "legalBasis", "acceptConditions", "refusal", "preconditions", "materials", "form", "claims", "steps", "caseType",
     "statutoryLimit", "promisedLimit", "channels", "onlineDepth", "visits", "visitReason", "negativeList",
     "specialRequirement", "urls", "places", "fee", "result", "consult", "complaint", "notices", "contacts", "faq",
     "current", "target", "variants", "note",
@@ -194,6 +194,7 @@ def _service_item(own: Fields) -> ServiceItem:
         published_on=own.day("publishedOn"),
         batch=own.whole("batch"),
         variants=tuple(_variants(own)),
+        claims=_proofs(own, "claims"),
     )
 
 

@@ -6,12 +6,12 @@ each row, so the text is cut, not rendered anew.
 
 from dataclasses import dataclass
 
-import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
-from sqlglot.tokens import TokenType
+from sqlglot.tokens import Token, TokenType
 
-DIALECT = "duckdb"
+_DIALECT = Dialect.get_or_raise("duckdb")
 OBJECT = "${object}"
 _OBJECT_NAME = "object__"
 
@@ -37,7 +37,8 @@ def row_rule(query: str) -> RowCondition | None:
     if OBJECT not in query:
         raise SqlFault(f"the query does not read {OBJECT}")
     text = query.replace(OBJECT, _OBJECT_NAME).strip().rstrip(";")
-    tree = _parse(text)
+    tokens = _tokens(text)
+    tree = _parse(text, tokens)
     if not isinstance(tree, exp.Select):
         raise SqlFault("not a SELECT")
     if not _is_row_form(tree):
@@ -48,7 +49,7 @@ def row_rule(query: str) -> RowCondition | None:
     if where.find(exp.AggFunc, exp.Window):
         raise SqlFault("the condition reads other rows (an aggregate or window)")
     _refuse_qualified(where)
-    return RowCondition(_after_where(text), _columns(where))
+    return RowCondition(_after_where(text, tokens), _columns(where))
 
 
 def predicate(text: str) -> RowCondition:
@@ -57,7 +58,8 @@ def predicate(text: str) -> RowCondition:
     Raises:
         SqlFault: the text is not one boolean expression over a single row.
     """
-    tree = _parse(f"SELECT 1 FROM {_OBJECT_NAME} WHERE {text}")
+    query = f"SELECT 1 FROM {_OBJECT_NAME} WHERE {text}"
+    tree = _parse(query, _tokens(query))
     where = tree.args.get("where") if isinstance(tree, exp.Select) else None
     if where is None or any(tree.args.get(part) for part in ("group", "having", "order", "limit", "joins")):
         raise SqlFault("not one predicate")
@@ -73,7 +75,8 @@ def order_columns(text: str) -> tuple[str, ...]:
     Raises:
         SqlFault: the text is not an ORDER BY list.
     """
-    tree = _parse(f"SELECT 1 FROM {_OBJECT_NAME} ORDER BY {text}")
+    query = f"SELECT 1 FROM {_OBJECT_NAME} ORDER BY {text}"
+    tree = _parse(query, _tokens(query))
     order = tree.args.get("order") if isinstance(tree, exp.Select) else None
     if order is None or tree.args.get("limit"):
         raise SqlFault("not an ORDER BY list")
@@ -86,13 +89,24 @@ def _refuse_qualified(tree: exp.Expression) -> None:
             raise SqlFault(f'column "{column.table}.{column.name}" is qualified; write "{column.name}"')
 
 
-def _parse(text: str) -> exp.Expression:
+def _tokens(text: str) -> list[Token]:
     try:
-        if any(token.comments for token in sqlglot.tokenize(text, read=DIALECT)):
-            raise SqlFault("contains a comment")
-        trees = sqlglot.parse(text, dialect=DIALECT)
+        return _DIALECT.tokenize(text)
     except SqlglotError as error:
-        raise SqlFault(f"does not parse as DuckDB SQL: {str(error).splitlines()[0]}") from None
+        raise _unparsed(error) from None
+
+
+def _unparsed(error: SqlglotError) -> SqlFault:
+    return SqlFault(f"does not parse as DuckDB SQL: {str(error).splitlines()[0]}")
+
+
+def _parse(text: str, tokens: list[Token]) -> exp.Expression:
+    if any(token.comments for token in tokens):
+        raise SqlFault("contains a comment")
+    try:
+        trees = _DIALECT.parser().parse(tokens, text)
+    except SqlglotError as error:
+        raise _unparsed(error) from None
     if len(trees) != 1 or trees[0] is None:
         raise SqlFault("not exactly one statement")
     return trees[0]
@@ -116,9 +130,9 @@ def _is_row_form(tree: exp.Select) -> bool:
     return counts_rows and reads_object and tree.args.get("where") is not None
 
 
-def _after_where(text: str) -> str:
+def _after_where(text: str, tokens: list[Token]) -> str:
     depth = 0
-    for token in sqlglot.tokenize(text, read=DIALECT):
+    for token in tokens:
         if token.token_type in (TokenType.L_PAREN, TokenType.L_BRACKET):
             depth += 1
         elif token.token_type in (TokenType.R_PAREN, TokenType.R_BRACKET):

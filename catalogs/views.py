@@ -270,11 +270,17 @@ def contract_for(catalog: Catalog, doc: Mapping[str, Any], resource: Resource, r
 
 
 def _codes(catalog: Catalog, item: Item) -> dict[str, Any]:
-    """Return the codes of an item's table as ODCS has them: what is handed out, whatever the source's own codes are."""
+    """Return the codes of an item's table as ODCS has them: what is handed out, whatever the source's own codes are.
+
+    A stated enum lists what the source may send: it is what is handed out, unless a code map stands between the two.
+    """
     table = catalog.codes.get(item.code_table)
-    if item.enum or table is None or not table.rows:
+    if table is None or not table.rows or (item.enum and not item.code_map):
         return {}
-    return {"enum": [{"value": row.code, "label": row.name_zh} for row in table.rows.values()]}
+    known = {row.code: row.name_zh for row in table.rows.values()}
+    sent = dict.fromkeys((item.code_map or {}).get(str(value), str(value)) for value in item.enum)
+    codes = [code for code in sent if code in known] if item.enum else list(known)
+    return {"enum": [{"value": code, "label": known[code]} for code in codes]}
 
 
 def _names_of(items: Iterable[Item]) -> set[str]:

@@ -22,6 +22,19 @@ SENSITIVE_CLASSES = ("sensitive", "minor")
 # 字符 数值 货币 日期 日期时间 逻辑 备注 通用 双精度 整 浮点, the 2017 guide's letters.
 GUIDE_TYPES = ("C", "N", "Y", "D", "T", "L", "M", "G", "B", "I", "F")
 FORMAT_CLASSES = ("电子文件", "电子表格", "数据库", "图形图像", "流媒体", "自描述格式", "服务接口")
+# 信息资源格式类型 of each class that has a list: the 2017 guide's words, and what sources of a campus are besides.
+FORMAT_TYPES = {
+    "电子文件": ("OFD", "wps", "xml", "txt", "doc", "docx", "html", "pdf", "ppt", "pptx"),
+    "电子表格": ("et", "xls", "xlsx", "csv"),
+    "数据库": (
+        "Access", "dbf", "dBase", "Sybase", "Oracle", "SQL Server", "DB2", "MySQL", "MariaDB", "PostgreSQL", "SQLite",
+        "达梦", "人大金仓",
+    ),
+    "图形图像": ("jpg", "gif", "bmp", "png", "tif"),
+    "流媒体": ("swf", "rm", "mpg", "mp4"),
+    "自描述格式": ("xml", "json", "jsonl", "parquet"),
+    "服务接口": ("REST", "SOAP", "OData"),
+}  # fmt: skip
 SHARE_MODE_CLASSES = ("共享平台方式", "邮件", "拷盘", "介质交换(纸质报表)", "介质交换(电子文档)")
 SHARE_MODE_TYPES = ("数据库", "文件下载", "服务接口")
 QUALITY_DIMENSIONS = ("规范性", "完整性", "准确性", "一致性", "时效性", "可访问性")

@@ -1,7 +1,8 @@
 """What has arrived in a drop folder: which files match, which are whole, which are new.
 
 A file is taken once, by its content. A file that is still being written waits; one that was already
-taken is skipped and said so; a corrected file of a day is taken again and replaces that day.
+taken is skipped and said so, and so is one with other content that was last changed before it; a corrected file of a
+day is taken again and replaces that day.
 """
 
 import hashlib
@@ -16,6 +17,8 @@ from pathlib import Path, PurePosixPath
 from connectors.base import SourceRefused
 from connectors.places import Found, Place
 
+SAME, UNTOUCHED = "the same content was already taken", "nobody has touched it since"
+OLDER, SUPERSEDED = "older than what was already taken", "superseded by a newer file"
 _SETTLE_S = 2.0
 _CHUNK = 1 << 20
 _PLACEHOLDERS = {
@@ -82,7 +85,7 @@ def look(
     whole, skipped = _whole_files(place, pattern, done_marker, settle_s)
     partitions = sorted(filter(wanted, whole))
     if latest_only and partitions:
-        skipped += [(partition, "superseded by a newer file") for partition in partitions[:-1]]
+        skipped += [(partition, SUPERSEDED) for partition in partitions[:-1]]
         partitions = partitions[-1:]
     arrivals = []
     for partition in partitions:
@@ -90,11 +93,11 @@ def look(
         before = seen.get("" if latest_only else partition, "")
         label = partition if latest_only else ""
         if latest_only and partition < before.partition("/")[0]:
-            skipped.append((partition, "older than what was already taken"))
+            skipped.append((partition, OLDER))
             continue
         stamp = _stamp(files)
         if stamp and before.startswith(f"{label}/") and before.endswith(f"/{stamp}"):
-            skipped.append((partition, f"{files[0].name}: the same content was already taken"))
+            skipped.append((partition, f"{files[0].name}: {SAME}; {UNTOUCHED}"))
             continue
         if before and closed_before and partition < closed_before:
             reason = f"{files[0].name}: changed after {partition} was closed; asked for by name it is read"
@@ -109,7 +112,9 @@ def look(
             continue
         digest = f"{label}/{_sha256(path for paths in here for path in paths)}/{stamp}"
         if _same(digest, before):
-            skipped.append((partition, f"{files[0].name}: the same content was already taken"))
+            skipped.append((partition, f"{files[0].name}: {SAME}"))
+        elif latest_only and _is_older(stamp, before):
+            skipped.append((partition, f"{files[0].name}: {OLDER}"))
         else:
             arrivals.append(Arrival(partition, tuple(paths[0] for paths in here), digest))
     return Listing(tuple(arrivals), tuple(skipped))
@@ -217,6 +222,17 @@ def _stamp(files: Sequence[Found]) -> str:
     """Size and time of all files; empty if the place does not tell when a file changed."""
     every = [one for found in files for one in found.all]
     return ",".join(f"{one.size}:{one.stamp}" for one in every) if all(one.stamp for one in every) else ""
+
+
+def _is_older(stamp: str, before: str) -> bool:
+    """Whether other content was last changed before that which was taken; times are told by some places only."""
+    moments = [_moments(stamp), _moments(before.rpartition("/")[2])]
+    return all(moments) and max(moments[0]) < max(moments[1])
+
+
+def _moments(stamp: str) -> list[int]:
+    marks = [one.rpartition(":")[2] for one in stamp.split(",")]
+    return [int(mark) for mark in marks] if all(mark.isdigit() for mark in marks) else []
 
 
 def _sha256(paths: Iterable[Path]) -> str:

@@ -52,6 +52,10 @@ class SourceShrunk(SourceRefused):
     """Far fewer rows than last time: taken for an accident until someone says otherwise."""
 
 
+class LandingFull(SourceError):
+    """What was read has no room on the landing zone's disk, or on the state folder's: nobody's fault at the source."""
+
+
 @dataclass(frozen=True)
 class Scope:
     """Which part of a resource a reading speaks about.

@@ -34,8 +34,10 @@ _PERMANENT = re.compile(
     r"|(role|database) \"[^\"]*\" does not exist|unknown database|command denied",
     re.IGNORECASE,
 )
+NO_ROOM = "no room is left on its disk"
 # Kinds of failure that may be named to a reader: fixed words, never the server's quotation of a row.
 _KINDS = (
+    (r"no space left on device|disk quota exceeded", NO_ROOM),
     (r"authentication failed|access denied for user|no password supplied", "user or password refused"),
     (r"permission denied|command denied", "the reading user lacks permission"),
     (r"no pg_hba\.conf entry", "the server does not admit this host or user"),

@@ -8,6 +8,7 @@ Beside the extracts, in folders that no system can be named after, lies what a r
 `_baselines` and `_ledger` (`warehouse.sealed`).
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -23,8 +24,8 @@ import duckdb
 import fsspec
 
 from catalogs.settings import scratch
-from connectors.base import Reading, source_error
-from connectors.duck import literal
+from connectors.base import LandingFull, Reading, source_error
+from connectors.duck import NO_ROOM, describe, literal
 
 MANIFEST = "manifest.json"
 BASELINES, LEDGER = "_baselines", "_ledger"
@@ -179,6 +180,7 @@ class Landing:
         Raises:
             SourceUnavailable: the source broke off; nothing is left behind.
             SourceRefused: the source sent what cannot be read; nothing is left behind.
+            LandingFull: there is no room for it; nothing is left behind.
             LandingError: an extract of that number is already there.
         """
         path = extract_path(reading.resource.name, extract_id)
@@ -210,8 +212,10 @@ class Landing:
             if before_finish is not None:
                 before_finish(manifest)
             self.put(f"{path}/{MANIFEST}", manifest.to_json())
-        except BaseException:
+        except BaseException as error:
             self._remove(path)
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise _full(reading) from None
             raise
         return manifest
 
@@ -251,17 +255,26 @@ class Landing:
         if not self.local and protocol not in con.list_filesystems():
             con.register_filesystem(self.fs)
 
-    def verify(self, path: str) -> Manifest:
-        """Check every file of an extract against its manifest, byte for byte.
+    def intact(self, path: str) -> Manifest:
+        """Return the manifest of an extract whose files are, byte for byte, what it says.
 
         Raises:
-            LandingError: names the file that is missing, altered or not in the manifest.
+            LandingError: names the file that is missing or altered.
         """
         manifest = self.read(path)
         for file in _all_files(manifest):
             self._uri(manifest, file)
             if self.sha256(f"{path}/{file.name}") != file.sha256:
                 raise LandingError(f"landing {path}/{file.name}: content differs from its manifest")
+        return manifest
+
+    def verify(self, path: str) -> Manifest:
+        """Check every file of an extract against its manifest, byte for byte, and that there are no others.
+
+        Raises:
+            LandingError: names the file that is missing, altered or not in the manifest.
+        """
+        manifest = self.intact(path)
         if others := self._unnamed(manifest):
             raise LandingError(f"landing {path}: holds files its manifest does not name: {', '.join(others)}")
         return manifest
@@ -437,9 +450,18 @@ def _copy(reading: Reading, target: Path) -> int:
     try:
         return _copy_query(reading.con, reading.query, target)
     except duckdb.Error as error:
+        if describe(error) == NO_ROOM:
+            raise _full(reading) from None
         raise reading.failure() or source_error(
             error, reading.resource.system, reading.resource.name
         ) from None
+
+
+def _full(reading: Reading) -> LandingFull:
+    return LandingFull(
+        f"{reading.resource.name}: no room is left on the disk of the landing zone, or of the state folder; nothing was"
+        " landed from this reading and the last good state stays. Make room, then run again"
+    )
 
 
 def _copy_query(con: duckdb.DuckDBPyConnection, query: str, target: Path) -> int:

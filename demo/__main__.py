@@ -17,6 +17,8 @@ from demo.target import Target, TargetError, built_target, campus_day, new_targe
 
 POSTGRES, FINANCE = "DEMO_POSTGRES_URL", "DEMO_FINANCE_URL"
 SIZES = ("small", "campus", "province")
+# The rows that the systems write wrongly by themselves.
+TOLD = "told.json"
 SYSTEMS = (
     "academic", "graduate", "finance", "research", "hr", "logistics", "assets", "student_affairs", "hall",
     "administration", "party", "library", "archives", "certificates_legacy", "government",
@@ -82,7 +84,19 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("--capacity", help="population in which the applicant acts")
     ask.set_defaults(run=_ask)
 
-    for command in (build, advance, serve, stop, ask):
+    faults = commands.add_parser("faults", help="spoil rows, or what is delivered, on purpose")
+    faults.add_argument(
+        "what", choices=("rows", "extracts", "keep"), help="keep: what today's files hold, to come again"
+    )
+    faults.add_argument("--kind", action="append", default=[], help="may be repeated; without it all kinds")
+    faults.add_argument(
+        "--rate", type=float, default=0.0012, help="share of a table's rows that one kind befalls"
+    )
+    faults.add_argument("--seed", type=int, default=1, help="same seed, same accidents")
+    faults.add_argument("--labels", type=Path, help="where to write what was spoiled")
+    faults.set_defaults(run=_faults)
+
+    for command in (build, advance, serve, stop, ask, faults):
         command.add_argument("--out", type=Path, required=True, help="folder of the campus")
     return parser
 
@@ -99,6 +113,8 @@ def _build(asked: argparse.Namespace) -> int:
     write_private(
         target.folder("hall") / APPLICANTS, json.dumps(applicants(world), ensure_ascii=False, indent=1)
     )
+    told = [{"resource": fault.resource, "key": fault.key, "what": fault.what} for fault in world.faults]
+    write_private(target.out / TOLD, json.dumps(told, ensure_ascii=False, indent=1))
     target.save(asked.seed, asked.size, day=0)
     console.print(
         f"{asked.size} campus, seed {asked.seed}, {campus_day(0)}: {time.monotonic() - started:.1f} s; "
@@ -156,6 +172,20 @@ def _stop(asked: argparse.Namespace) -> int:
     from demo.servers import running
 
     console.print("Stopped." if running.stop(asked.out.absolute()) else "Nothing was running.")
+    return 0
+
+
+def _faults(asked: argparse.Namespace) -> int:
+    from demo.faults.extract_accidents import keep
+    from demo.faults.inject import inject
+
+    target, state = built_target(asked.out)
+    if asked.what == "keep":
+        keep(target)
+        return 0
+    labels = asked.labels or asked.out / "faults.jsonl"
+    count = inject(target, state, asked.what, asked.kind, asked.rate, asked.seed, labels)
+    console.print(f"{count} accidents; what they were is in {labels}")
     return 0
 
 

@@ -2,6 +2,6 @@
 
 Belongs here: admission (rows → store or quarantine), suites over a whole resource, rules between systems.
 Does not belong here: reading a source, deciding a release (pipelines), business rules on rows (dbt_project).
-In: extracts in the landing zone; the store as a candidate release sees it; contracts and rules/*.yaml.
+In: extracts in the landing zone; the store as a candidate sees it; contracts and rules between systems.
 Out: findings and checks: rule, dimension, severity and counts, never a value of a person.
 """

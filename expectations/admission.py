@@ -8,26 +8,30 @@ whole extract, or too large a refused share, refuses the extract. The verdict de
 and code version only.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 import duckdb
 
-from catalogs.model import Catalog, Item, Resource
-from connectors.duck import literal
-from expectations.formats import FORMATS, identity_document
+from catalogs.model import Catalog, CodeTable, Item, Resource
+from connectors.duck import describe, literal
+from expectations.dates import fixed_today
+from expectations.formats import FORMATS, birthday_differs, identity_document, sex_differs
+from expectations.texts import ill_formed_number, is_number, longest, together, unreadable
 from expectations.typing import source_text, typed
 from warehouse.ledger import Extract
-from warehouse.store import SOURCE_SUFFIX
+from warehouse.store import RELEASED, SOURCE_SUFFIX
 from warehouse.versions import Judged, key_text, q
 
 DEFAULT_REFUSED_SHARE = 0.05
 # Extracts that hold what changed: how many rows those are says nothing of the whole, and a bad one or two among few
 # wait in quarantine like any other, rather than keep the window out for as long as they are in it.
 WINDOWS, FEW_ROWS = ("upsert", "range"), 5
-# Control characters, and the character that stands where somebody could not read one.
-_UNREADABLE = r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F\x{FFFD}]"
+# How far the clock of a source may be ahead of ours.
+_AHEAD = "INTERVAL 1 HOUR"
 _GB_DIMENSION = {"type": "conformity", "code": "conformity", "format": "conformity", "unique": "accuracy"}
 
 
@@ -104,17 +108,9 @@ def judge(
     """
     landed = _read(con, files)
     _check_columns(resource, landed)
-    timezone = catalog.campus.time_zone
-    typed_columns = _typed_columns(resource, landed, catalog, timezone)
-    con.execute(
-        f"CREATE OR REPLACE TEMP VIEW typed AS"
-        f" SELECT {', '.join(typed_columns)}, _partition, _extract, _row_no FROM landed"
-    )
-    _check_partitions(con, resource, timezone)
-    checks = _row_checks(resource, landed, catalog)
-    duplicates = _duplicates(con, resource)
-    _split(con, resource, checks, duplicates)
-    _refuse(con, resource, landed, checks, duplicates)
+    _type(con, catalog, resource, landed)
+    _check_partitions(con, resource, catalog.campus.time_zone)
+    checks = _sort_out(con, catalog, resource, landed)
     total, admitted, refused = con.execute(
         "SELECT (SELECT count(*) FROM landed), (SELECT count(*) FROM admitted), (SELECT count(*) FROM refused)"
     ).fetchone()
@@ -124,7 +120,7 @@ def judge(
             f"{resource.name}: {total} rows came in but {admitted} were admitted and {refused} refused; "
             "nothing of this extract is used and the last good state stays. This is a fault of Yici: report it",
         )
-    findings = _findings(con, resource, checks, total, admitted)
+    findings = _findings(con, catalog, resource, checks, total, admitted)
     extracts = [extract for extract, _ in files]
     (kind,) = {extract.scope["kind"] for extract in extracts}
     if refused:
@@ -144,6 +140,42 @@ def judge(
         refused=refused,
     )
     return judged, findings
+
+
+def judge_rows(
+    con: duckdb.DuckDBPyConnection, catalog: Catalog, resource: Resource, landed: Mapping[str, str]
+) -> None:
+    """Judge rows by themselves, without a word about the extracts they came in.
+
+    It leaves `admitted` and `refused` as `judge` does.
+
+    Args:
+        con: a DuckDB session with relation `landed`: the items as they were landed, `_partition`, `_extract`, and
+            `_row_no`, which with `_extract` names a row.
+        catalog: for code tables and time zone.
+        resource: the contract.
+        landed: item → its type in `landed`; every item of the contract.
+    """
+    _type(con, catalog, resource, landed)
+    _sort_out(con, catalog, resource, landed)
+
+
+def show_admitted(con: duckdb.DuckDBPyConnection, resource: Resource) -> None:
+    """Make view `admitted`: the rows of `typed` whose places are not in table `left_out`.
+
+    Those in table `waived`, of a person's word, say so by their state.
+    """
+    columns = ", ".join(q(name) for name in _stored(resource))
+    all_kept = not con.execute("SELECT 1 FROM left_out LIMIT 1").fetchone()
+    without = "" if all_kept else " ANTI JOIN left_out USING (_extract, _row_no)"
+    state = "'reported'"
+    if con.execute("SELECT 1 FROM waived LIMIT 1").fetchone():
+        is_waived = "(_extract, _row_no) IN (SELECT (_extract, _row_no) FROM waived)"
+        state = f"CASE WHEN {is_waived} THEN {literal(RELEASED)} ELSE {state} END"
+    con.execute(
+        f"CREATE OR REPLACE TEMP VIEW admitted AS SELECT {columns}, _partition, _extract, _row_no, {state} AS _state"
+        f" FROM typed{without}"
+    )
 
 
 def judge_keys(
@@ -183,6 +215,55 @@ def judge_keys(
     return Judged(resource, (extract.id,), "keys", True, (), rows_in=count, admitted=count, refused=0)
 
 
+def _type(con, catalog: Catalog, resource: Resource, landed: Mapping[str, str]) -> None:
+    """Make view `typed` of relation `landed`."""
+    columns = ", ".join(_typed_columns(resource, landed, catalog, catalog.campus.time_zone))
+    con.execute(
+        f"CREATE OR REPLACE TEMP VIEW typed AS SELECT {columns}, _partition, _extract, _row_no, _taken_at FROM landed"
+    )
+
+
+def _sort_out(con, catalog: Catalog, resource: Resource, landed: Mapping[str, str]) -> list[_Check]:
+    """Split `typed` into `admitted` and `refused`; returns the checks of single rows."""
+    checks = _row_checks(resource, landed, catalog)
+    try:
+        duplicates = _duplicates(con, resource)
+        _split(con, resource, checks, duplicates)
+        _refuse(con, resource, landed, checks, duplicates)
+    except duckdb.Error:
+        _tell_what_cannot_run(con, catalog, resource, checks)
+        raise
+    return checks
+
+
+def _tell_what_cannot_run(con, catalog: Catalog, resource: Resource, checks: Sequence[_Check]) -> None:
+    """Refuse what was judged if one of the rules cannot be run over it: a rule that says nothing has not passed.
+
+    Raises:
+        ExtractRefused: names the rule, and where the contract says it.
+    """
+    for check in checks:
+        try:
+            con.execute(f"SELECT count(*) FROM typed WHERE {check.broken}").fetchone()
+        except duckdb.Error as error:
+            raise ExtractRefused(
+                check.rule,
+                f"{resource.name}: rule {check.rule} cannot be run ({describe(error)}), see"
+                f" {place_of_rule(catalog, resource, check.rule)}; nothing is admitted past it and the last good state"
+                " stays. Mend the rule, and what waits is judged again",
+            ) from None
+
+
+def place_of_rule(catalog: Catalog, resource: Resource, rule: str) -> str:
+    """Return the contract's file and the line in which a rule begins, or its item if admission made the rule of one."""
+    name = rule.rpartition(".")[0]
+    key, value = ("name", name) if resource.has_item(name) else ("id", rule)
+    said = re.compile(rf"""\b{key}:\s*["']?{re.escape(value)}["']?\s*(?:[,}}]|$)""")
+    lines = catalog.files[resource.file].decode("utf-8", "replace").splitlines()
+    found = next((number for number, line in enumerate(lines, 1) if said.search(line)), None)
+    return f"{resource.file}:{found}" if found else resource.file
+
+
 def _read(con: duckdb.DuckDBPyConnection, files: Sequence[tuple[Extract, Sequence[str]]]) -> dict[str, str]:
     """Make the extracts' rows the view `landed` and return its columns' types."""
     parts = []
@@ -191,14 +272,18 @@ def _read(con: duckdb.DuckDBPyConnection, files: Sequence[tuple[Extract, Sequenc
         listed = ", ".join(literal(address) for address in addresses)
         parts.append(
             f"SELECT *, {literal(partition) if partition else 'NULL::VARCHAR'} AS _partition,"
-            f" {extract.id}::BIGINT AS _extract, file_row_number AS _row_no"
+            f" {extract.id}::BIGINT AS _extract, {_moment(extract.taken_at)} AS _taken_at, file_row_number AS _row_no"
             f" FROM read_parquet([{listed}], file_row_number = true)"
         )
     con.execute("CREATE OR REPLACE TEMP VIEW landed AS " + " UNION ALL BY NAME ".join(parts))
     types = dict(con.execute("SELECT column_name, column_type FROM (DESCRIBE landed)").fetchall())
-    for own in ("_partition", "_extract", "_row_no", "file_row_number"):
+    for own in ("_partition", "_extract", "_taken_at", "_row_no", "file_row_number"):
         types.pop(own)
     return types
+
+
+def _moment(at: datetime | None) -> str:
+    return f"TIMESTAMPTZ {literal(at.isoformat())}" if at is not None else "NULL::TIMESTAMPTZ"
 
 
 def _check_columns(resource: Resource, landed: dict[str, str]) -> None:
@@ -209,7 +294,9 @@ def _check_columns(resource: Resource, landed: dict[str, str]) -> None:
         )
 
 
-def _typed_columns(resource: Resource, landed: dict[str, str], catalog: Catalog, timezone: str) -> list[str]:
+def _typed_columns(
+    resource: Resource, landed: Mapping[str, str], catalog: Catalog, timezone: str
+) -> list[str]:
     columns = []
     for item in resource.items:
         kind = landed[item.name]
@@ -223,13 +310,32 @@ def _typed_columns(resource: Resource, landed: dict[str, str], catalog: Catalog,
     return columns
 
 
-def _row_checks(resource: Resource, landed: dict[str, str], catalog: Catalog) -> list[_Check]:
+def _row_checks(resource: Resource, landed: Mapping[str, str], catalog: Catalog) -> list[_Check]:
     checks = []
     for item in resource.items:
         checks += _item_checks(resource, item, catalog)
+    checks += _identity_checks(resource)
     for rule in resource.rules:
         if rule.on_failure == "refuse_row":
-            checks.append(_Check(rule.id, f"coalesce(({rule.where}), false)", rule.dimension))
+            where = fixed_today(rule.where or "false", catalog.campus.time_zone)
+            checks.append(_Check(rule.id, f"coalesce(({where}), false)", rule.dimension))
+    return checks
+
+
+def _identity_checks(resource: Resource) -> list[_Check]:
+    """What a resident's number says of its bearer, against the items of the same row that say it again."""
+    identity = resource.subject.identity if resource.subject else None
+    if identity is None:
+        return []
+    kind = literal(identity.type[1:]) if identity.type.startswith("=") else q(identity.type)
+    checks = []
+    for name, item, differs in (
+        ("birthday", identity.birthday, birthday_differs),
+        ("sex", identity.sex, sex_differs),
+    ):
+        if item:
+            broken = f"coalesce({differs(q(identity.number), kind, q(item))}, false)"
+            checks.append(_Check(f"{identity.number}.{name}", broken, "consistency"))
     return checks
 
 
@@ -248,6 +354,7 @@ def _item_checks(resource: Resource, item: Item, catalog: Catalog) -> list[_Chec
         table = catalog.codes.get(item.code_table or "")
         if table is not None and not item.code_map:
             known = f"{column} IN ({', '.join(map(literal, table.rows))})"
+            checks += _retired(item, table, catalog.campus.time_zone)
         checks.append(
             _Check(
                 f"{name}.code", f"({source} IS NOT NULL AND trim({source}) <> '' AND ({known}) IS NOT TRUE)"
@@ -271,7 +378,7 @@ def _item_checks(resource: Resource, item: Item, catalog: Catalog) -> list[_Chec
     checks.append(
         _Check(
             f"{name}.text",
-            f"coalesce({_unreadable(column)}, false)",
+            f"coalesce({unreadable(column)}, false)",
             readable=column,
         )
     )
@@ -279,6 +386,17 @@ def _item_checks(resource: Resource, item: Item, catalog: Catalog) -> list[_Chec
         checks.append(_Check(f"{name}.length", f"coalesce(length({column}) < {item.min_length:d}, false)"))
     if item.max_length is not None:
         checks.append(_Check(f"{name}.length", f"coalesce(length({column}) > {item.max_length:d}, false)"))
+    if item.max_length is None and item.max_bytes is None:
+        most = longest(resource, item)
+        # Bytes are counted at no cost, characters are not.
+        checks.append(
+            _Check(
+                f"{name}.length",
+                f"coalesce(strlen({column}) > {most:d} AND length({column}) > {most:d}, false)",
+            )
+        )
+    if is_number(resource, item):
+        checks.append(_Check(f"{name}.form", f"coalesce({ill_formed_number(column)}, false)"))
     if item.max_bytes is not None:
         checks.append(_Check(f"{name}.bytes", f"coalesce(strlen({column}) > {item.max_bytes:d}, false)"))
     if item.pattern:
@@ -298,14 +416,43 @@ def _item_checks(resource: Resource, item: Item, catalog: Catalog) -> list[_Chec
 
 def _any(checks: Sequence[_Check]) -> str:
     """Return the condition that a row breaks one of the checks."""
-    texts = ", ".join(check.readable for check in checks if check.readable)
-    conditions = [_unreadable(f"concat({texts})")] if texts else []
+    texts = [check.readable for check in checks if check.readable]
+    conditions = [unreadable(together(texts))] if texts else []
     conditions += [check.broken for check in checks if not check.readable]
     return " OR ".join(conditions) or "false"
 
 
-def _unreadable(text: str) -> str:
-    return f"regexp_matches({text}, {literal(_UNREADABLE)})"
+def _noted(resource: Resource, timezone: str) -> list[_Check]:
+    """Return the rules that admit a row with a finding: those of the contract, and that no change is yet to come.
+
+    A source whose clock is ahead writes rows that are right but for the time of their change.
+    """
+    checks = [
+        _Check(rule.id, f"coalesce(({fixed_today(rule.where, timezone)}), false)", rule.dimension)
+        for rule in resource.rules
+        if rule.on_failure == "finding" and rule.where is not None
+    ]
+    mark = resource.ingest.watermark
+    if mark and resource.item(mark).logical_type in ("date", "timestamp"):
+        limit = f"CAST(_taken_at + {_AHEAD} AS {resource.item(mark).duck_type})"
+        checks.append(_Check(f"{mark}.future", f"coalesce({q(mark)} > {limit}, false)", "accuracy"))
+    return checks
+
+
+def _retired(item: Item, table: CodeTable, timezone: str) -> list[_Check]:
+    """A code that had been withdrawn when the extract was taken, unless the contract lets records keep theirs."""
+    ended: dict[date, list[str]] = {}
+    for code, row in table.rows.items():
+        if row.valid_to is not None:
+            ended.setdefault(row.valid_to, []).append(code)
+    if not ended or item.properties.get("retiredCodes") == "keep":
+        return []
+    day = f"timezone({literal(timezone)}, _taken_at)::DATE"
+    late = " OR ".join(
+        f"{q(item.name)} IN ({', '.join(map(literal, codes))}) AND {day} > DATE {literal(on.isoformat())}"
+        for on, codes in sorted(ended.items())
+    )
+    return [_Check(f"{item.name}.retired", f"coalesce({late}, false)")]
 
 
 def _missing(item: Item) -> str:
@@ -358,33 +505,54 @@ def _split(con, resource: Resource, checks: list[_Check], duplicates: list[_Chec
     """
     broken = _any((*checks, *duplicates))
     if resource.ingest.pick_order_by:
-        key = ", ".join(map(q, resource.key))
-        order = f"{resource.ingest.pick_order_by}, _extract DESC, _row_no DESC"
-        con.execute(
-            f"CREATE OR REPLACE TEMP TABLE picked AS SELECT _extract, _row_no FROM typed WHERE ({broken}) IS FALSE"
-            f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {order}) = 1"
-        )
+        _pick(con, resource, broken)
         left_out = "SELECT _extract, _row_no FROM typed ANTI JOIN picked USING (_extract, _row_no)"
     else:
         left_out = f"SELECT _extract, _row_no FROM typed WHERE ({broken}) IS NOT FALSE"
     con.execute(f"CREATE OR REPLACE TEMP TABLE left_out AS {left_out}")
-    columns = ", ".join(q(name) for name in _stored(resource))
-    all_kept = not con.execute("SELECT 1 FROM left_out LIMIT 1").fetchone()
-    without = "" if all_kept else " ANTI JOIN left_out USING (_extract, _row_no)"
+    con.execute("CREATE OR REPLACE TEMP TABLE waived AS FROM left_out LIMIT 0")
+    show_admitted(con, resource)
+
+
+def _pick(con, resource: Resource, broken: str) -> None:
+    """Leave in table `picked` the place of one row per key, the first in the order that the contract names.
+
+    Where several are first and differ, the order has not decided: none of them is picked. A later extract comes before
+    an earlier one.
+    """
+    key = ", ".join(map(q, resource.key))
+    order = f"{resource.ingest.pick_order_by}, _extract DESC"
     con.execute(
-        f"CREATE OR REPLACE TEMP VIEW admitted AS SELECT {columns}, _partition, _extract, _row_no FROM typed{without}"
+        f"CREATE OR REPLACE TEMP TABLE first_ones AS SELECT {key}, _extract, _row_no FROM typed"
+        f" WHERE ({broken}) IS FALSE QUALIFY rank() OVER (PARTITION BY {key} ORDER BY {order}) = 1"
     )
+    content = ", ".join(f"{q(name)} := {q(name)}" for name in _stored(resource))
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE undecided AS
+        SELECT {key} FROM typed SEMI JOIN (FROM first_ones QUALIFY count(*) OVER (PARTITION BY {key}) > 1) AS tied
+            USING (_extract, _row_no)
+        GROUP BY {key} HAVING count(DISTINCT CAST(struct_pack({content}) AS VARCHAR)) > 1"""
+    )
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE picked AS SELECT _extract, _row_no FROM first_ones"
+        f" ANTI JOIN undecided USING ({key}) QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY _row_no DESC) = 1"
+    )
+    for table in ("first_ones", "undecided"):
+        con.execute(f"DROP TABLE {table}")
 
 
 def _refuse(
-    con, resource: Resource, landed: dict[str, str], checks: list[_Check], duplicates: list[_Check]
+    con, resource: Resource, landed: Mapping[str, str], checks: list[_Check], duplicates: list[_Check]
 ) -> None:
-    """Make table `refused`: every row that was not admitted, as it came, with the rules it breaks."""
+    """Make table `refused`: every row that was not admitted, as it came, with the rules it breaks.
+
+    Its values are kept as texts, from which it can be judged again: JSON has no word for `nan`.
+    """
     keys = ", ".join(q(name) for name in resource.key)
     listed = ", ".join(
         f"CASE WHEN {check.broken} THEN {literal(check.rule)} END" for check in (*checks, *duplicates)
     )
-    names = ", ".join(f"{q(name)} := {q(name)}" for name in landed)
+    names = ", ".join(f"{q(name)} := {source_text(q(name), kind)}" for name, kind in landed.items())
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE refused AS
         WITH named AS (
@@ -416,7 +584,7 @@ def _stored(resource: Resource) -> list[str]:
 
 
 def _findings(
-    con, resource: Resource, checks: list[_Check], total: int, admitted: int
+    con, catalog: Catalog, resource: Resource, checks: list[_Check], total: int, admitted: int
 ) -> tuple[Finding, ...]:
     """One finding per broken row rule, and one per rule that admits with a finding, broken or not."""
     counts = dict(
@@ -432,14 +600,27 @@ def _findings(
         )
         for rule, rows in sorted(counts.items())
     ]
-    soft = [rule for rule in resource.rules if rule.on_failure == "finding" and rule.where is not None]
-    if soft:
-        asked = ", ".join(f"count_if(coalesce(({rule.where}), false))" for rule in soft)
-        for rule, rows in zip(soft, con.execute(f"SELECT {asked} FROM admitted").fetchone(), strict=True):
-            severity = "info" if severities[rule.id] == "info" else "warning"
+    noted = _noted(resource, catalog.campus.time_zone)
+    if noted:
+        asked = ", ".join(f"coalesce(count_if({check.broken}), 0)" for check in noted)  # of no row it is NULL
+        kept = "typed ANTI JOIN left_out USING (_extract, _row_no)"
+        try:
+            broken = con.execute(f"SELECT {asked} FROM {kept}").fetchone()
+        except duckdb.Error:
+            _tell_what_cannot_run(con, catalog, resource, noted)
+            raise
+        for check, rows in zip(noted, broken, strict=True):
+            severity = "info" if severities.get(check.rule) == "info" else "warning"
             found.append(
                 Finding(
-                    resource.name, rule.id, rule.dimension, severity, "admission", rows == 0, rows, admitted
+                    resource.name,
+                    check.rule,
+                    check.dimension,
+                    severity,
+                    "admission",
+                    rows == 0,
+                    rows,
+                    admitted,
                 )
             )
     refused = total - admitted

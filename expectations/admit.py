@@ -2,7 +2,9 @@
 
 Extracts of one kind are judged together, one kind after the other as they came. A partition that breaks its contract
 is refused alone, so that one bad file does not keep out the good ones behind it; everything else of a resource is
-applied or refused whole.
+applied or refused whole. An extract that is no longer what was landed is refused, too: the source is read again.
+After that, rows that wait are looked at again where their contract changed or a person decided about them
+(`expectations.quarantine.again`), also without a new extract.
 """
 
 import time
@@ -18,15 +20,20 @@ import psycopg
 from catalogs.model import Catalog, Resource
 from catalogs.settings import now, scratch
 from connectors.duck import attach_postgres, describe, session
-from connectors.landing import Landing
+from connectors.landing import Landing, LandingError
 from expectations.admission import ExtractRefused, Finding, judge, judge_keys
-from warehouse import ledger, releases, versions, volume
+from expectations.quarantine.again import basis, look_again, waive
+from warehouse import ledger, releases, versions, volume, waiting
 from warehouse.connect import pg_params
 from warehouse.releases import Candidate
-from warehouse.store import ensure_table
+from warehouse.store import StoreTable, ensure_table
 
 # With what the process holds beside it, half a gigabyte whatever the size of a table (docs/performance.md).
 MEMORY_LIMIT = "200MB"
+
+
+class AdmissionFailed(Exception):
+    """The database, or its connection, failed while a resource was admitted; the candidate is abandoned."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ class Admitted:
 
     Attributes:
         resource: its name.
-        outcome: `applied`, `refused`, or `nothing` if there was no new extract.
+        outcome: `applied`, `refused`, or `nothing` if there was no new extract and no reason to look again.
         reason: why it was refused, without values.
         rows_in, admitted, quarantined: rows judged, kept and refused.
         inserted, ended: versions written and closed in the store.
@@ -74,8 +81,9 @@ def admit(
     resource: Resource,
     landing: Landing,
     extracts: Sequence[ledger.Extract] | None = None,
+    again: bool = True,
 ) -> Admitted:
-    """Judge the newest unjudged extracts of a resource and apply them to the candidate.
+    """Judge the newest unjudged extracts of a resource, apply them to the candidate, then look at what waits.
 
     Nothing here raises for what a source sent: a refused extract is an outcome, and the last good state stays.
 
@@ -86,61 +94,149 @@ def admit(
         resource: the contract.
         landing: where the extracts are.
         extracts: judge these instead: a rebuild judges again what a release once judged.
+        again: look at the waiting rows; a rebuild does where the release did.
 
     Raises:
-        LandingError: an extract that the ledger names is missing or cut short.
-        psycopg.Error: the warehouse failed; the candidate has to be abandoned.
+        AdmissionFailed: the warehouse failed; the candidate has to be abandoned.
+        LandingError: an extract to be judged again is missing or altered.
     """
-    if extracts is None:
-        extracts = ledger.unjudged(candidate.con, resource.name)
-    if not extracts:
-        return Admitted(resource.name, "nothing")
     started = time.monotonic()
-    table = ensure_table(candidate.con, resource)
-    landing.attach(con)
-    done = Admitted(resource.name, "nothing")
-    findings = list(_told_of_source(candidate.con, catalog, resource, extracts))
-    for (kind, _), group in groupby(extracts, key=_together):
-        waiting = list(group)
-        while waiting:
-            begun = time.monotonic()
-            found: Sequence[Finding]
-            files = [(extract, landing.open(landing.read(extract.path))) for extract in waiting]
-            _clear(con)
-            try:
-                if kind == "keys":
-                    judged, found = judge_keys(con, catalog, resource, files), ()
+    work = _Work(con, candidate, catalog, resource, landing, extracts)
+    try:
+        if work.extracts:
+            work.judge_extracts()
+        if again:
+            work.look_again()
+        done = work.done
+    except ExtractRefused as refused:
+        work.findings += [*refused.findings, _whole(resource, refused)]
+        ids = [extract.id for extract in work.extracts]
+        releases.refuse(candidate.con, candidate.id, resource.name, ids, str(refused))
+        done = Admitted(resource.name, "refused", str(refused))
+    if done.outcome == "nothing":
+        return done
+    releases.add_findings(candidate.con, candidate.id, work.findings)
+    return replace(done, seconds=time.monotonic() - started, findings=tuple(work.findings))
+
+
+class _Work:
+    """One resource on its way into a candidate: its extracts, what became of them so far, what was found."""
+
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        candidate: Candidate,
+        catalog: Catalog,
+        resource: Resource,
+        landing: Landing,
+        extracts: Sequence[ledger.Extract] | None,
+    ) -> None:
+        self.con, self.candidate, self.catalog = con, candidate, catalog
+        self.resource, self.landing = resource, landing
+        self.is_replay = extracts is not None
+        if extracts is None:
+            extracts = ledger.unjudged(candidate.con, resource.name)
+            waiting.take_up(candidate.con, candidate.id, resource.name)
+        self.extracts = extracts
+        self.done = Admitted(resource.name, "nothing")
+        self.findings: list[Finding] = []
+
+    def judge_extracts(self) -> None:
+        """Judge and apply them, those of one kind together.
+
+        Raises:
+            ExtractRefused: one of them is refused, and with it the resource.
+        """
+        self.landing.attach(self.con)
+        self.findings += _told_of_source(self.candidate.con, self.catalog, self.resource, self.extracts)
+        table = ensure_table(self.candidate.con, self.resource)
+        for (kind, _), group in groupby(self.extracts, key=_together):
+            unjudged = list(group)
+            while unjudged:
+                try:
+                    self._apply(kind, table, unjudged)
+                except ExtractRefused as refused:
+                    others = [extract for extract in unjudged if extract.id not in refused.extract_ids]
+                    if kind != "partition" or not refused.extract_ids or not others:
+                        raise
+                    ledger.refuse(self.candidate.con, refused.extract_ids)
+                    self.findings.append(_whole(self.resource, refused))
+                    unjudged = others
                 else:
-                    judged, found = judge(con, catalog, resource, files)
-                applied = versions.apply(
-                    con, candidate.con, candidate.id, table, judged, time.monotonic() - begun
+                    unjudged = []
+
+    def _apply(self, kind: str, table: StoreTable, extracts: Sequence[ledger.Extract]) -> None:
+        begun = time.monotonic()
+        files = [(extract, self._files(extract)) for extract in extracts]
+        con, pg, resource = self.con, self.candidate.con, self.resource
+        _clear(con)
+        found: Sequence[Finding] = ()
+        with _told_safely(resource):
+            if kind == "keys":
+                judged = judge_keys(con, self.catalog, resource, files)
+            else:
+                judged, found = judge(con, self.catalog, resource, files)
+                released = waive(con, pg, self.candidate.id, resource)
+                judged = replace(
+                    judged,
+                    admitted=judged.admitted + released,
+                    refused=judged.refused - released,
+                    released=released,
+                    judged_by=basis(self.catalog, resource),
                 )
-            except ExtractRefused as refused:
-                others = [extract for extract in waiting if extract.id not in refused.extract_ids]
-                if kind == "partition" and refused.extract_ids and others:
-                    ledger.refuse(candidate.con, refused.extract_ids)
-                    findings.append(_whole(resource, refused))
-                    waiting = others
-                    continue
-                findings += [*refused.findings, _whole(resource, refused)]
-                ids = [extract.id for extract in extracts]
-                releases.refuse(candidate.con, candidate.id, resource.name, ids, str(refused))
-                releases.add_findings(candidate.con, candidate.id, findings)
-                seconds = time.monotonic() - started
-                return Admitted(
-                    resource.name, "refused", str(refused), seconds=seconds, findings=tuple(findings)
-                )
-            except (duckdb.Error, psycopg.Error) as error:
-                # Their own words may quote a row.
-                raise RuntimeError(
-                    f"{resource.name}: admission failed: {describe(error)}; the candidate is abandoned, the current"
-                    " release stays"
-                ) from (error if _debugging() else None)
-            findings += found
-            done = _added(done, judged, applied)
-            waiting = []
-    releases.add_findings(candidate.con, candidate.id, findings)
-    return replace(done, seconds=time.monotonic() - started, findings=tuple(findings))
+            applied = versions.apply(con, pg, self.candidate.id, table, judged, time.monotonic() - begun)
+        self.findings += found
+        self.done = _added(self.done, judged, applied)
+
+    def _files(self, extract: ledger.Extract) -> list[str]:
+        """Return the addresses of an extract's files, which are what was landed.
+
+        Raises:
+            ExtractRefused: they are not.
+            LandingError: they are not, and a rebuild cannot read the source instead.
+        """
+        try:
+            return self.landing.open(self.landing.intact(extract.path))
+        except LandingError as error:
+            if self.is_replay:
+                raise
+            raise ExtractRefused(
+                "landing",
+                f"{self.resource.name}: {error}. None of it is used, the last good state stays, and the next run reads"
+                " the source again",
+                extract_ids=[extract.id],
+            ) from None
+
+    def look_again(self) -> None:
+        """Judge again what waits, where that is due.
+
+        Raises:
+            ExtractRefused: a rule cannot be run, so that nothing can be said of any row.
+        """
+        _clear(self.con)
+        with _told_safely(self.resource):
+            looked = look_again(self.con, self.candidate, self.catalog, self.resource)
+        if looked is None:
+            return
+        self.findings.append(looked.finding(self.resource.name))
+        self.done = replace(
+            self.done,
+            outcome="applied",
+            inserted=self.done.inserted + looked.inserted,
+            ended=self.done.ended + looked.ended,
+        )
+
+
+@contextmanager
+def _told_safely(resource: Resource) -> Iterator[None]:
+    """Let no engine's own words out: they may quote a row."""
+    try:
+        yield
+    except (duckdb.Error, psycopg.Error) as error:
+        raise AdmissionFailed(
+            f"{resource.name}: admission failed: {describe(error)}; the candidate is abandoned, the current"
+            " release stays. When `yici db status` shows the database running, with room on its disk, run again"
+        ) from (error if _debugging() else None)
 
 
 def _together(extract: ledger.Extract) -> tuple[str, int]:
@@ -196,7 +292,7 @@ def _told_of_source(
 def _clear(con: duckdb.DuckDBPyConnection) -> None:
     """Drop the rows of the last resource, so that the session is as small for the next."""
     con.execute("DROP VIEW IF EXISTS admitted")
-    for table in ("swept", "left_out", "refused"):
+    for table in ("swept", "left_out", "refused", "waived"):
         con.execute(f"DROP TABLE IF EXISTS {table}")
 
 

@@ -17,9 +17,10 @@ class Check:
         dimension: of GB/T 36344-2018: conformity, completeness, accuracy, consistency, timeliness.
         severity: critical, warning or info. A rule that could not run is critical: it must not pass silently.
         passed: whether the rule holds.
-        rows_failed: rows that break it; for a rule over the whole (volume, freshness) 1 or 0.
+        rows_failed: rows that break it; for a rule over the whole (volume, freshness, shift) 1 or 0.
         rows_total: rows it looked at; None if it could not run.
         detail: what was expected and found, in counts, shares and ages only.
+        counts_rows: whether rows_failed is a number of rows, of which a share can be taken.
     """
 
     resource: str
@@ -30,6 +31,7 @@ class Check:
     rows_failed: int
     rows_total: int | None
     detail: str | None = None
+    counts_rows: bool = True
 
 
 def could_not_run(resource: str, rule: str, dimension: str, why: str) -> Check:

@@ -7,7 +7,12 @@ than their alphabet can be said.
 
 from collections.abc import Callable, Mapping
 
+from expectations.texts import PERSON_NAME, person_name
+
 RESIDENT_ID_TYPE = "1"
+# Documents whose numbers are built like a resident's: those of residents from Hong Kong, Macao and Taiwan, too.
+_BORN_IN_NUMBER = "'1', 'C', 'D'"
+_RESIDENT = "[0-9]{17}[0-9Xx]|[0-9]{15}"
 _USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _USCC_WEIGHTS = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
 _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
@@ -49,6 +54,26 @@ def identity_document(text: str, kind: str) -> str:
     )
 
 
+def birthday_differs(text: str, kind: str, born_on: str) -> str:
+    """True where a date of birth is not the one that a resident's number of 18 or 15 digits holds."""
+    day = (
+        f"CASE length({text}) WHEN 18 THEN substr({text}, 7, 8) WHEN 15 THEN '19' || substr({text}, 7, 6) END"
+    )
+    return f"({_holds_both(text, kind)} AND ({day}) <> strftime({born_on}, '%Y%m%d'))"
+
+
+def sex_differs(text: str, kind: str, sex: str) -> str:
+    """True where a sex (GB/T 2261.1: 1, 2; others say nothing) is not the one that a resident's number holds."""
+    place = f"CASE length({text}) WHEN 18 THEN 17 WHEN 15 THEN 15 END"
+    odd = f"TRY_CAST(substr({text}, {place}, 1) AS INTEGER) % 2 = 1"
+    return f"({_holds_both(text, kind)} AND {sex} IN ('1', '2') AND ({odd}) <> ({sex} = '1'))"
+
+
+def _holds_both(text: str, kind: str) -> str:
+    """True for a number that is built of birthday and sex."""
+    return f"{kind} IN ({_BORN_IN_NUMBER}) AND regexp_full_match({text}, '{_RESIDENT}')"
+
+
 def _pattern(regex: str) -> Callable[[str], str]:
     return lambda text: f"regexp_full_match({text}, '{regex}')"
 
@@ -60,4 +85,5 @@ FORMATS: Mapping[str, Callable[[str], str]] = {
     "email": _pattern(r"[^@\s]+@[^@\s]+\.[^@\s]+"),
     "bank_card": _pattern(r"[0-9]{12,19}"),
     "date8": _pattern(r"[0-9]{8}"),
+    PERSON_NAME: person_name,
 }

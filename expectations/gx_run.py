@@ -23,7 +23,7 @@ FILLED = "expect_column_proportion_of_non_null_values_to_be_between"
 DISTINCT = "expect_column_proportion_of_unique_values_to_be_between"
 ALLOWED_TYPES = frozenset({ROW_COUNT, FILLED, DISTINCT})
 MEASURE = "measure"
-REPORTED_STATES = ("reported", "refused")
+REPORTED_STATES = ("reported", "released", "refused")
 RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
 
 
@@ -164,7 +164,10 @@ def read_results(name: str, rules: Sequence[Expected], results: Iterable) -> lis
             detail = f"{rule.column}: {value:.4%}, expected {_range(rule)}"
             if rule.type == DISTINCT and not total:
                 failed, good = 0, True
-        checks.append(Check(name, rule.rule, rule.dimension, rule.severity, good, failed, total, detail))
+        counts_rows = rule.type != ROW_COUNT
+        checks.append(
+            Check(name, rule.rule, rule.dimension, rule.severity, good, failed, total, detail, counts_rows)
+        )
     return checks
 
 

@@ -1,12 +1,17 @@
-"""What earlier releases measured, so that a suite can say whether today's state is plausible."""
+"""What earlier releases measured, so that a suite can say whether today's state is plausible.
 
-from collections.abc import Iterable
+Days are the campus's: what its calendar announces widens what is usual, and what happened in the same teaching week
+of an earlier year may happen again. A quarter of the students leave every July.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, text
 
 from catalogs.model import Calendar
+from warehouse.volume import Week
 
 VOLUME = "volume"
 REMEMBERED_RELEASES = 8
@@ -27,10 +32,13 @@ class History:
     Attributes:
         row_counts: rows reported at the last published releases that took this resource in, newest first.
         confirmed_at: when the extract was taken that its present state rests on; None before the first.
+        a_year_ago: least and most rows in the same teaching week of a year ago, as shares of what was there before
+            that week; (1, 1) where nobody knows.
     """
 
     row_counts: tuple[int, ...] = ()
     confirmed_at: datetime | None = None
+    a_year_ago: tuple[float, float] = (1.0, 1.0)
 
     @property
     def usual_rows(self) -> int | None:
@@ -40,29 +48,40 @@ class History:
         return sorted(self.row_counts)[len(self.row_counts) // 2]
 
 
-def read_histories(con: Connection, names: Iterable[str], release: int) -> dict[str, History]:
+def read_histories(
+    con: Connection, names: Iterable[str], release: int, week: Week | None = None, zone: str = "UTC"
+) -> dict[str, History]:
     """Read the histories of the named resources as they were before `release`.
 
     Row counts are those that earlier suites found (`yici.finding`, rule `volume`), not those of extracts: an
     incremental extract's rows say nothing about the whole.
+
+    Args:
+        con: of the warehouse.
+        names: of the resources.
+        release: the candidate.
+        week: the same teaching week of a year ago, if the calendar knows it.
+        zone: the campus's time zone, in which its days begin.
     """
     names = list(names)
     counts: dict[str, list[int]] = {name: [] for name in names}
     rows = con.execute(
         text(
-            """SELECT f.resource, f.rows_total FROM yici.finding f
-               JOIN yici.release r ON r.id = f.release AND r.state = 'published'
-               JOIN yici.release_resource x
-                 ON x.release = f.release AND x.resource = f.resource AND x.outcome = 'applied'
-               WHERE f.rule = :rule AND f.resource = ANY (:names) AND f.release < :release
-                 AND f.rows_total IS NOT NULL
-               ORDER BY f.release DESC"""
+            """SELECT n.resource, found.rows_total FROM unnest(CAST(:names AS text[])) AS n (resource)
+               CROSS JOIN LATERAL (
+                   SELECT f.release, f.rows_total FROM yici.finding f
+                   JOIN yici.release r ON r.id = f.release AND r.state = 'published'
+                   JOIN yici.release_resource x
+                     ON x.release = f.release AND x.resource = f.resource AND x.outcome = 'applied'
+                   WHERE f.resource = n.resource AND f.rule = :rule AND f.release < :release
+                     AND f.rows_total IS NOT NULL
+                   ORDER BY f.release DESC LIMIT :remembered) found
+               ORDER BY n.resource, found.release DESC"""
         ),
-        {"rule": VOLUME, "names": names, "release": release},
+        {"rule": VOLUME, "names": names, "release": release, "remembered": REMEMBERED_RELEASES},
     )
     for name, rows_total in rows:
-        if len(counts[name]) < REMEMBERED_RELEASES:
-            counts[name].append(rows_total)
+        counts[name].append(rows_total)
     taken = con.execute(
         text(
             """SELECT DISTINCT ON (x.resource) x.resource, e.taken_at
@@ -73,7 +92,59 @@ def read_histories(con: Connection, names: Iterable[str], release: int) -> dict[
         {"names": names, "release": release},
     )
     confirmed = {row.resource: row.taken_at for row in taken}
-    return {name: History(tuple(counts[name]), confirmed.get(name)) for name in names}
+    earlier = _counts_about(con, names, release, week, zone) if week else {}
+    return {
+        name: History(
+            tuple(counts[name]),
+            confirmed.get(name),
+            moved(earlier.get(name, ()), week) if week else (1.0, 1.0),
+        )
+        for name in names
+    }
+
+
+def _counts_about(
+    con: Connection, names: list[str], release: int, week: Week, zone: str
+) -> dict[str, list[tuple[date, int]]]:
+    """Return resource → (campus day, rows) of the releases in a week and before it, oldest first."""
+    rows = con.execute(
+        text(
+            """SELECT f.resource, (r.opened_at AT TIME ZONE :zone)::date, f.rows_total
+               FROM yici.release r JOIN yici.finding f ON f.release = r.id
+               JOIN yici.release_resource x
+                 ON x.release = f.release AND x.resource = f.resource AND x.outcome = 'applied'
+               WHERE r.state = 'published' AND r.id < :release AND f.resource = ANY (:names) AND f.rule = :rule
+                 AND f.rows_total IS NOT NULL AND (r.opened_at AT TIME ZONE :zone)::date BETWEEN :since AND :last
+               ORDER BY r.id"""
+        ),
+        {"zone": zone, "release": release, "names": names, "rule": VOLUME}
+        | {"since": week.since, "last": week.last},
+    )
+    found: dict[str, list[tuple[date, int]]] = {}
+    for name, day, count in rows:
+        found.setdefault(name, []).append((day, count))
+    return found
+
+
+def moved(counts: Sequence[tuple[date, int]], week: Week) -> tuple[float, float]:
+    """Return the least and the most rows of a week as shares of those before it; (1, 1) where nobody knows.
+
+    Args:
+        counts: campus day and rows, oldest first.
+        week: which week.
+    """
+    before = [count for day, count in counts if week.since <= day < week.first]
+    during = [count for day, count in counts if week.first <= day <= week.last]
+    if not before or not during or not before[-1]:
+        return 1.0, 1.0
+    return min(1.0, min(during) / before[-1]), max(1.0, max(during) / before[-1])
+
+
+def is_after_event(calendar: Calendar, day: date) -> bool:
+    """Whether something was announced for the day or the two weeks before it."""
+    return any(
+        listed.event and timedelta(0) <= day - listed.day <= EVENT_REACH for listed in calendar.days.values()
+    )
 
 
 def volume_band(
@@ -82,7 +153,7 @@ def volume_band(
     """Return the fewest and the most rows that are usual, or None without a history.
 
     Args:
-        history: of the resource.
+        history: of the resource; what a year ago moved in this teaching week may move again.
         calendar: the campus's; an event announced for the last two weeks widens the band.
         day: the campus's day.
         grows: whether rows only ever come in (`append`, `watermark`): then there is no upper bound, since how
@@ -91,14 +162,19 @@ def volume_band(
     usual = history.usual_rows
     if usual is None:
         return None
-    announced = any(
-        listed.event and timedelta(0) <= day - listed.day <= EVENT_REACH for listed in calendar.days.values()
+    low, high = AFTER_EVENT if is_after_event(calendar, day) else USUAL
+    least, most = history.a_year_ago
+    return (
+        max(0, int(usual * low * least) - SLACK_ROWS),
+        None if grows else int(usual * high * most) + SLACK_ROWS,
     )
-    low, high = AFTER_EVENT if announced else USUAL
-    return max(0, int(usual * low) - SLACK_ROWS), None if grows else int(usual * high) + SLACK_ROWS
 
 
 def collapse_below(history: History) -> int | None:
-    """Return the row count below which no event explains the loss, or None without a history."""
+    """Return the row count below which no event, and no year before, explains a loss; None without a history."""
     usual = history.usual_rows
-    return None if usual is None else max(0, int(usual * COLLAPSE) - SLACK_ROWS)
+    return (
+        None
+        if usual is None
+        else max(0, int(usual * min(COLLAPSE, history.a_year_ago[0] * USUAL[0])) - SLACK_ROWS)
+    )

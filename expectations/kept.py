@@ -12,6 +12,7 @@ from connectors.duck import literal
 from expectations.typing import source_text, typed
 from warehouse.store import SOURCE_SUFFIX
 from warehouse.versions import key_text, q
+from warehouse.waiting import items_of
 
 
 def show_landed(
@@ -61,17 +62,20 @@ def show_table(duck: duckdb.DuckDBPyConnection, resource: Resource, table: str) 
     return True
 
 
-def show_quarantine(duck: duckdb.DuckDBPyConnection, catalog: Catalog, resource: Resource) -> None:
-    """Show the rows of a resource that are or were in quarantine, located by `_id`."""
+def show_quarantine(
+    duck: duckdb.DuckDBPyConnection, catalog: Catalog, resource: Resource, table: str = "quarantine"
+) -> None:
+    """Show the rows of a resource that are or were in quarantine, located by `_id`.
+
+    Of table `quarantine_decision` instead: the rows as their provider corrected them.
+    """
     duck.execute("CALL pg_clear_cache()")
-    items = ", ".join(
-        f"json_extract_string(row, {literal(_path(item.name))}) AS {q(item.name)}" for item in resource.items
-    )
+    items = items_of("row", [item.name for item in resource.items])
     duck.execute(
-        f"CREATE OR REPLACE TEMP VIEW waiting AS SELECT id AS _id, {items}"
-        f" FROM wh.yici.quarantine WHERE resource = {literal(resource.name)}"
+        f"CREATE OR REPLACE TEMP VIEW kept AS SELECT id AS _id, row_digest AS _row_digest, {items}"
+        f" FROM wh.yici.{table} WHERE resource = {literal(resource.name)} AND row IS NOT NULL"
     )
-    show_landed(duck, catalog, resource, "waiting", "_id")
+    show_landed(duck, catalog, resource, "kept", "_id, _row_digest")
 
 
 def _show(duck: duckdb.DuckDBPyConnection, resource: Resource, rows: str) -> None:
@@ -84,7 +88,3 @@ def _show(duck: duckdb.DuckDBPyConnection, resource: Resource, rows: str) -> Non
 
 def _columns(duck: duckdb.DuckDBPyConnection, source: str) -> dict[str, str]:
     return dict(duck.execute(f"SELECT column_name, column_type FROM (DESCRIBE FROM {source})").fetchall())
-
-
-def _path(name: str) -> str:
-    return '$."' + name.replace('"', '\\"') + '"'

@@ -88,7 +88,7 @@ class Purged:
         rows: resource → rows in landing extracts.
         extracts: folders of the extracts that held any.
         versions: resource → versions in the store.
-        quarantined: resource → rows in quarantine.
+        quarantined: resource → rows in quarantine, and corrections of them.
         links: natural keys and documents that nothing supports any more.
         first_at: when the first extract that held one was taken; None if none did.
         baselines: folders of the baselines that are replaced.
@@ -365,7 +365,7 @@ class _Purge:
         """An interrupted purge may have deleted from any of these."""
         for resource in (self.order.resource, *self._derived()):
             self.touched |= {f"store.{table}" for table in self._tables(resource)}
-        self.touched |= {"yici.quarantine", "yici.link", "yici.subject"}
+        self.touched |= {"yici.quarantine", "yici.quarantine_decision", "yici.link", "yici.subject"}
 
     def _places(self, resource: Resource) -> Iterator[Callable[[int], None]]:
         """Show each place's rows (`expectations.kept`), and yield what removes the rows in table `doomed` from it."""
@@ -384,6 +384,8 @@ class _Purge:
         for table in self._tables(resource):
             if show_table(self.duck, resource, table):
                 yield partial(self._delete_versions, resource, table)
+        show_quarantine(self.duck, self.catalog, resource, "quarantine_decision")
+        yield partial(self._forget_corrections, resource)
         show_quarantine(self.duck, self.catalog, resource)
         yield partial(self._delete_quarantined, resource)
 
@@ -401,13 +403,12 @@ class _Purge:
                 f" WHERE {q(item)} IS NOT NULL"
             )
         if identity := subject.identity:
-            number, kind, country = (
-                _operand(part) for part in (identity.number, identity.type, identity.country or "=")
-            )
-            self.duck.execute(
-                f"INSERT INTO documents SELECT DISTINCT {number}, {kind}, {country} FROM doomed"
-                f" WHERE {number} <> '' AND {kind} IS NOT NULL"
-            )
+            kind, country = _operand(identity.type), _operand(identity.country or "=")
+            for number in map(q, filter(None, (identity.number, identity.former_number))):
+                self.duck.execute(
+                    f"INSERT INTO documents SELECT DISTINCT {number}, {kind}, {country} FROM doomed"
+                    f" WHERE {number} <> '' AND {kind} IS NOT NULL"
+                )
 
     def _rewrite_extract(self, manifest: Manifest, source: str, taken_at: datetime, count: int) -> None:
         self.done.rows[manifest.resource] += count
@@ -465,17 +466,39 @@ class _Purge:
                 "UPDATE yici.release SET pruned_at = %s WHERE id >= %s AND state = 'published' AND pruned_at IS NULL",
                 [now(), first],
             )
-        self.touched.add(f"store.{table}")
+        # A random sample may hold a key until it is looked at; which of them, is not worth finding out.
+        self.con.execute("UPDATE yici.sample_row SET key_text = NULL WHERE resource = %s", [resource.name])
+        self.touched |= {f"store.{table}", "yici.sample_row"}
         self.tell(resource.name, f"{count:,} versions removed")
 
     def _delete_quarantined(self, resource: Resource, count: int) -> None:
         self.done.quarantined[resource.name] += count
         if self.dry_run:
             return
-        ids = [number for (number,) in self.duck.execute("SELECT _id FROM doomed").fetchall()]
-        self.con.execute("DELETE FROM yici.quarantine WHERE id = ANY (%s)", [ids])
-        self.touched.add("yici.quarantine")
+        rows = self.duck.execute("SELECT _id, _row_digest FROM doomed").fetchall()
+        with self.con.transaction():
+            # That somebody decided stays on record; about which row, goes with it.
+            self.con.execute(
+                "UPDATE yici.quarantine_decision SET row = NULL, row_digest = NULL"
+                " WHERE resource = %s AND row_digest = ANY (%s)",
+                [resource.name, [digest for _, digest in rows]],
+            )
+            self.con.execute(
+                "DELETE FROM yici.quarantine WHERE id = ANY (%s)", [[number for number, _ in rows]]
+            )
+        self.touched |= {"yici.quarantine", "yici.quarantine_decision"}
         self.tell(resource.name, f"{count:,} rows removed from quarantine")
+
+    def _forget_corrections(self, resource: Resource, count: int) -> None:
+        """Forget what was resubmitted under the doomed keys; the record of who did it stays."""
+        self.done.quarantined[resource.name] += count
+        if self.dry_run:
+            return
+        ids = [number for (number,) in self.duck.execute("SELECT _id FROM doomed").fetchall()]
+        self.con.execute(
+            "UPDATE yici.quarantine_decision SET row = NULL, row_digest = NULL WHERE id = ANY (%s)", [ids]
+        )
+        self.touched.add("yici.quarantine_decision")
 
     def _is_supported(self, id_type: str, key: str) -> bool:
         """Whether a stored row of any resource still names a natural key or document."""
@@ -507,7 +530,8 @@ def _naming(resource: Resource, id_type: str) -> list[str]:
     if subject is None:
         return []
     if id_type.startswith(DOCUMENT):
-        return [subject.identity.number] if subject.identity else []
+        identity = subject.identity
+        return [item for item in (identity.number, identity.former_number) if item] if identity else []
     pairs = [(subject.id_type, subject.key), *((link.id_type, link.item) for link in subject.links)]
     return [item for kind, item in pairs if kind == id_type]
 

@@ -21,6 +21,7 @@ from catalogs.settings import now, scratch
 from catalogs.versions import unpack
 from connectors.landing import BASELINES, LEDGER, MANIFEST, Landing, LandingError
 from expectations.admit import admit, engine
+from expectations.quarantine.again import LOOKED_AGAIN
 from warehouse import baseline, history, ledger, ledger_rows, releases, sealed
 from warehouse.releases import Candidate
 from warehouse.sealed import Sealed
@@ -219,20 +220,26 @@ def _replay(
         for table in ("proposal", "catalog_publication", "proposal_event"):
             ledger_rows.put_rows(con, ((table, row) for row in rows[table]))
         ledger_rows.put_rows(con, [("release", release | {"state": "candidate", "published_at": None})])
-        ledger_rows.put_rows(con, (("extract", row) for row in rows["extract"]))
+        for table in ("extract", "quarantine_decision", "quarantine_look"):
+            ledger_rows.put_rows(con, ((table, row) for row in rows[table]))
         create_views(con, catalog)
     candidate = Candidate(number, release["catalog_version"], con)
     said = {row["resource"]: row for row in rows["release_resource"]}
+    looked = {row["resource"] for row in rows["finding"] if row["rule"] == LOOKED_AGAIN}
     for name in catalog.release_order():
         if said.get(name, {}).get("outcome") == "applied":
             extracts = ledger.named(con, said[name]["judged"])
-            now_ = admit(duck, candidate, catalog, catalog.resources[name], landing, extracts)
+            resource = catalog.resources[name]
+            now_ = admit(duck, candidate, catalog, resource, landing, extracts, again=name in looked)
             done.judged += len(extracts)
             done.differences += _difference(number, said[name], now_, release["code_version"])
     with scratch("ledger") as folder, con.transaction():
         con.execute("DELETE FROM yici.finding WHERE release = %s", [number])
         con.execute("DELETE FROM yici.release_resource WHERE release = %s", [number])
-        for table in ("release_resource", "mart", "finding", "identity_review", "identity_event"):
+        for table in (
+            "release_resource", "mart", "finding", "identity_review", "identity_decision", "identity_sight",
+            "identity_event",
+        ):  # fmt: skip
             ledger_rows.put_rows(con, ((table, row) for row in rows[table]))
         links = sealed.fetch(landing, one, history.LINKS_FILE, folder)
         ledger_rows.put_rows(con, ledger_rows.read_rows(links))

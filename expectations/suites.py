@@ -4,13 +4,17 @@ Admission has already judged every row; a suite asks what only the whole can sho
 is what should mostly be filled mostly filled, is what should be unique unique, is it recent. It looks at
 the rows that the source still reports, as the candidate release sees them.
 
+Volume and distribution are compared with what earlier releases measured, in the campus's calendar; history knows no
+people, only counts and shares.
+
 Only expectation types whose result is a number are used. Those that look row by row fetch offending values
 before GX drops them, and need several passes; these are aggregates, bundled into one or two queries a
 resource. Uniqueness of the whole key is asked only of resources that are read in full: it costs a sort of
 everything, and the store's unique index holds it anyway.
 
-What is expected is plain data here; `gx_run` puts it into GX, `between` runs the rules between systems,
-`references` looks for rows that refer to nothing.
+What is expected is plain data here; `gx_run` puts it into GX, `between` runs the rules between systems, `references`
+looks for rows that refer to nothing, `distribution` for values that are spread otherwise than before; `gate` compares
+all with what the provider promised.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,10 +25,11 @@ from sqlalchemy import URL, create_engine, make_url, text
 
 from catalogs.model import Catalog, Metric, Resource
 from catalogs.settings import now
-from expectations import between, gx_run, references, whole
+from expectations import between, cut_names, distribution, gate, gone, gx_run, references, whole
 from expectations.checks import ACCURACY, COMPLETENESS, TIMELINESS, Check, could_not_run
 from expectations.gx_run import DISTINCT, FILLED, MEASURE, ROW_COUNT, Expected
 from expectations.history import VOLUME, History, collapse_below, read_histories, volume_band
+from warehouse.volume import week_a_year_before
 
 REFUSE_EXTRACT = "refuse_extract"
 _TABLES = text(
@@ -139,11 +144,13 @@ def run_suites(
     pinned = make_url(url).update_query_dict({"options": f"-c yici.release={release:d} -c search_path=raw"})
     engine = create_engine(pinned)
     names = [resource.name for resource in resources]
+    day = _campus_day(catalog, at)
+    week = week_a_year_before(catalog.calendar, day)
     checks, asked = [], {}
     try:
         with engine.connect() as con:
             if histories is None:
-                histories = read_histories(con, names, release)
+                histories = read_histories(con, names, release, week, catalog.campus.time_zone)
             present = set(con.execute(_TABLES, {"names": [r.table for r in resources]}).scalars())
             for resource in resources:
                 if resource.table not in present:
@@ -154,11 +161,19 @@ def run_suites(
                 try:
                     asked[resource.name, resource.table] = expected(catalog, resource, history, at)
                 except ValueError as error:
-                    checks.append(could_not_run(resource.name, "contract", COMPLETENESS, str(error)))
+                    checks.append(
+                        could_not_run(
+                            resource.name, "contract", COMPLETENESS, f"{error}; see {resource.file}"
+                        )
+                    )
         checks += gx_run.judge(asked, pinned)
         checks += whole.judge(resources, engine)
         checks += references.judge(catalog, names, engine, release)
-        checks += between.judge(catalog, names, engine, _campus_day(catalog, at))
+        checks += gone.judge(catalog, names, engine)
+        checks += cut_names.judge(resources, engine, release)
+        checks += between.judge(catalog, names, engine, day)
+        checks += distribution.judge(catalog, resources, engine, release, day, week)
+        checks += gate.judge(resources, engine, release, checks)
     finally:
         engine.dispose()
     return checks
@@ -184,11 +199,22 @@ def freshness(resource: Resource, history: History, at: datetime) -> Check:
             1,
             1,
             f"no extract yet, promised {promised_h:.0f} h",
+            counts_rows=False,
         )
     age_h = (at - taken).total_seconds() / 3600
     passed = at - taken <= resource.promise
     detail = f"{age_h:.1f} h old, promised {promised_h:.0f} h"
-    return Check(resource.name, "freshness", TIMELINESS, "warning", passed, int(not passed), 1, detail)
+    return Check(
+        resource.name,
+        "freshness",
+        TIMELINESS,
+        "warning",
+        passed,
+        int(not passed),
+        1,
+        detail,
+        counts_rows=False,
+    )
 
 
 def _campus_day(catalog: Catalog, at: datetime) -> date:

@@ -46,7 +46,8 @@ def judge(resources: Sequence[Resource], engine: Engine) -> list[Check]:
                     query = in_postgres(rule, resource.table)
                     value = con.execute(text(query)).scalar_one()
                 except (SQLAlchemyError, sqlglot.errors.SqlglotError) as error:
-                    checks.append(could_not_run(resource.name, rule.id, dimension, type(error).__name__))
+                    why = f"{type(error).__name__}; see rule {rule.id} in {resource.file}"
+                    checks.append(could_not_run(resource.name, rule.id, dimension, why))
                 else:
                     checks.append(_verdict(resource.name, rule, dimension, value))
                 con.rollback()

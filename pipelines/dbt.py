@@ -2,11 +2,13 @@
 
 A failing test never stops the run: a model that fails disqualifies itself and what reads it, and stays as the last
 release built it.
+
+dbt ends with the process that started it, however that ends: one that went on after a kill -9 would write what it
+still reads of a dead candidate into the schema that the next candidate builds in.
 """
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -23,6 +25,14 @@ from catalogs.settings import settings
 from pipelines.assets import store_key
 from warehouse.connect import pg_params
 from warehouse.releases import CANDIDATE_SCHEMA
+
+# The process holds the reading end of a pipe that nobody writes to; it is closed when the other end's owner is gone.
+_DBT = """
+import os, threading
+threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start()
+from dbt.cli.main import cli
+cli(prog_name="dbt")
+"""
 
 
 class DbtFailed(Exception):
@@ -104,18 +114,28 @@ def build(project: Path, stage: str, release: int, disqualified: Iterable[str] =
 
 def _dbt(arguments: list[str], project: Path, release: int, check: bool = True) -> None:
     environment = dbt_files.environment(pg_params(), release, CANDIDATE_SCHEMA)
-    program = shutil.which("dbt", path=str(Path(sys.executable).parent)) or "dbt"
-    done = subprocess.run(
-        [program, "--no-use-colors", *arguments],
-        env={**os.environ, **environment},
-        cwd=project,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if check and done.returncode:
-        raise DbtFailed(f"dbt {arguments[0]} failed: {_safe_tail(done.stdout)}")
+    code, said = call(["--no-use-colors", *arguments], {**os.environ, **environment}, project)
+    if check and code:
+        raise DbtFailed(f"dbt {arguments[0]} failed: {_safe_tail(said)}")
+
+
+def call(arguments: list[str], environment: Mapping[str, str], folder: Path) -> tuple[int, str]:
+    """Run dbt in a process that does not outlive this one; returns its exit code and what it said."""
+    there, here = os.pipe()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", _DBT, *arguments],
+            env=environment,
+            cwd=folder,
+            stdin=there,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(there)
+        os.close(here)
+    return done.returncode, done.stdout
 
 
 def _safe_tail(output: str) -> str:

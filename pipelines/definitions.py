@@ -15,8 +15,10 @@ from catalogs.model import Catalog
 from catalogs.settings import resolve_env, settings
 from pipelines import dbt
 from pipelines.assets import landing_key
+from pipelines.identity import pairs_job, pairs_schedule
 from pipelines.keeping import retention_job, retention_schedule
 from pipelines.landing import landing_assets
+from pipelines.quality import quality_jobs, quality_schedules
 from pipelines.release import release_assets, release_run
 from warehouse import ledger
 from warehouse.catalog_changes import Desk
@@ -84,6 +86,8 @@ def build(catalog: Catalog, project: Path) -> dg.Definitions:
         )
     )
     jobs.append(retention_job(catalog))
+    jobs += quality_jobs(catalog)
+    jobs.append(pairs_job(catalog))
     return dg.Definitions(
         assets=[*landing.values(), *release],
         jobs=jobs,
@@ -92,6 +96,8 @@ def build(catalog: Catalog, project: Path) -> dg.Definitions:
             *(_intraday_schedule(catalog, code, minutes) for code, minutes in intraday),
             _release_schedule(catalog),
             retention_schedule(catalog),
+            *quality_schedules(catalog),
+            pairs_schedule(catalog),
         ],
         sensors=[
             *(_drop_sensor(catalog, code) for code in landing if _is_folder(catalog, code)),

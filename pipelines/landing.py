@@ -9,6 +9,7 @@ import random
 from collections.abc import Iterable
 
 import dagster as dg
+import psycopg
 
 from catalogs.model import Catalog
 from catalogs.settings import ConfigurationError, settings
@@ -16,6 +17,7 @@ from connectors.base import Scope, SourceError, SourceUnavailable
 from pipelines.assets import landed_systems, landing_key, spec
 from pipelines.progress import tell
 from warehouse.breaker import SystemPaused
+from warehouse.connect import told_safely
 from warehouse.extraction import Landed
 from warehouse.reading import read_system
 
@@ -78,6 +80,8 @@ def _system(catalog: Catalog, code: str) -> dg.AssetsDefinition:
             raise dg.Failure(str(error), allow_retries=False) from None
         except (SourceError, ConfigurationError) as error:
             raise dg.Failure(str(error), allow_retries=False) from None
+        except psycopg.OperationalError as error:
+            raise dg.Failure(told_safely(error), allow_retries=False) from None
         for landed in done:
             if landed.error:
                 context.log.error(landed.error)

@@ -12,20 +12,26 @@ from pathlib import Path
 
 import dagster as dg
 import duckdb
+import psycopg
 
 from catalogs.dbt_files import Verdict
 from catalogs.model import Catalog, Resource
 from catalogs.publish import publish as publish_catalog
-from catalogs.settings import settings
+from catalogs.settings import ConfigurationError, now, settings
 from catalogs.versions import pack
 from connectors.base import WarehousePin
 from connectors.landing import Landing
+from expectations import data_docs
 from expectations.admission import Finding
 from expectations.admit import Admitted, admit, engine
+from expectations.quality.update import after_release
+from expectations.quality.words import shown
 from expectations.suites import run_suites
 from pipelines import dbt
 from pipelines.assets import check_result, check_spec, landing_key, spec, store_key, stored, team
 from pipelines.progress import tell
+from service import outcomes
+from service.reconciliation import reconcile
 from warehouse import history, identity, releases
 from warehouse.connect import connect, pg_params, url
 from warehouse.extraction import land_system
@@ -317,6 +323,9 @@ def _publish_asset(after: list[dg.AssetKey]) -> dg.AssetsDefinition:
         releases.publish(run.candidate, everything, models)
         tell("release", f"{run.candidate.id} published")
         _export_ledger(run)
+        _note_edits(run)
+        _settle_quality(run)
+        _reconcile_cases(run)
         return dg.MaterializeResult(metadata={"release": run.candidate.id})
 
     return release
@@ -328,6 +337,46 @@ def _export_ledger(run: ReleaseRun) -> None:
         history.export(run.candidate.con, run.landing, settings().home)
     except OSError as error:
         tell("ledger", f"✕ not exported beside landing ({type(error).__name__}); the next release does it")
+
+
+def _settle_quality(run: ReleaseRun) -> None:
+    """Let scores and tickets follow the release; it stands published, and the next one makes up for what failed."""
+    models = {name: verdict.resources for name, verdict in run.verdicts.items()}
+    try:
+        with connect(autocommit=True) as con:
+            done = after_release(con, run.catalog, run.candidate.id, models)
+    except (ConfigurationError, psycopg.Error) as error:
+        why = str(error) if isinstance(error, ConfigurationError) else type(error).__name__
+        tell("quality", f"✕ scores and tickets stay as they were: {why}")
+        return
+    score = "no data" if done.score is None else f"score {shown(done.score)}"
+    tell("quality", f"{score}, {done.opened} tickets opened, {done.closed} closed")
+
+
+def _note_edits(run: ReleaseRun) -> None:
+    """Turn what applicants changed in prefilled fields into findings of this release."""
+    try:
+        with connect(autocommit=True) as con:
+            releases.add_findings(con, run.candidate.id, list(outcomes.findings(con, run.catalog, now())))
+    except psycopg.Error as error:
+        tell("edits", f"✕ what applicants changed was not looked at: {type(error).__name__}")
+
+
+def _reconcile_cases(run: ReleaseRun) -> None:
+    """Compare the cases that service systems registered with the hall's log, if this release took it in."""
+    try:
+        with connect(autocommit=True) as con:
+            done = reconcile(con, run.catalog, run.candidate.id, now())
+    except psycopg.Error as error:
+        tell("cases", f"✕ not compared with the hall's log: {type(error).__name__}; the next release does it")
+        return
+    if done and (done.known or done.unknown):
+        tell("cases", f"{done.known} known to the hall's log, {done.unknown} not")
+    for client in done.suspended if done else ():
+        tell(
+            "cases",
+            f"✕ client {client} suspended: its cases are not in the hall's log; see yici record signals",
+        )
 
 
 def _catalog_asset(after: list[dg.AssetKey]) -> dg.AssetsDefinition:
@@ -346,6 +395,8 @@ def _catalog_asset(after: list[dg.AssetKey]) -> dg.AssetsDefinition:
             if measured is not None:
                 keep_figures(con, measured)
         publish_catalog(run.catalog, out, measured=measured)
+        with connect(autocommit=True) as con:
+            data_docs.write(con, run.catalog, settings().home / data_docs.FOLDER)
         tell("catalog", f"version {run.catalog.version[:12]} published")
         return dg.MaterializeResult(
             metadata={

@@ -58,7 +58,9 @@ def check_capacity(catalog: Catalog, capacity: str | None) -> None:
         raise Problem("INVALID_PARAMETER", errors=errors, rule="capacity:known")
 
 
-def check_elements(catalog: Catalog, wanted: Sequence[str], grants: Sequence[Grant]) -> None:
+def check_elements(
+    catalog: Catalog, wanted: Sequence[str], grants: Sequence[Grant], pointer: str = "/elements/{}"
+) -> None:
     """Refuse elements that no grant for the purpose covers, naming them; one is enough to refuse all.
 
     What is no element is pointed at but not repeated: a caller may have written anything there.
@@ -69,7 +71,7 @@ def check_elements(catalog: Catalog, wanted: Sequence[str], grants: Sequence[Gra
     granted = {grant.element for grant in grants}
     missing = [place for place, element in enumerate(wanted) if element not in granted]
     if missing:
-        errors = [{"pointer": f"/elements/{place}", "code": "not_granted"} for place in missing]
+        errors = [{"pointer": pointer.format(place), "code": "not_granted"} for place in missing]
         named = ", ".join(sorted({wanted[place] for place in missing if wanted[place] in catalog.elements}))
         detail = f"not granted for this purpose: {named}" if named else "no such element"
         raise Problem("ELEMENT_NOT_GRANTED", detail, errors, rule="grant:element")

@@ -7,16 +7,31 @@ from uuid import uuid4
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
+from starlette.convertors import Convertor, register_url_convertor
 
 from catalogs.model import Catalog
 from catalogs.settings import now
-from service import queries, quotas, tokens
+from service import decisions, quotas, tokens
+from service.decisions import Surroundings
 from service.problems import MEDIA_TYPE, Problem
-from service.queries import Surroundings
 from service.record import Decision
 from service.state import Current
 from service.tokens import Client
 
+
+class _Part(Convertor[str]):
+    """A part of a path without `/` and `:`, so that `/things/{id}` is another path than `/things/{id}:decide`."""
+
+    regex = "[^/:]+"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("part", _Part())
 _bearer = HTTPBearer(auto_error=False, description="Access token of `POST /oauth2/token` (RFC 9068)")
 
 
@@ -51,9 +66,10 @@ class ProblemOut(BaseModel):
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the documentation of refusals for a route."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemOut"}}}
+    with_body = {400} if 415 in statuses else set()
     return {
         status: {"description": "Problem", "content": content}
-        for status in sorted({*statuses, 401, 406, 429, 503})
+        for status in sorted({*statuses, *with_body, 401, 406, 429, 503})
     }
 
 
@@ -82,17 +98,27 @@ async def asked(
         current = await around.state.current(around.pool)
     else:
         decision = Decision(uuid4(), "access", tokens.claimed_caller(authorization) or "?")
-        async with queries.deciding(around, decision, {"path": request.scope["path"]}, now()) as one:
+        async with decisions.deciding(around, decision, {"path": request.scope["path"]}, now()) as one:
             client = await _known_caller(request, around, authorization)
             one.learn(client_id=client.client_id, receiver_unit=client.unit, receiver_name=client.name)
             current = await around.state.current(around.pool)
             one.is_recorded = True
     request.scope.setdefault("yici.log", {})["client_id"] = client.client_id
-    limit = quotas.per_minute(current.catalog.campus.clients, client.client_id)
-    request.scope["yici.headers"] |= around.quotas.take("client", client.client_id, limit)
     found = Asked(client, current)
+    take_quota(request, around, found)
     request.scope["yici.asked"] = found
     return found
+
+
+def take_quota(request: Request, around: Surroundings, asked: Asked, count: int = 1) -> None:
+    """Count questions against the caller's quota and say in the answer's headers what is left.
+
+    Raises:
+        Problem: QUOTA_EXCEEDED.
+    """
+    limit = quotas.per_minute(asked.current.catalog.campus.clients, asked.client.client_id)
+    taken = around.quotas.take("client", asked.client.client_id, limit, count)
+    request.scope["yici.headers"] |= taken
 
 
 Caller = Annotated[Asked, Depends(asked)]
@@ -121,9 +147,9 @@ async def on_record(request: Request, refused: Problem) -> Problem:
     found: Asked | None = request.scope.get("yici.asked")
     if found is None or request.method == "GET":
         return refused
-    decision = queries.decision_of(found.client, "access", found.current.release)
+    decision = decisions.decision_of(found.client, "access", found.current.release)
     try:
-        async with queries.deciding(_around(request), decision, {"path": request.scope["path"]}, now()):
+        async with decisions.deciding(_around(request), decision, {"path": request.scope["path"]}, now()):
             raise refused
     except Problem as problem:
         return problem

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header
 
 from catalogs.settings import now
-from service import access, cases, queries
+from service import access, cases, decisions
 from service.api import Around, Caller, refusals, required_key
 from service.cases import CaseChange, CaseOut, NewCase
 
@@ -25,34 +25,34 @@ async def register(
     at = now()
     applicant = next((party for party in case.parties if party.role == "applicant"), case.parties[0])
     decision = replace(
-        queries.decision_of(caller.client, "case_register", caller.current.release),
+        decisions.decision_of(caller.client, "case_register", caller.current.release),
         subject=applicant.key(),
         purpose=case.service_item if case.service_item in caller.catalog.services else None,
     )
-    async with queries.deciding(around, decision, case.model_dump(mode="json"), at) as one:
+    async with decisions.deciding(around, decision, case.model_dump(mode="json"), at) as one:
         key = required_key(idempotency_key)
         access.check_purpose(caller.catalog, caller.client.client_id, case.service_item, at)
         answer = await cases.register(around.pool, caller.client.client_id, case, key, at)
         one.learn(case_id=answer["case_id"])
-        await queries.allow(around, one, answer, at)
+        await decisions.allow(around, one, answer, at)
     return CaseOut(**answer)
 
 
-@router.get("/v1/cases/{case_id}", responses=refusals(404, 422))
+@router.get("/v1/cases/{case_id:part}", responses=refusals(404, 422))
 async def show(case_id: UUID, around: Around, caller: Caller) -> CaseOut:
     """Show one of the caller's own cases."""
     return CaseOut(**await cases.show(around.pool, caller.client.client_id, case_id))
 
 
-@router.patch("/v1/cases/{case_id}", responses=refusals(400, 403, 404, 413, 415, 422))
+@router.patch("/v1/cases/{case_id:part}", responses=refusals(400, 403, 404, 413, 415, 422))
 async def change(case_id: UUID, wanted: CaseChange, around: Around, caller: Caller) -> CaseOut:
     """Move a case on."""
     at = now()
     decision = replace(
-        queries.decision_of(caller.client, "case_change", caller.current.release), case_id=str(case_id)
+        decisions.decision_of(caller.client, "case_change", caller.current.release), case_id=str(case_id)
     )
-    async with queries.deciding(around, decision, wanted.model_dump(mode="json"), at) as one:
+    async with decisions.deciding(around, decision, wanted.model_dump(mode="json"), at) as one:
         answer = await cases.change(around.pool, caller.client.client_id, case_id, wanted)
         one.learn(purpose=answer["service_item"])
-        await queries.allow(around, one, answer, at)
+        await decisions.allow(around, one, answer, at)
     return CaseOut(**answer)

@@ -68,7 +68,7 @@ async def service_items(caller: Caller) -> list[dict[str, Any]]:
     return [_short(item) for item in caller.catalog.services.values()]
 
 
-@router.get("/v1/service-items/{code}", responses=refusals(404, 422))
+@router.get("/v1/service-items/{code:part}", responses=refusals(404, 422))
 async def service_item(code: Code, caller: Caller) -> dict[str, Any]:
     """One service item with its form and materials."""
     item = _item(caller.catalog, code)
@@ -89,7 +89,7 @@ async def service_item(code: Code, caller: Caller) -> dict[str, Any]:
     }
 
 
-@router.get("/v1/service-items/{code}/requirements", responses=refusals(404, 422))
+@router.get("/v1/service-items/{code:part}/requirements", responses=refusals(404, 422))
 async def requirements(code: Code, caller: Caller) -> list[dict[str, Any]]:
     """What each material proves, from whom it can be read, and whether the caller may."""
     _item(caller.catalog, code)
@@ -115,7 +115,7 @@ async def requirements(code: Code, caller: Caller) -> list[dict[str, Any]]:
     ]
 
 
-@router.get("/v1/code-lists/{name}", responses=refusals(404, 422))
+@router.get("/v1/code-lists/{name:part}", responses=refusals(404, 422))
 async def code_list(name: Code, caller: Caller) -> dict[str, Any]:
     """One code table."""
     table = caller.catalog.codes.get(name)

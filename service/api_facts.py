@@ -1,14 +1,17 @@
-"""`facts:query` and `prefill`: verified facts for a granted purpose and a registered case."""
+"""`facts:query`, `prefill` and `claims:verify`: verified facts for a granted purpose and a registered case."""
 
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel
 
 from catalogs.settings import now
-from service import queries
-from service.api import Around, Caller, refusals
-from service.queries import FactsQuery, PrefillQuery
+from service import decisions, outcomes, problems, queries
+from service.api import Around, Caller, ProblemOut, refusals, take_quota
+from service.claims import Outcome
+from service.outcomes import Outcomes
+from service.queries import AccessQuery, BatchQuery, ClaimsQuery, FactsQuery, PrefillQuery
 
 router = APIRouter(tags=["facts"])
 Status = Literal[
@@ -77,6 +80,65 @@ class FactsOut(BaseModel):
     receipt: str
 
 
+class Verified(BaseModel):
+    """By whom and when what was judged is verified; without evidence, which would tell when a value changed."""
+
+    level: Literal["authoritative", "officer_verified", "cross_checked", "system_verified", "self_declared"]
+    time: str
+    verifier: str
+
+
+class ClaimOut(BaseModel):
+    """Whether a statement is so. `indeterminate`: nothing verified says yes or no."""
+
+    element: str
+    op: str
+    outcome: Outcome
+    verification: Verified | None = None
+
+
+class ClaimsOut(BaseModel):
+    """The answer of `claims:verify`."""
+
+    transaction_id: str
+    release: int
+    claims: list[ClaimOut]
+    receipt: str
+
+
+class BatchOut(BaseModel):
+    """One question's answer or problem, in the order of the questions."""
+
+    answer: FactsOut | None = None
+    problem: ProblemOut | None = None
+
+
+class BatchesOut(BaseModel):
+    """The answer of `facts:batch_query`; `complete` only if every answer is."""
+
+    complete: bool
+    results: list[BatchOut]
+
+
+class Granted(BaseModel):
+    """Whether a grant covers an element for this purpose today."""
+
+    element: str
+    granted: bool
+
+
+class AccessOut(BaseModel):
+    """Whether a query would be allowed; `code` and `rule` are those of the refusal that it would get."""
+
+    transaction_id: str
+    release: int
+    allowed: bool
+    code: str
+    rule: str | None
+    elements: list[Granted]
+    receipt: str
+
+
 class FieldOut(FactOut):
     """A form field; status `applicant` means that only the applicant can know it."""
 
@@ -136,7 +198,27 @@ async def facts_query(query: FactsQuery, around: Around, caller: Caller) -> dict
 
 
 @router.post(
-    "/v1/service-items/{code}:prefill",
+    "/v1/facts:batch_query",
+    response_model=BatchesOut,
+    response_model_exclude_unset=True,
+    responses=_REFUSED,
+)
+async def facts_batch_query(
+    batch: BatchQuery, request: Request, around: Around, caller: Caller
+) -> dict[str, Any]:
+    """Answer up to 100 questions at once, each about a party of its own case; each counts against the quota."""
+    take_quota(request, around, caller, len(batch.items) - 1)
+    told = await queries.query_batch(around, caller.client, caller.current, batch, now())
+    results = [
+        {"problem": problems.body(one, request)} if isinstance(one, problems.Problem) else {"answer": one}
+        for one in told
+    ]
+    complete = all("answer" in one and one["answer"]["complete"] for one in results)
+    return {"complete": complete, "results": results}
+
+
+@router.post(
+    "/v1/service-items/{code:part}:prefill",
     response_model=PrefillOut,
     response_model_exclude_unset=True,
     responses=_REFUSED,
@@ -146,3 +228,40 @@ async def prefill(
 ) -> dict[str, Any]:
     """Fill a service item's form and say of each material whether it is still needed."""
     return await queries.query_prefill(around, caller.client, caller.current, code, query, now())
+
+
+@router.post(
+    "/v1/claims:verify",
+    response_model=ClaimsOut,
+    response_model_exclude_unset=True,
+    responses=_REFUSED,
+)
+async def verify_claims(query: ClaimsQuery, around: Around, caller: Caller) -> dict[str, Any]:
+    """Say of statements about a party of a case whether they are so; five wrong ones a day about one thing, no more."""
+    return await queries.query_claims(around, caller.client, caller.current, query, now())
+
+
+@router.post("/v1/access:evaluate", responses=_REFUSED)
+async def evaluate_access(query: AccessQuery, around: Around, caller: Caller) -> AccessOut:
+    """Say whether a query would be allowed now, and if not, by which rule; nobody is looked up for it."""
+    return AccessOut(**await queries.evaluate(around, caller.client, caller.current, query, now()))
+
+
+class NotedOut(BaseModel):
+    """How many fields of a prefill are noted."""
+
+    transaction_id: str
+    noted: int
+
+
+@router.post("/v1/prefills/{transaction_id:part}:reconcile", responses=refusals(403, 404, 413, 415, 422))
+async def reconcile_prefill(transaction_id: UUID, told: Outcomes, around: Around, caller: Caller) -> NotedOut:
+    """Say which prefilled fields the applicant kept, changed or cleared, never to what; providers hear of it."""
+    at = now()
+    decision = decisions.decision_of(caller.client, "prefill_reconcile", caller.current.release)
+    asked = {"transaction_id": str(transaction_id)} | told.model_dump(mode="json")
+    async with decisions.deciding(around, decision, asked, at) as one:
+        client_id = caller.client.client_id
+        answer = await outcomes.note(around.pool, caller.catalog, client_id, transaction_id, told, at)
+        await decisions.allow(around, one, answer, at, "prefill:own")
+    return NotedOut(**answer)

@@ -21,7 +21,7 @@ async def lists(caller: Caller, around: Around) -> dict[str, Any]:
     return edition.as_data() | {"lists": [about(one) for one in edition.lists.values()]}
 
 
-@router.get("/v1/catalog/lists/{name}", response_class=Response, responses=_FORMATS | refusals(404, 422))
+@router.get("/v1/catalog/lists/{name:part}", response_class=Response, responses=_FORMATS | refusals(404, 422))
 async def one_list(
     name: Annotated[str, Path(min_length=1, max_length=64)],
     request: Request,

@@ -11,10 +11,10 @@ from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel
 
 from catalogs.settings import now
-from service import queries, tokens
+from service import decisions, tokens
 from service.api import Around, address_of, refusals
+from service.decisions import Surroundings
 from service.problems import Problem
-from service.queries import Surroundings
 from service.record import Decision
 from service.tokens import Credentials
 
@@ -47,7 +47,7 @@ async def token(
     issuer = issuer_of(request, around)
     decision = Decision(uuid4(), "token", tokens.claimed_client(credentials) or "?")
     at = now()
-    async with queries.deciding(around, decision, {"grant_type": grant_type}, at) as one:
+    async with decisions.deciding(around, decision, {"grant_type": grant_type}, at) as one:
         client = await tokens.authenticate(
             around.pool,
             credentials,
@@ -56,15 +56,15 @@ async def token(
         )
         one.learn(receiver_unit=client.unit, receiver_name=client.name)
         answer = tokens.issue(around.keys, client, issuer)
-        await queries.allow(around, one, {"expires_in": answer["expires_in"]}, at)
+        await decisions.allow(around, one, {"expires_in": answer["expires_in"]}, at)
     request.scope.setdefault("yici.log", {})["client_id"] = client.client_id
     return TokenOut(**answer)
 
 
 @router.get("/.well-known/jwks.json")
 async def jwks(around: Around) -> dict[str, Any]:
-    """The public keys by which tokens and receipts are checked."""
-    return {"keys": [around.keys.signing.as_dict(private=False)]}
+    """The public keys by which tokens and receipts, and checkpoints of the record, are checked."""
+    return {"keys": [key.as_dict(private=False) for key in (around.keys.signing, around.keys.record)]}
 
 
 @router.get("/.well-known/oauth-authorization-server")

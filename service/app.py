@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -13,16 +14,36 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
-from catalogs.settings import settings
-from service import api, api_cases, api_catalog, api_facts, api_lists, api_token, logs, metrics, tokens
+from catalogs.settings import now, settings
+from service import (
+    api,
+    api_audit,
+    api_cases,
+    api_catalog,
+    api_corrections,
+    api_facts,
+    api_lists,
+    api_me,
+    api_proposals,
+    api_token,
+    checkpoints,
+    claims,
+    following,
+    logs,
+    metrics,
+    tokens,
+)
 from service.configuration import Configuration, configuration
+from service.decisions import Surroundings
 from service.guard import Guard
 from service.keys import load as load_keys
 from service.lists import Lists
+from service.login import Login
 from service.lookups import Lookups
 from service.problems import Problem, response
-from service.queries import Surroundings
+from service.proposals import Proposing
 from service.quotas import Quotas
 from service.record import Recorder
 from service.state import State
@@ -33,6 +54,17 @@ _FORGET_EVERY_S = 300
 _MAX_FAULTS = 20
 _OWN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 _STATUS_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE", 415: "UNSUPPORTED_FORMAT"}
+_ROUTES = (
+    api_token,
+    api_cases,
+    api_facts,
+    api_catalog,
+    api_lists,
+    api_audit,
+    api_corrections,
+    api_me,
+    api_proposals,
+)
 _log = structlog.get_logger("yici.service")
 
 
@@ -57,8 +89,8 @@ def create_app(chosen: Configuration | None = None) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.add_middleware(Guard, max_body_bytes=chosen.max_body_bytes, body_timeout_s=chosen.body_timeout_s)
-    for routes in (api_token, api_cases, api_facts, api_catalog, api_lists):
-        app.include_router(routes.router)
+    for module in _ROUTES:
+        app.include_router(module.router)
     _ops(app)
     _failures(app)
     _document(app)
@@ -96,17 +128,24 @@ def _lifespan(chosen: Configuration) -> Callable[[FastAPI], contextlib.AbstractA
         home = settings().home
         keys = load_keys(home)
         recorder = Recorder(pool, keys)
+        state = State()
         app.state.around = Surroundings(
-            pool, keys, State(), recorder, Quotas(), chosen, Lookups(home, pool), Lists()
+            pool, keys, state, recorder, Quotas(), chosen, Lookups(home, pool), Lists(), Login(chosen.login)
         )
-        forgetting = asyncio.create_task(_forget(pool), name="forget")
+        app.state.proposing = Proposing(params)
+        background = [
+            asyncio.create_task(_forget(pool), name="forget"),
+            asyncio.create_task(checkpoints.sealing(pool, keys, chosen.checkpoint_s), name="checkpoints"),
+            asyncio.create_task(following.following(pool, keys, state), name="corrections"),
+        ]
         with contextlib.suppress(Problem, *DATABASE_ERRORS):
             # The catalog takes a second to read: better now than at the first request.
             await app.state.around.state.current(pool)
         try:
             yield
         finally:
-            forgetting.cancel()
+            for task in background:
+                task.cancel()
             app.state.around.lookups.close()
             await recorder.stop()
             await pool.close()
@@ -124,6 +163,7 @@ async def _forget(pool: asyncpg.Pool) -> None:
     while True:
         try:
             await tokens.forget_used(pool)
+            await claims.forget(pool, (now() - timedelta(days=2)).date())
         except DATABASE_ERRORS as error:
             _log.warning("expired assertions could not be removed", error=type(error).__name__)
         await asyncio.sleep(_FORGET_EVERY_S)
@@ -170,7 +210,7 @@ def _failures(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
-        allowed = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
+        allowed = {"Allow": ", ".join(_methods(request))} if error.status_code == 405 else {}
         return response(Problem(_STATUS_CODES.get(error.status_code, "MALFORMED"), headers=allowed), request)
 
     async def database(request: Request, error: Exception) -> JSONResponse:
@@ -184,6 +224,14 @@ def _failures(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> JSONResponse:
         return response(Problem("INTERNAL"), request)
+
+
+def _methods(request: Request) -> list[str]:
+    """Return the methods of every route with the request's path."""
+    own = [route for route in request.app.routes if isinstance(route, Route)]
+    routes = [*own, *(route for module in _ROUTES for route in module.router.routes)]
+    found = (route for route in routes if route.matches(request.scope)[0] != Match.NONE)
+    return sorted({method for route in found for method in route.methods or ()})
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:
@@ -213,6 +261,9 @@ def _document(app: FastAPI) -> None:
                 schemas.pop(name, None)
             for operations in document["paths"].values():
                 for operation in operations.values():
+                    for parameter in operation.get("parameters", ()):
+                        # Its absence is a refusal of ours, on record, not FastAPI's.
+                        parameter["required"] |= parameter["name"].lower() == "idempotency-key"
                     answers = operation["responses"]
                     if "HTTPValidationError" in str(answers.get("422", "")):
                         answers["422"] = api.refusals(422)[422]

@@ -3,7 +3,6 @@
 Prefill happens while a form is still a draft, so a case is registered before anything is asked about its parties.
 """
 
-import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,14 +12,13 @@ from uuid import UUID, uuid4
 import asyncpg
 from pydantic import AwareDatetime, BaseModel, Field
 
+from service.idempotency import once
 from service.problems import Problem
-from service.record import canonical
 from service.subjects import Closed, Identified, Text
 
 OPEN = ("draft", "submitted", "accepted")
 DEFAULT_LIFE = timedelta(days=90)
 MAX_LIFE = timedelta(days=365)
-KEPT_FOR = timedelta(hours=24)
 CASE_RULES = (
     "the case must be this client's, open, unexpired, of this service item, and the subject its party"
 )
@@ -92,35 +90,13 @@ async def register(
     expires = min(case.expires_at or at + DEFAULT_LIFE, at + MAX_LIFE)
     if expires <= at:
         raise Problem("INVALID_PARAMETER", errors=[{"pointer": "/expires_at", "code": "in_the_past"}])
-    digest = hashlib.sha256(canonical(case.model_dump(mode="json"))).hexdigest()
-    async with pool.acquire() as con, con.transaction():
-        lock = "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))"
-        if not await con.fetchval(lock, f"{client_id} {key}"):
-            raise Problem("REQUEST_IN_PROGRESS", headers={"Retry-After": "1"})
-        kept = await con.fetchrow(
-            "SELECT request_digest, answer FROM service.idempotency"
-            " WHERE client_id = $1 AND key = $2 AND expires_at > $3",
-            client_id,
-            key,
-            at,
-        )
-        if kept and kept["request_digest"] != digest:
-            raise Problem("IDEMPOTENCY_KEY_REUSED")
-        if kept:
-            answer: dict[str, Any] = json.loads(kept["answer"])
-            return answer
-        answer = {
-            "case_id": str(uuid4()),
-            "external_no": case.external_no,
-            "service_item": case.service_item,
-            "status": "draft",
-            "registered_at": at.isoformat(),
-            "expires_at": expires.isoformat(),
-        }
+
+    async def create(con: asyncpg.Connection) -> dict[str, Any]:
+        case_id = uuid4()
         await con.execute(
             'INSERT INTO service."case" (id, client_id, external_no, service_item, status, parties, registered_at,'
             " expires_at) VALUES ($1, $2, $3, $4, 'draft', $5, $6, $7)",
-            UUID(answer["case_id"]),
+            case_id,
             client_id,
             case.external_no,
             case.service_item,
@@ -128,19 +104,16 @@ async def register(
             at,
             expires,
         )
-        await con.execute(
-            "DELETE FROM service.idempotency WHERE client_id = $1 AND expires_at <= $2", client_id, at
-        )
-        await con.execute(
-            "INSERT INTO service.idempotency (client_id, key, request_digest, answer, expires_at)"
-            " VALUES ($1, $2, $3, $4, $5)",
-            client_id,
-            key,
-            digest,
-            json.dumps(answer),
-            at + KEPT_FOR,
-        )
-        return answer
+        return {
+            "case_id": str(case_id),
+            "external_no": case.external_no,
+            "service_item": case.service_item,
+            "status": "draft",
+            "registered_at": at.isoformat(),
+            "expires_at": expires.isoformat(),
+        }
+
+    return await once(pool, client_id, key, case.model_dump(mode="json"), at, create)
 
 
 async def show(pool: asyncpg.Pool, client_id: str, case_id: UUID) -> dict[str, Any]:
@@ -191,6 +164,18 @@ async def check(pool: asyncpg.Pool, client_id: str, case_id: UUID, service_item:
         wrong = "case:of_this_service_item"
     if wrong:
         raise Problem("CASE_NOT_VALID", CASE_RULES, rule="case:valid", noted=wrong)
+    return Case(case_id, tuple(Party(**party) for party in json.loads(row["parties"])))
+
+
+async def recorded(pool: asyncpg.Pool, client_id: str, case_id: UUID, service_item: str) -> Case:
+    """Return a case under which the client has asked before, over or not.
+
+    Raises:
+        Problem: CASE_NOT_VALID.
+    """
+    row = await pool.fetchrow(_CASE, case_id, client_id)
+    if row is None or row["service_item"] != service_item:
+        raise Problem("CASE_NOT_VALID", CASE_RULES, rule="case:valid")
     return Case(case_id, tuple(Party(**party) for party in json.loads(row["parties"])))
 
 

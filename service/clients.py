@@ -73,6 +73,21 @@ def _write(client_id: str, unit: str, name: str, jwks: str | None, secret_hash: 
         con.execute(_UPSERT, [client_id, unit, name, jwks, secret_hash, now()])
 
 
+def let_propose(client_id: str, allowed: bool = True) -> None:
+    """Let a client propose changes of the catalog, or no longer; effective with its next request.
+
+    Raises:
+        LookupError: no such client.
+    """
+    upgrade()
+    with connect(autocommit=True) as con:
+        done = con.execute(
+            "UPDATE service.client SET may_propose = %s WHERE client_id = %s", [allowed, client_id]
+        )
+        if not done.rowcount:
+            raise LookupError(f"no client {client_id!r} is registered")
+
+
 def suspend(client_id: str, suspended: bool = True) -> None:
     """Suspend a client, or let it in again; effective with its next request.
 

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 
 from catalogs.settings import ConfigurationError
+from service.login import LoginSettings
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,8 @@ class Configuration:
         body_timeout_s: slower ones too.
         pool_size: connections to the warehouse per worker (YICI_SERVICE_POOL).
         token_rate: token requests per minute and address (YICI_SERVICE_TOKEN_RATE).
+        login: the campus's OpenID provider (YICI_LOGIN_ISSUER, _AUDIENCE, _JWKS, _NUMBERS); None: nobody logs in.
+        checkpoint_s: seconds between checkpoints of the record, at most 60 (YICI_SERVICE_CHECKPOINT_S).
     """
 
     issuer: str | None = None
@@ -26,6 +29,8 @@ class Configuration:
     body_timeout_s: float = 10.0
     pool_size: int = 10
     token_rate: int = 300
+    checkpoint_s: int = 20
+    login: LoginSettings | None = None
 
 
 def configuration() -> Configuration:
@@ -43,7 +48,23 @@ def configuration() -> Configuration:
         max_body_bytes=_positive("YICI_SERVICE_MAX_BODY", Configuration.max_body_bytes),
         pool_size=_positive("YICI_SERVICE_POOL", Configuration.pool_size),
         token_rate=_positive("YICI_SERVICE_TOKEN_RATE", Configuration.token_rate),
+        login=_login(),
+        checkpoint_s=min(60, _positive("YICI_SERVICE_CHECKPOINT_S", Configuration.checkpoint_s)),
     )
+
+
+def _login() -> LoginSettings | None:
+    names = ("ISSUER", "AUDIENCE", "JWKS", "NUMBERS")
+    issuer, audience, jwks, numbers = (os.environ.get(f"YICI_LOGIN_{name}") or "" for name in names)
+    if not issuer:
+        return None
+    pairs = [part.partition("=") for part in numbers.split(",") if part.strip()]
+    if not audience or not jwks or not pairs or any(not claim or not kind for claim, _, kind in pairs):
+        raise ConfigurationError(
+            "YICI_LOGIN_ISSUER is set, so YICI_LOGIN_AUDIENCE, YICI_LOGIN_JWKS and YICI_LOGIN_NUMBERS "
+            "(claim=kind,claim=kind) are needed too"
+        )
+    return LoginSettings(issuer, audience, jwks, {claim.strip(): kind.strip() for claim, _, kind in pairs})
 
 
 def _positive(name: str, default: int) -> int:

@@ -10,7 +10,7 @@ connection to the warehouse.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any
@@ -26,6 +26,7 @@ from service.reading import Row, Wish, plan, read
 from service.state import Current, SourceState
 from service.values import canonical, digest, shown
 
+_WAIVED = "released"  # a person's word stands in for a rule that the row breaks
 _GONE = {"absent": "no_longer_reported", "former": "no_longer_reported", "refused": "row_refused"}
 
 
@@ -61,6 +62,7 @@ class Question:
         elements: codes, all of them granted.
         at: the moment against which age is measured.
         max_age: how old a fact may be at most for this caller, if that is less than the source's promise.
+        disputed: elements of which a correction is under way.
         record_key: keys the digests of evidence, one per client.
     """
 
@@ -71,6 +73,7 @@ class Question:
     elements: Sequence[str]
     at: datetime
     max_age: timedelta | None = None
+    disputed: frozenset[str] = frozenset()
     record_key: bytes = field(default=b"", repr=False)
 
 
@@ -174,8 +177,17 @@ def settle(current: Current, gathered: Gathered, told: Mapping[str, Told]) -> di
             catalog, element, gathered.held, question
         ):
             facts[element] = Fact(element, "withheld", public={"reason": "not_shared"})
+        if element in question.disputed and facts[element].status in ("available", "stale"):
+            facts[element] = _disputed(facts[element])
         metrics.FACTS.labels(facts[element].status).inc()
     return facts
+
+
+def _disputed(fact: Fact) -> Fact:
+    """Return a known fact as one whose correction is under way: it is shown, and stands in for nothing."""
+    verification = {**fact.public["verification"], "level": "system_verified", "unmet": "in_dispute"}
+    public = {**fact.public, "verification": verification, "reason": "in_dispute"}
+    return replace(fact, status="in_dispute", public=public)
 
 
 def _applies(catalog: Catalog, source: FactSource, held: Membership, question: Question) -> bool:
@@ -310,7 +322,7 @@ def row_order(rows: Sequence[Row], order_by: str) -> list[Row]:
 
 def _confirmed(row: Row, state: SourceState) -> datetime:
     """When an admitted extract last covered the row (ARCHITECTURE §4a, Age)."""
-    if row.state == "reported" and state.confirmed_at is not None:
+    if row.state in ("reported", _WAIVED) and state.confirmed_at is not None:
         return max(state.confirmed_at, row.updated_at)
     return row.last_reported_at or row.updated_at
 
@@ -332,6 +344,7 @@ def _one(
     late = _GONE.get(row.state) or ("older_than_promised" if age > promise else "")
     unmet = (
         late
+        or ("rule_waived" if row.state == _WAIVED else "")
         or ("check_failed" if state.failed_checks else "")
         or ("subject_in_doubt" if question.in_doubt else "")
     )

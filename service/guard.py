@@ -10,6 +10,7 @@ import time
 
 import structlog
 from starlette.requests import Request
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import metrics
@@ -18,10 +19,14 @@ from service.problems import Problem, response
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-_FORMS = {"/oauth2/token": "application/x-www-form-urlencoded"}
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-# Where a workbook may be asked for beside JSON.
-_WORKBOOKS = "/v1/catalog/lists/"
+ZIP = "application/zip"
+_JSON = "application/json"
+# Where something else than JSON is sent, and may be larger than other requests.
+_SENT = {"/oauth2/token": ("application/x-www-form-urlencoded",), "/v1/catalog/proposals": (_JSON, XLSX)}
+_ROOM = {"/v1/catalog/proposals": 4 * 1024 * 1024}
+# Where something else may be asked for beside JSON.
+_OTHER_ANSWERS = {"/v1/catalog/lists/": XLSX, "/v1/transactions/": ZIP}
 _JSON_ACCEPTED = ("application/json", "application/problem+json", "application/*", "*/*")
 _log = structlog.get_logger("yici.service")
 
@@ -63,7 +68,8 @@ class Guard:
 
         try:
             try:
-                _check_formats(request)
+                if _is_routed(request):
+                    _check_formats(request)
                 content = await asyncio.wait_for(self._body(request, receive), self._body_timeout_s)
             except TimeoutError:
                 await response(Problem("REQUEST_TIMEOUT"), request)(scope, receive, marked)
@@ -74,7 +80,7 @@ class Guard:
                     await self._app(scope, _replayed(content, receive), marked)
         finally:
             seconds = time.perf_counter() - started
-            route = getattr(scope.get("route"), "path", "unknown")
+            route = getattr(scope.get("route"), "path_format", "unknown")
             method = request.method if request.method in _METHODS else "?"
             metrics.REQUESTS.labels(method, route, str(status)).inc()
             metrics.SECONDS.labels(route).observe(seconds)
@@ -90,11 +96,12 @@ class Guard:
 
     async def _body(self, request: Request, receive: Receive) -> bytes | None:
         """Return the whole body, or None if the caller went away."""
-        too_large = Problem("TOO_LARGE", f"at most {self._max_body_bytes} bytes")
+        most = max(self._max_body_bytes, _ROOM.get(request.scope["path"], 0))
+        too_large = Problem("TOO_LARGE", f"at most {most} bytes")
         declared = request.headers.get("content-length", "0")
         if not _LENGTH.fullmatch(declared):
             raise Problem("MALFORMED", "content-length is not a number")
-        if int(declared) > self._max_body_bytes:
+        if int(declared) > most:
             raise too_large
         parts, size, more = [], 0, True
         while more:
@@ -103,24 +110,34 @@ class Guard:
                 return None
             parts.append(message.get("body", b""))
             size += len(parts[-1])
-            if size > self._max_body_bytes:
+            if size > most:
                 raise too_large
             more = message.get("more_body", False)
         return b"".join(parts)
+
+
+def _is_routed(request: Request) -> bool:
+    """Whether there is such a method of such a path; what is not there has no formats either."""
+    routes = request.scope["app"].routes
+    return any(route.matches(request.scope)[0] == Match.FULL for route in routes)
 
 
 def _check_formats(request: Request) -> None:
     path = request.scope["path"]
     if not path.startswith(("/v1/", "/oauth2/")):
         return
-    known = (*_JSON_ACCEPTED, XLSX) if path.startswith(_WORKBOOKS) else _JSON_ACCEPTED
-    if not any(kind in known for kind in accepted_kinds(request)):
+    others = [kind for prefix, kind in _OTHER_ANSWERS.items() if path.startswith(prefix)]
+    if not any(kind in (*_JSON_ACCEPTED, *others) for kind in accepted_kinds(request)):
         raise Problem("NOT_ACCEPTABLE", "answers are application/json")
     if request.method in ("POST", "PUT", "PATCH"):
-        wanted = _FORMS.get(path, "application/json")
-        sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if sent != wanted:
-            raise Problem("UNSUPPORTED_FORMAT", f"expected content-type {wanted}")
+        wanted = _SENT.get(path, (_JSON,))
+        if sent_kind(request) not in wanted:
+            raise Problem("UNSUPPORTED_FORMAT", f"expected content-type {' or '.join(wanted)}")
+
+
+def sent_kind(request: Request) -> str:
+    """Return the media type of what a request sends."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def accepted_kinds(request: Request) -> list[str]:

@@ -30,4 +30,12 @@ RECORD_BATCH = Histogram(
     registry=REGISTRY,
 )
 RECORD_FAILURES = Counter("yici_record_failures", "Batches that could not be recorded", registry=REGISTRY)
+RECORD_UNSIGNED_S = Gauge(
+    "yici_record_unsigned_seconds",
+    "How long the oldest entry has waited that no checkpoint covers",
+    registry=REGISTRY,
+)
+RECORD_CHANGED = Gauge(
+    "yici_record_changed", "1 where the record is not what its last checkpoint says", registry=REGISTRY
+)
 RELEASE = Gauge("yici_release", "The release that this worker last answered from", registry=REGISTRY)

@@ -13,7 +13,7 @@ from catalogs.model import Catalog, Grant, ServiceItem
 from service.facts import Fact
 from service.predicates import holds
 
-FILLED = ("available", "stale")
+FILLED = ("available", "stale", "in_dispute")
 
 
 def elements_of(catalog: Catalog, item: ServiceItem, grants: Sequence[Grant]) -> list[str]:

@@ -33,6 +33,7 @@ KINDS = {
     "SELF_ACCESS_FORBIDDEN": Kind(
         403, "caller", False, "经办人不得查询本人", "Officers may not query themselves"
     ),
+    "NOT_PERMITTED": Kind(403, "caller", False, "无权办理", "The client may not do this"),
     "SUBJECT_NOT_FOUND": Kind(404, "caller", False, "查无此对象", "The subject was not found"),
     "NOT_FOUND": Kind(404, "caller", False, "此处没有这项内容", "There is no such thing here"),
     "METHOD_NOT_ALLOWED": Kind(405, "caller", False, "不支持该方法", "The method is not allowed"),
@@ -41,9 +42,22 @@ KINDS = {
     "REQUEST_IN_PROGRESS": Kind(
         409, "caller", True, "同一请求正在处理", "The same request is being processed"
     ),
+    "CORRECTION_OPEN": Kind(
+        409, "caller", False, "该项更正正在处理", "A correction of this fact is under way"
+    ),
+    "CORRECTION_DECIDED": Kind(
+        409, "caller", False, "该更正已另有决定", "The correction was decided otherwise"
+    ),
+    "PROPOSAL_CLOSED": Kind(409, "caller", False, "该提案已办结", "The proposal is closed"),
+    "NOT_SEALED": Kind(409, "us", True, "尚未封存, 请稍后再取", "No checkpoint covers the entry yet"),
+    "NOT_REPLAYABLE": Kind(409, "us", False, "该次答复无法重现", "This answer cannot be replayed"),
+    "GONE": Kind(410, "us", False, "该版次的数据已按期删除", "The data of that release was deleted in time"),
     "TOO_LARGE": Kind(413, "caller", False, "请求过大", "The request is too large"),
     "UNSUPPORTED_FORMAT": Kind(415, "caller", False, "不支持该格式", "The format is not supported"),
     "INVALID_PARAMETER": Kind(422, "caller", False, "参数有误", "A parameter is not valid"),
+    "PROPOSAL_FAULTY": Kind(
+        422, "caller", False, "提案有误, 未登记", "The proposal has faults; nothing was recorded"
+    ),
     "IDEMPOTENCY_KEY_REUSED": Kind(
         422, "caller", False, "幂等键已用于其他请求", "The idempotency key was reused"
     ),
@@ -53,6 +67,7 @@ KINDS = {
         503, "us", True, "暂不能留痕, 因此不作答", "No record can be kept, so no answer is given"
     ),
     "SOURCE_UNAVAILABLE": Kind(503, "us", True, "数据仓库暂不可用", "The warehouse is not available"),
+    "LOGIN_UNAVAILABLE": Kind(503, "us", True, "校园登录暂不可用", "The campus login is not available"),
     "NO_RELEASE": Kind(503, "us", True, "尚无发布版次", "There is no release yet"),
 }
 _OAUTH_ERRORS = {

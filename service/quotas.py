@@ -29,8 +29,8 @@ class Quotas:
 
     buckets: dict[tuple[str, str], _Bucket] = field(default_factory=dict)
 
-    def take(self, policy: str, key: str, per_minute: int) -> dict[str, str]:
-        """Take one from a bucket and return the headers to send.
+    def take(self, policy: str, key: str, per_minute: int, count: int = 1) -> dict[str, str]:
+        """Take some from a bucket and return the headers to send; more than a full bucket holds count as all of it.
 
         Raises:
             Problem: QUOTA_EXCEEDED, with Retry-After.
@@ -44,12 +44,13 @@ class Quotas:
         rate = per_minute / WINDOW_S
         bucket.level = min(per_minute, bucket.level + (moment - bucket.at) * rate)
         bucket.at = moment
+        count = min(count, per_minute)
         limit = {"RateLimit-Policy": f'"{policy}";q={per_minute};w={WINDOW_S}'}
-        if bucket.level < 1:
-            wait_s = math.ceil((1 - bucket.level) / rate)
+        if bucket.level < count:
+            wait_s = math.ceil((count - bucket.level) / rate)
             headers = limit | {"RateLimit": f'"{policy}";r=0;t={wait_s}', "Retry-After": str(wait_s)}
             raise Problem("QUOTA_EXCEEDED", f"policy {policy}", rule=f"quota:{policy}", headers=headers)
-        bucket.level -= 1
+        bucket.level -= count
         return limit | {"RateLimit": f'"{policy}";r={int(bucket.level)};t={math.ceil(1 / rate)}'}
 
     def _forget(self, policy: str, moment: float) -> None:

@@ -2,6 +2,9 @@
 
 No values: element names, keyed digests, and people as HMAC. A batch of entries is one transaction that holds an
 advisory lock, so that numbers have no gap under any number of workers: the tree over them covers every receipt.
+
+An entry is proven for ever; its details (who asked about whom in which case) are a row of their own, of which the entry
+holds a salted hash, so that they can be deleted when their time is over without breaking a proof.
 """
 
 import asyncio
@@ -9,7 +12,7 @@ import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,7 +22,7 @@ import asyncpg
 import structlog
 from joserfc import jws
 
-from service import metrics
+from service import metrics, tree
 from service.keys import Keys
 from service.problems import Problem
 from service.transactions import opened
@@ -29,8 +32,13 @@ MAX_BATCH = 500
 WAIT_S = 5.0
 _LOCK = "BEGIN; SELECT pg_advisory_xact_lock(hashtext('yici record'))"
 _LAST = "SELECT coalesce(max(seq), 0) FROM service.record"
-_INSERT = "INSERT INTO service.record SELECT * FROM jsonb_populate_recordset(NULL::service.record, $1::jsonb)"
+_INSERT = (
+    "WITH entry AS (INSERT INTO service.record SELECT * FROM jsonb_populate_recordset(NULL::service.record, $1::jsonb))"
+    " INSERT INTO service.record_detail SELECT * FROM jsonb_populate_recordset(NULL::service.record_detail, $2::jsonb)"
+)
 _log = structlog.get_logger("yici.service")
+
+_Entry = tuple[dict[str, Any], dict[str, Any]]  # an entry and its details, before they have a number
 
 
 @dataclass(frozen=True)
@@ -66,13 +74,22 @@ def canonical(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str).encode()
 
 
-def leaf_hash(entry: dict[str, Any]) -> str:
-    """Return the RFC 6962 leaf hash of an entry as `written`, hex: SHA-256 over 0x00 and its canonical form."""
-    fields = {name: value for name, value in entry.items() if name != "leaf_hash"}
-    return hashlib.sha256(b"\x00" + canonical(fields)).hexdigest()
+def leaf_content(entry: Mapping[str, Any]) -> bytes:
+    """Return the bytes of an entry as `written` that its leaf is the hash of."""
+    return canonical({name: value for name, value in entry.items() if name != "leaf_hash"})
 
 
-def written(row: asyncpg.Record | dict[str, Any]) -> dict[str, Any]:
+def leaf_hash(entry: Mapping[str, Any]) -> str:
+    """Return the RFC 6962 leaf hash of an entry as `written`, hex."""
+    return tree.leaf(leaf_content(entry)).hex()
+
+
+def detail_hash(details: Mapping[str, Any]) -> str:
+    """Return the hash of an entry's details that the entry holds, hex; their salt keeps it from being guessed."""
+    return hashlib.sha256(canonical(details)).hexdigest()
+
+
+def written(row: asyncpg.Record | Mapping[str, Any]) -> dict[str, Any]:
     """Return a stored row as the entry that was hashed, to be checked again."""
     entry = dict(row)
     for name in ("logtime", "retention_until"):
@@ -87,7 +104,7 @@ class Recorder:
     def __init__(self, pool: asyncpg.Pool, keys: Keys) -> None:
         self._pool = pool
         self._keys = keys
-        self._waiting: list[tuple[dict[str, Any], asyncio.Future[int]]] = []
+        self._waiting: list[tuple[_Entry, asyncio.Future[int]]] = []
         self._wake = asyncio.Event()
         self._stopping = False
         self._task = asyncio.create_task(self._run(), name="record")
@@ -139,27 +156,28 @@ class Recorder:
         header = {"alg": "Ed25519", "kid": self._keys.signing.kid, "typ": "yici-receipt+jws"}
         return jws.serialize_compact(header, canonical(claims), self._keys.signing, algorithms=["Ed25519"])
 
-    def _entry(
-        self, decision: Decision, request_digest: str, response_digest: str, at: datetime
-    ) -> dict[str, Any]:
+    def _entry(self, decision: Decision, request_digest: str, response_digest: str, at: datetime) -> _Entry:
         subject = decision.subject and self._keys.subject_key(*decision.subject)
         actor = decision.actor_id
         if actor is not None and decision.actor_role != "officer":
             # an applicant's user id is a number of the person, mostly the subject's own
             actor = self._keys.subject_key("actor", actor)
-        return {
+        details = {
+            "salt": secrets.token_hex(16),
+            "actor_id": actor,
+            "actor_role": decision.actor_role,
+            "subject_key": subject,
+            "subject_key_id": subject and self._keys.subject_key_id,
+            "case_id": decision.case_id,
+        }
+        entry = {
             "transaction_id": str(decision.transaction_id),
             "logtime": _time(at),
             "action": decision.action,
             "client_id": decision.client_id,
             "receiver_unit": decision.receiver_unit,
             "receiver_name": decision.receiver_name,
-            "actor_id": actor,
-            "actor_role": decision.actor_role,
-            "subject_key": subject,
-            "subject_key_id": subject and self._keys.subject_key_id,
             "purpose": decision.purpose,
-            "case_id": decision.case_id,
             "ground": decision.ground,
             "elements": list(decision.elements),
             "outcome": decision.outcome,
@@ -171,6 +189,7 @@ class Recorder:
             "confidentiality": "normal",
             "retention_until": _time(at + RETENTION),
         }
+        return entry, details
 
     async def _run(self) -> None:
         while self._waiting or not self._stopping:
@@ -195,17 +214,23 @@ class Recorder:
                 if not future.done():
                     future.set_result(last + place)
 
-    async def _write(self, entries: list[dict[str, Any]]) -> int:
+    async def _write(self, batch: list[_Entry]) -> int:
         """Append entries in one transaction and return the number before the first."""
         async with opened(self._pool, _LOCK, WAIT_S) as con:
             last: int = await con.fetchval(
                 _LAST
             )  # a statement of its own, so that it sees what the lock waited for
-            rows = []
-            for place, entry in enumerate(entries, start=1):
-                row = {"seq": last + place, **entry}
+            rows, rows_of_details = [], []
+            for seq, (entry, details) in enumerate(batch, start=last + 1):
+                details = {"seq": seq, **details}
+                row = {"seq": seq, **entry, "detail_hash": detail_hash(details)}
                 rows.append(row | {"leaf_hash": leaf_hash(row)})
-            await con.execute(_INSERT, json.dumps(rows, ensure_ascii=False))
+                rows_of_details.append(details)
+            await con.execute(
+                _INSERT,
+                json.dumps(rows, ensure_ascii=False),
+                json.dumps(rows_of_details, ensure_ascii=False),
+            )
         return last
 
 

@@ -76,6 +76,20 @@ class State:
         metrics.RELEASE.set(release)
         return found
 
+    async def at(self, pool: asyncpg.Pool, release: int) -> Current:
+        """Return an earlier release as it was.
+
+        Raises:
+            Problem: GONE where its rows were deleted in time.
+        """
+        kept = await pool.fetchval(
+            "SELECT state = 'published' AND pruned_at IS NULL FROM yici.release WHERE id = $1", release
+        )
+        if not kept:
+            raise Problem("GONE", rule="replay:retained_release")
+        async with self._lock:
+            return self._releases.get(release) or await self._read(pool, release)
+
     async def _read(self, pool: asyncpg.Pool, release: int) -> Current:
         row = await pool.fetchrow(
             "SELECT r.published_at, v.hash, v.id AS version FROM yici.release r"

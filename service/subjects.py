@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Annotated
 
 import asyncpg
@@ -18,8 +19,12 @@ _RESOLVE = """
 SELECT p.n, l.subject_id,
     (SELECT jsonb_agg(jsonb_build_array(o.id_type, o.key)) FROM raw.links o WHERE o.subject_id = l.subject_id)::text
         AS linked,
-    EXISTS (SELECT FROM yici.identity_review v WHERE v.state = 'open' AND l.subject_id IN (v.subject_a, v.subject_b)
-        AND v.release <= current_setting('yici.release')::int) AS in_doubt
+    EXISTS (SELECT FROM yici.identity_review v WHERE l.subject_id IN (v.subject_a, v.subject_b)
+        AND v.release <= current_setting('yici.release')::int
+        AND (v.closed_release IS NULL OR v.closed_release > current_setting('yici.release')::int)) AS in_doubt,
+    (SELECT array_agg(c.element) FROM service.correction c
+        WHERE c.subject_id = l.subject_id AND c.filed_at <= $4
+        AND (c.closed_at IS NULL OR c.closed_at > $4)) AS disputed
 FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS p(type, id_type, key, n)
 LEFT JOIN raw.links l ON l.type = p.type AND l.id_type = p.id_type AND l.key = p.key
 """
@@ -48,15 +53,23 @@ class Identified(Closed):
 
 @dataclass(frozen=True)
 class Resolved:
-    """What the release knows about a number."""
+    """What the release knows about a number.
+
+    Attributes:
+        subject_id: whose it is; None if nobody is known by it.
+        keys: kind → natural keys that identity links to the subject.
+        in_doubt: whether a human still has to decide who the subject is.
+        disputed: elements of which a correction is under way at the moment of the question.
+    """
 
     subject_id: int | None
     keys: Mapping[str, Sequence[str]] = field(repr=False)
     in_doubt: bool
+    disputed: frozenset[str] = frozenset()
 
 
 async def resolve(
-    con: asyncpg.Connection, catalog: Catalog, asked: Sequence[tuple[str, str]]
+    con: asyncpg.Connection, catalog: Catalog, asked: Sequence[tuple[str, str]], at: datetime
 ) -> list[Resolved]:
     """Look up numbers, known or not, in one statement.
 
@@ -64,6 +77,7 @@ async def resolve(
         con: in a transaction pinned to the release.
         catalog: says which kind of number belongs to which type of subject.
         asked: kind and number of each.
+        at: the moment of the question, which decides what is in dispute.
     """
     types = _types(catalog)
     rows = await con.fetch(
@@ -71,13 +85,14 @@ async def resolve(
         [types.get(kind, PERSON) for kind, _ in asked],
         [kind for kind, _ in asked],
         [number for _, number in asked],
+        at,
     )
     found = []
     for row in sorted(rows, key=lambda row: row["n"]):
         keys: dict[str, list[str]] = {}
         for kind, number in json.loads(row["linked"] or "[]"):
             keys.setdefault(kind, []).append(number)
-        found.append(Resolved(row["subject_id"], keys, row["in_doubt"]))
+        found.append(Resolved(row["subject_id"], keys, row["in_doubt"], frozenset(row["disputed"] or ())))
     return found
 
 

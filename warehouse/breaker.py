@@ -47,7 +47,9 @@ class Failing:
 def check(con: psycopg.Connection, system: str) -> None:
     """Raise `SystemPaused` if the system is not to be tried now."""
     failing = next((found for found in failing_systems(con) if found.system == system), None)
-    if failing and failing.paused_until and failing.paused_until > now():
+    # A pause that is longer than any was begun while the clock was ahead.
+    latest = now() + timedelta(seconds=_LONGEST_S * max(_JITTER))
+    if failing and failing.paused_until and now() < failing.paused_until <= latest:
         raise SystemPaused(
             f"{system}: not tried before {failing.paused_until:%Y-%m-%d %H:%M} UTC, after {failing.failures} failures "
             f"in a row; the last: {failing.reason}. What was published stays; `yici run --system {system}` tries now"

@@ -101,10 +101,7 @@ class Desk:
         Raises:
             CatalogError: it breaks today's rules, and `strict` asks for one that does not.
         """
-        published = catalog_versions.newest(self.con)
-        if published is None:
-            return None
-        return InUse(published, catalog_versions.catalog_of(self.con, published, strict), ())
+        return look(self.con, strict)
 
     def wish_of_folder(self) -> tuple[Edit, ...]:
         """Return what the folder says otherwise than the version in use.
@@ -144,28 +141,8 @@ class Desk:
         with self._changing():
             self._begin()
             found = self.in_use()
-            day = today(found.catalog)
             _tell_stranger(found.catalog, wish.author)
-            prepared = prepare(found.catalog, edits, day, wish.author)
-            if not prepared.edits:
-                raise ProposalError("nothing differs from the version in use; nothing was recorded")
-            if not draft and (prepared.hindrances or prepared.told is None or prepared.route is None):
-                raise Hindered(prepared)
-            told = as_data(prepared.told) if prepared.told else {}
-            with self.con.transaction():
-                proposal = proposals.add(
-                    self.con,
-                    wish,
-                    found.published.number,
-                    prepared.edits,
-                    prepared.notes,
-                    prepared.route or _NOBODY,
-                    told,
-                    day,
-                )
-                if not draft:
-                    proposal = proposals.submit(self.con, proposal, day, found.catalog.calendar)
-            return proposal, prepared
+            return hand_in(self.con, found, wish, edits, draft)
 
     def submit(self, number: int) -> Proposal:
         """Propose a draft as it would be made today; the draft is superseded by the proposal.
@@ -375,6 +352,42 @@ class Applied:
     version: int | None
     notes: tuple[str, ...]
     is_blocked: bool = False
+
+
+def look(con: psycopg.Connection, strict: bool = True) -> InUse | None:
+    """Return the version in use without changing anything; None before the first.
+
+    Raises:
+        CatalogError: it breaks today's rules, and `strict` asks for one that does not.
+    """
+    published = catalog_versions.newest(con)
+    if published is None:
+        return None
+    return InUse(published, catalog_versions.catalog_of(con, published, strict), ())
+
+
+def hand_in(
+    con: psycopg.Connection, found: InUse, wish: Wish, edits: Sequence[Edit], draft: bool = False
+) -> tuple[Proposal, Prepared]:
+    """Record a proposal against the version in use, and unless it is a draft hand it to those who decide.
+
+    Raises:
+        Hindered: it has errors, conflicts, or lacks papers; a draft may.
+        ProposalError: it changes nothing.
+    """
+    day = today(found.catalog)
+    prepared = prepare(found.catalog, edits, day, wish.author)
+    if not prepared.edits:
+        raise ProposalError("nothing differs from the version in use; nothing was recorded")
+    if not draft and (prepared.hindrances or prepared.told is None or prepared.route is None):
+        raise Hindered(prepared)
+    told = as_data(prepared.told) if prepared.told else {}
+    base, route = found.published.number, prepared.route or _NOBODY
+    with con.transaction():
+        proposal = proposals.add(con, wish, base, prepared.edits, prepared.notes, route, told, day)
+        if not draft:
+            proposal = proposals.submit(con, proposal, day, found.catalog.calendar)
+    return proposal, prepared
 
 
 def today(catalog: Catalog) -> date:

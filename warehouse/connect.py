@@ -110,6 +110,14 @@ def _prepare(con: psycopg.Connection, passwords: Mapping[Role, str]) -> None:
         )
 
 
+def told_safely(error: Exception) -> str:
+    """Say that the warehouse's database failed; its own words may quote a row, so only the kind is told."""
+    return (
+        f"the warehouse's database failed: {describe(error)}. What was published stays, and the next run takes back"
+        " what this one had begun. When `yici db status` shows it running, with room on its disk, run again"
+    )
+
+
 def tell_missing_role() -> None:
     """Refuse an external PostgreSQL without the service's role: rights are granted as the tables are made.
 

@@ -22,6 +22,7 @@ import psycopg
 from catalogs.model import Catalog, Resource
 from catalogs.settings import ConfigurationError, now, scratch
 from connectors import open_source
+from connectors.arrivals import SAME, SUPERSEDED, UNTOUCHED
 from connectors.base import (
     ReadSpec,
     Scope,
@@ -35,9 +36,11 @@ from connectors.base import (
 )
 from connectors.duck import literal, session
 from connectors.landing import Landing, LandingError, Manifest
-from warehouse import breaker, landing_lock, ledger, volume
+from warehouse import breaker, deliveries, landing_lock, ledger, volume
 from warehouse.connect import connect
 from warehouse.store import reported_rows, shape_hash
+
+UNCHANGED = "unchanged since it was last read"
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,8 @@ def land_system(
                     reader = _Reader(con, source, landing, catalog, resource, resource.name in believed)
                     landed = reader.land(scope)
                     _note(con, landed)
+                    if landed.error is None:
+                        deliveries.note(con, catalog, resource, _is_confirmed(landed), now())
                     report(landed)
                     done.append(landed)
             breaker.answered(con, system)
@@ -250,7 +255,7 @@ class _Reader:
                 faults.append(str(error))
                 continue
             except _Unchanged:
-                self.source.skip(resource, "", "unchanged since it was last read")
+                self.source.skip(resource, "", UNCHANGED)
                 continue
             partition = manifest.scope.get("partition")
             with con.transaction():
@@ -268,7 +273,9 @@ class _Reader:
         if scope is not None or not every:
             return ()
         swept_at = ledger.swept_at(self.con, self.resource, shape_hash(self.resource))
-        return (Scope.keys(),) if swept_at is not None and now() - swept_at >= every else ()
+        # A sweep in the future was made while the clock was ahead.
+        is_due = swept_at is not None and not timedelta(0) <= now() - swept_at < every
+        return (Scope.keys(),) if is_due else ()
 
     def _before_finish(self, manifest: Manifest) -> None:
         if not self.is_believed:
@@ -326,11 +333,20 @@ class _Reader:
     def _last_types(self) -> dict[str, str] | None:
         """Return the source types of the newest published extract, to notice a retyped column."""
         path = ledger.newest_path(self.con, self.resource)
-        return self.landing.read(path).columns if path else None
+        # Where it was lost, what the warehouse holds stays good, and reading must go on.
+        with contextlib.suppress(LandingError):
+            return self.landing.read(path).columns if path else None
+        return None
+
+
+def _is_confirmed(landed: Landed) -> bool:
+    """Whether the source delivered the rows again that were read before."""
+    return any(reason.endswith((SAME, UNCHANGED)) for reason in landed.skipped)
 
 
 def _note(con: psycopg.Connection, landed: Landed) -> None:
-    """Keep the result of reading as a finding, so that status and release can name what failed."""
+    """Keep the result of reading as a finding, so that status and release can name what failed, or waits."""
+    waits = [one for one in landed.skipped if not one.endswith((SAME, UNTOUCHED, SUPERSEDED, UNCHANGED))]
     con.execute(
         """INSERT INTO yici.finding (resource, rule, dimension, severity, stage, passed, rows_failed, rows_total,
                detail, at) VALUES (%s, 'extract', 'timeliness', %s, 'landing', %s, 0, %s, %s, %s)""",
@@ -339,7 +355,7 @@ def _note(con: psycopg.Connection, landed: Landed) -> None:
             "critical" if landed.error else "info",
             landed.error is None,
             landed.rows,
-            landed.error,
+            landed.error or "; ".join(waits) or None,
             now(),
         ],
     )

@@ -17,7 +17,8 @@ from warehouse.ledger_rows import write_rows
 CATALOGS = f"{LEDGER}/catalogs"
 LEDGER_FILE, LINKS_FILE = "ledger.jsonl.gz", "links.jsonl.gz"
 # Of the tables that are not here: `current_release` follows from the releases, `quarantine` from judging again,
-# `deletion` is in the baseline that every deletion writes, `system_failure` is about tomorrow's readings.
+# `deletion` is in the baseline that every deletion writes, `system_failure` is about tomorrow's readings,
+# `identity_pair` and `identity_search` are what the next search finds again.
 _LEDGER = {
     "catalog_version": """SELECT to_jsonb(v) - 'files' FROM yici.catalog_version v
                           WHERE id = (SELECT catalog_version FROM yici.release WHERE id = {n})
@@ -34,9 +35,15 @@ _LEDGER = {
     "release_resource": "SELECT to_jsonb(r) FROM yici.release_resource r WHERE release = {n}",
     "mart": "SELECT to_jsonb(m) FROM yici.mart m WHERE release = {n}",
     "finding": "SELECT to_jsonb(f) FROM yici.finding f WHERE release = {n}",
-    # A human's decision may come at any later release.
-    "identity_review": """SELECT to_jsonb(i) FROM yici.identity_review i
-                          WHERE release = {n} OR (release < {n} AND state <> 'open')""",
+    "distribution": "SELECT to_jsonb(d) FROM yici.distribution d WHERE release = {n}",
+    # What a human decides closes a review at a later release.
+    "identity_review": "SELECT to_jsonb(i) FROM yici.identity_review i WHERE release = {n} OR closed_release = {n}",
+    "identity_decision": "SELECT to_jsonb(d) FROM yici.identity_decision d WHERE at > {since} AND at <= {until}",
+    "identity_sight": "SELECT to_jsonb(s) FROM yici.identity_sight s WHERE at > {since} AND at <= {until}",
+    # A decision is exported when it is filed, and again by the release that takes it up.
+    "quarantine_decision": """SELECT to_jsonb(d) FROM yici.quarantine_decision d
+                              WHERE _from = {n} OR (at > {since} AND at <= {until})""",
+    "quarantine_look": "SELECT to_jsonb(l) FROM yici.quarantine_look l WHERE at > {since} AND at <= {until}",
     "identity_event": "SELECT to_jsonb(i) FROM yici.identity_event i WHERE release = {n}",
 }
 _LINKS = {

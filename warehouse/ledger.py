@@ -6,7 +6,8 @@ moves nothing, so reading starts again from the last published watermark. It onl
 again because somebody asked has no watermark, and of those that have one the greatest counts, not the newest.
 
 An extract that saw the source before another one of its partition did, but comes in after it, is not judged: it
-would put back what has changed since.
+would put back what has changed since. One that claims to have seen the source in the future was entered while the
+clock was ahead: its time says nothing, and what is read after the clock was put right counts.
 """
 
 import json
@@ -18,6 +19,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from catalogs.model import Resource
+from catalogs.settings import now
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Extract:
     path: str
     rows: int
     watermark_to: str | None
+    taken_at: datetime | None = None
 
 
 def next_extract_id(con: psycopg.Connection) -> int:
@@ -95,8 +98,8 @@ def older_than(
     row = con.execute(
         """SELECT id FROM yici.extract
            WHERE resource = %s AND scope ->> 'partition' IS NOT DISTINCT FROM %s AND taken_at > %s
-             AND state IN ('landed', 'published') LIMIT 1""",
-        [resource, partition, taken_at],
+             AND taken_at <= %s AND state IN ('landed', 'published') LIMIT 1""",
+        [resource, partition, taken_at, now()],
     ).fetchone()
     return row and row[0]
 
@@ -114,7 +117,7 @@ def unjudged(con: psycopg.Connection, resource: str) -> tuple[Extract, ...]:
                 """WITH waiting AS (
                        SELECT * FROM yici.extract WHERE resource = %(resource)s AND state = 'landed'
                    )
-                   SELECT id, resource, ordinal, scope, path, rows, watermark_to FROM (
+                   SELECT id, resource, ordinal, scope, path, rows, watermark_to, taken_at FROM (
                        SELECT DISTINCT ON (scope ->> 'kind', scope ->> 'partition', part_of_range) *
                        FROM waiting CROSS JOIN LATERAL (
                            SELECT CASE scope ->> 'kind' WHEN 'range' THEN scope END AS part_of_range) r
@@ -131,7 +134,7 @@ def named(con: psycopg.Connection, ids: Sequence[int]) -> tuple[Extract, ...]:
     with con.cursor(row_factory=class_row(Extract)) as cursor:
         return tuple(
             cursor.execute(
-                """SELECT id, resource, ordinal, scope, path, rows, watermark_to FROM yici.extract
+                """SELECT id, resource, ordinal, scope, path, rows, watermark_to, taken_at FROM yici.extract
                    WHERE id = ANY (%s) ORDER BY ordinal""",
                 [list(ids)],
             ).fetchall()

@@ -9,8 +9,12 @@ from sqlalchemy import text
 from warehouse.connect import engine
 
 
-def upgrade() -> None:
-    """Run the migrations that are missing; safe when several commands do it at once."""
+def upgrade(to: str = "head") -> None:
+    """Run the migrations that are missing; safe when several commands do it at once.
+
+    Args:
+        to: the last of them to run.
+    """
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     own = engine()
@@ -18,5 +22,5 @@ def upgrade() -> None:
         con.execute(text("SELECT pg_advisory_xact_lock(hashtext('yici migrate'))"))
         con.execute(text("CREATE SCHEMA IF NOT EXISTS yici"))
         config.attributes["connection"] = con
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
     own.dispose()

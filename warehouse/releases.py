@@ -24,6 +24,13 @@ from warehouse.store import create_views, newest_table
 from warehouse.versions import take_back, take_back_quarantine
 
 _LOCK = "hashtext('yici release')"
+# What dbt wrote at a model's table: a column and its text, no column for the table's own.
+_COMMENTS = """
+SELECT a.attname, d.description
+FROM pg_class c JOIN pg_description d ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass
+    LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.objsubid AND d.objsubid > 0
+WHERE c.relname = %s AND c.relnamespace = to_regnamespace(%s)
+"""
 
 
 class ReleaseRunning(Exception):
@@ -145,13 +152,21 @@ def _abandon(con: psycopg.Connection, number: int) -> None:
         con.execute("DELETE FROM yici.link WHERE _from = %s", [number])
         con.execute("UPDATE yici.link SET _to = NULL WHERE _to = %s", [number])
         con.execute("DELETE FROM yici.identity_review WHERE release = %s", [number])
+        con.execute(
+            "UPDATE yici.identity_review SET state = 'open', closed_release = NULL WHERE closed_release = %s",
+            [number],
+        )
         con.execute("DELETE FROM yici.identity_event WHERE release = %s", [number])
         con.execute(
             "DELETE FROM yici.subject s WHERE minted_release = %s"
             " AND NOT EXISTS (SELECT FROM yici.link l WHERE l.subject_id = s.id)",
             [number],
         )
+        con.execute(
+            "UPDATE yici.quarantine_decision SET _from = NULL, outcome = NULL WHERE _from = %s", [number]
+        )
         con.execute("DELETE FROM yici.finding WHERE release = %s", [number])
+        con.execute("DELETE FROM yici.distribution WHERE release = %s", [number])
         con.execute("DELETE FROM yici.release_resource WHERE release = %s", [number])
         con.execute("DELETE FROM yici.mart WHERE release = %s", [number])
         con.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(CANDIDATE_SCHEMA)))
@@ -322,6 +337,12 @@ def _show_mart(con: psycopg.Connection, model: str, build: int) -> None:
     view, schema = sql.Identifier(model), sql.Identifier(build_schema(build))
     con.execute(sql.SQL("DROP VIEW IF EXISTS marts.{}").format(view))
     con.execute(sql.SQL("CREATE VIEW marts.{} AS SELECT * FROM {}.{}").format(view, schema, view))
+    for column, text in con.execute(_COMMENTS, [model, build_schema(build)]).fetchall():
+        if column:
+            told = sql.SQL("COLUMN marts.{}.{}").format(view, sql.Identifier(column))
+        else:
+            told = sql.SQL("VIEW marts.{}").format(view)
+        con.execute(sql.SQL("COMMENT ON {} IS {}").format(told, sql.Literal(text)))
 
 
 def point(con: psycopg.Connection, number: int) -> None:

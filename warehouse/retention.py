@@ -5,6 +5,9 @@ retention) or else by campus.yaml (`retention.landing_days`); refused rows that 
 `retention.quarantine_days`. What the current release needs is never old: open versions, and the newest published
 extract of each partition. Before an extract goes, a new baseline holds what it brought; earlier baselines go with it,
 because what was deleted from the store is still in them.
+
+What is deleted is gone, so a clock that is far ahead must not decide it: where nothing was published for long, by that
+clock, somebody has to say that it is right.
 """
 
 import json
@@ -24,9 +27,16 @@ from connectors.landing import LEDGER, Landing
 from warehouse import baseline, landing_lock, releases, sealed
 
 DEFAULT_DAYS = 400
+_IN_DOUBT_DAYS = 60  # after the last release: nothing runs here any more, or the clock is wrong
 _LEDGERS = 200  # releases since the last baseline after which a rebuild would take long: a new one is due
-_CAMPUS = "campus"  # stands for what no single resource holds: links
+_CAMPUS = "campus"  # stands for what no single resource holds: links, details of the service's record
+_DETAILS = """FROM service.record_detail d WHERE EXISTS
+    (SELECT FROM service.record r WHERE r.seq = d.seq AND r.retention_until <= %s)"""
 BY = "retention rule"
+
+
+class ClockInDoubt(Exception):
+    """By this clock nothing was published for so long that the clock may be wrong; nothing was deleted."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,7 @@ class Due:
         versions: store table → ended versions.
         quarantined: refused rows that were settled.
         links: ended links.
+        details: entries of the service's record whose details' own time is over.
         extracts: path → digest of the manifest.
     """
 
@@ -62,6 +73,7 @@ class Due:
     versions: dict[str, int] = field(default_factory=dict)
     quarantined: int = 0
     links: int = 0
+    details: int = 0
     extracts: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -71,6 +83,7 @@ class Due:
             "versions": sum(self.versions.values()),
             "quarantined": self.quarantined,
             "links": self.links,
+            "details": self.details,
             "extracts": len(self.extracts),
         }
 
@@ -109,6 +122,7 @@ def due(con: psycopg.Connection, catalog: Catalog, at: datetime) -> dict[str, Du
     (found[_CAMPUS].links,) = con.execute(
         "SELECT count(*) FROM yici.link WHERE _to <= %s", [campus_rule.release]
     ).fetchone()
+    (found[_CAMPUS].details,) = con.execute(f"SELECT count(*) {_DETAILS}", [at]).fetchone()
     for name, path, digest, taken_at in _removable(con, list(catalog.resources)):
         if taken_at < found[name].rule.horizon:
             found[name].extracts[path] = digest
@@ -122,8 +136,11 @@ def enforce(
     landing: Landing,
     home: Path,
     tell: Callable[[str, str], None] = lambda what, result: None,
+    is_clock_right: bool = False,
 ) -> dict[str, Due]:
     """Delete what is overdue now and record it; returns what went.
+
+    Of the service's record only details go, each at the moment that its entry names; the entries themselves stay.
 
     An interruption at any point leaves a warehouse that can be rebuilt; the next run removes the rest.
 
@@ -134,11 +151,15 @@ def enforce(
         landing: the zone.
         home: the state folder, whose key signs the baseline.
         tell: called with each step and its result.
+        is_clock_right: somebody has looked at the clock.
 
     Raises:
         ReleaseRunning: a release is under way.
+        ClockInDoubt: nothing was published for two months, by this clock.
     """
     releases.hold(con)
+    if not is_clock_right:
+        _check_clock(con)
     overdue = due(con, catalog, now())
     with pruner.transaction():
         for name, one in overdue.items():
@@ -149,6 +170,16 @@ def enforce(
     for path in _leftovers(con, landing):
         landing.remove(path)
     return overdue
+
+
+def _check_clock(con: psycopg.Connection) -> None:
+    (last,) = con.execute("SELECT max(published_at) FROM yici.release WHERE state = 'published'").fetchone()
+    if last is not None and (now() - last).days > _IN_DOUBT_DAYS:
+        raise ClockInDoubt(
+            f"retention: by this clock it is {now():%Y-%m-%d}, {(now() - last).days} days after the last release, "
+            "so the clock may be wrong; nothing was deleted. Put it right, or run `yici run` first; if no release is "
+            "to come any more, `yici retention --clock-is-right`"
+        )
 
 
 def _rule(con: psycopg.Connection, catalog: Catalog, own: Period | None, at: datetime) -> Rule:
@@ -213,11 +244,18 @@ def _delete(pruner: psycopg.Connection, name: str, one: Due) -> None:
     pruner.execute(
         "DELETE FROM yici.quarantine WHERE resource = %s AND _to <= %s", [name, rule.quarantine_release]
     )
+    # A correction goes when the refusal it was for would; who handed it in stays on record.
+    pruner.execute(
+        "UPDATE yici.quarantine_decision SET row = NULL WHERE resource = %s AND _from <= %s AND row IS NOT NULL",
+        [name, rule.quarantine_release],
+    )
     if one.links:
         pruner.execute("DELETE FROM yici.link WHERE _to <= %s", [rule.release])
         pruner.execute(
             "DELETE FROM yici.subject s WHERE NOT EXISTS (SELECT FROM yici.link l WHERE l.subject_id = s.id)"
         )
+    if one.details:
+        pruner.execute(f"DELETE {_DETAILS}", [at])
     pruner.execute("UPDATE yici.extract SET removed_at = %s WHERE path = ANY (%s)", [at, list(one.extracts)])
     pruner.execute(
         """INSERT INTO yici.deletion (kind, state, begun_at, done_at, ordered_by, reason, resource, horizon,

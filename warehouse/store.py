@@ -23,7 +23,9 @@ VERSION_COLUMNS = (
     ("_from", "integer NOT NULL"),
     ("_to", "integer"),
 )
-STATES = ("reported", "absent", "former", "refused")
+# `released`: a rule is broken, and a person has said that the row is right all the same.
+RELEASED = "released"
+STATES = ("reported", "absent", "former", "refused", RELEASED)
 
 
 @dataclass(frozen=True)

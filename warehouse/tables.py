@@ -161,6 +161,15 @@ measured = Table(
     Column("figures", JSONB, nullable=False),
 )
 
+distribution = Table(
+    "distribution",
+    metadata,
+    Column("release", Integer, primary_key=True, autoincrement=False),
+    Column("resource", Text, primary_key=True),
+    Column("at", _at, nullable=False),
+    Column("measured", JSONB, nullable=False),
+)
+
 mart = Table(
     "mart",
     metadata,
@@ -201,6 +210,38 @@ quarantine = Table(
     Column("row", Text, nullable=False),
     Column("_from", Integer, nullable=False),
     Column("_to", Integer),
+    Column("judged_by", Text),
+    Column("settled", Text),
+)
+
+quarantine_decision = Table(
+    "quarantine_decision",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("at", _at, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("extract_id", BigInteger, nullable=False),
+    Column("row_digest", Text),
+    Column("rules", ARRAY(Text), nullable=False),
+    Column("row", Text),
+    Column("post", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("outcome", Text),
+    Column("_from", Integer),
+)
+
+quarantine_look = Table(
+    "quarantine_look",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("at", _at, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("post", Text, nullable=False),
+    Column("person", Text, nullable=False),
 )
 
 subject = Table(
@@ -237,6 +278,9 @@ identity_review = Table(
     Column("reason", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("at", _at, nullable=False),
+    Column("weight", Double),
+    Column("evidence", JSONB),
+    Column("closed_release", Integer),
     UniqueConstraint("type", "subject_a", "subject_b", "reason"),
 )
 
@@ -250,6 +294,57 @@ identity_event = Table(
     Column("gone", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
     Column("at", _at, nullable=False),
+    Column("decision", BigInteger),
+    Column("undoes", BigInteger),
+)
+
+identity_decision = Table(
+    "identity_decision",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("verdict", Text, nullable=False),
+    Column("review", BigInteger),
+    Column("subject_a", BigInteger),
+    Column("subject_b", BigInteger),
+    Column("links", ARRAY(BigInteger)),
+    Column("event", BigInteger),
+    Column("post", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", _at, nullable=False),
+)
+
+identity_sight = Table(
+    "identity_sight",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("review", BigInteger),
+    Column("subjects", ARRAY(BigInteger), nullable=False),
+    Column("post", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("at", _at, nullable=False),
+)
+
+identity_pair = Table(
+    "identity_pair",
+    metadata,
+    Column("subject_a", BigInteger, primary_key=True),
+    Column("subject_b", BigInteger, primary_key=True),
+    Column("resource", Text, nullable=False),
+    Column("weight", Double, nullable=False),
+    Column("evidence", JSONB, nullable=False),
+    Column("release", Integer, nullable=False),
+)
+
+identity_search = Table(
+    "identity_search",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("release", Integer, nullable=False),
+    Column("at", _at, nullable=False),
+    Column("records", BigInteger, nullable=False),
+    Column("new", BigInteger, nullable=False),
+    Column("pairs", BigInteger, nullable=False),
 )
 
 deletion = Table(

@@ -1,9 +1,23 @@
-"""The tables of schema `service` as SQLAlchemy sees them; migrations 0002 and 0005 create them.
+"""The tables of schema `service` as SQLAlchemy sees them; migrations 0002, 0005, 0011 and 0013 to 0017 create them.
 
 A test compares this file with what the migrations build, so neither can drift from the other.
 """
 
-from sqlalchemy import BigInteger, Column, Date, DateTime, ForeignKey, Integer, MetaData, Table, Text, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData(schema="service")
@@ -19,6 +33,7 @@ client = Table(
     Column("secret_hash", Text),
     Column("status", Text, nullable=False),
     Column("registered_at", _at, nullable=False),
+    Column("may_propose", Boolean, nullable=False),
 )
 
 jti = Table(
@@ -40,6 +55,8 @@ case = Table(
     Column("parties", JSONB, nullable=False),
     Column("registered_at", _at, nullable=False),
     Column("expires_at", _at, nullable=False),
+    Column("hall", Text),
+    Column("hall_release", Integer),
 )
 
 idempotency = Table(
@@ -60,6 +77,62 @@ lookup_count = Table(
     Column("times", BigInteger, nullable=False),
 )
 
+claim_miss = Table(
+    "claim_miss",
+    metadata,
+    Column("client_id", Text, primary_key=True),
+    Column("subject_key", Text, primary_key=True),
+    Column("element", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("times", Integer, nullable=False),
+)
+
+prefill_outcome = Table(
+    "prefill_outcome",
+    metadata,
+    Column("transaction_id", Uuid, primary_key=True),
+    Column("field", Text, primary_key=True),
+    Column("element", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("at", _at, nullable=False),
+)
+
+correction = Table(
+    "correction",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("client_id", Text, ForeignKey("service.client.client_id"), nullable=False),
+    Column("case_id", Uuid, nullable=False),
+    Column("service_item", Text, nullable=False),
+    Column("subject_id", BigInteger, nullable=False),
+    Column("element", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("value_digest", Text, nullable=False),
+    Column("value_since", _at),
+    Column("state", Text, nullable=False),
+    Column("filed_at", _at, nullable=False),
+    Column("due_on", Date, nullable=False),
+    Column("decided_at", _at),
+    Column("decided_by", Text),
+    Column("decision_reason", Text),
+    Column("closed_at", _at),
+    Column("checked_release", Integer, nullable=False),
+)
+
+change = Table(
+    "change",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("client_id", Text, nullable=False),
+    Column("transaction_id", Uuid, nullable=False),
+    Column("case_id", Text),
+    Column("element", Text, nullable=False),
+    Column("correction", Uuid, ForeignKey("service.correction.id"), nullable=False),
+    Column("at", _at, nullable=False),
+)
+
 record = Table(
     "record",
     metadata,
@@ -70,12 +143,7 @@ record = Table(
     Column("client_id", Text, nullable=False),
     Column("receiver_unit", Text, nullable=False),
     Column("receiver_name", Text, nullable=False),
-    Column("actor_id", Text),
-    Column("actor_role", Text),
-    Column("subject_key", Text),
-    Column("subject_key_id", Text),
     Column("purpose", Text),
-    Column("case_id", Text),
     Column("ground", Text),
     Column("elements", ARRAY(Text), nullable=False),
     Column("outcome", Text, nullable=False),
@@ -87,4 +155,34 @@ record = Table(
     Column("confidentiality", Text, nullable=False),
     Column("retention_until", _at, nullable=False),
     Column("leaf_hash", Text, nullable=False),
+    Column("detail_hash", Text, nullable=False),
+)
+
+record_detail = Table(
+    "record_detail",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("salt", Text, nullable=False),
+    Column("actor_id", Text),
+    Column("actor_role", Text),
+    Column("subject_key", Text),
+    Column("subject_key_id", Text),
+    Column("case_id", Text),
+)
+
+record_node = Table(
+    "record_node",
+    metadata,
+    Column("level", SmallInteger, primary_key=True, autoincrement=False),
+    Column("index", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+
+record_checkpoint = Table(
+    "record_checkpoint",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("at", _at, nullable=False),
 )

@@ -4,9 +4,10 @@ The difference is computed in DuckDB from what admission left there and from the
 extract's scope, so that what PostgreSQL writes is proportional to what changed. Rows carry the candidate's number
 in `_from` and `_to`; nobody sees them before that number is published, and taking them back is exact.
 
-States of a version: `reported`; `absent` and `former`, no longer reported by a full extract or a sweep of keys
-(`onAbsence`); `refused`, still reported but now breaking its contract. The last three keep the last good values and
-remember in `_last_extract` which extract confirmed them last.
+States of a version: `reported`; `released`, reported and breaking a rule that a person waived for it; `absent` and
+`former`, no longer reported by a full extract or a sweep of keys (`onAbsence`); `refused`, still reported but now
+breaking its contract. The last three keep the last good values and remember in `_last_extract` which extract
+confirmed them last.
 
 A sweep of keys touches no value: it says which rows are there, and so which are gone or have come back. Where
 partitions are files, a file tells the past: the row of an older one does not replace that of a newer one.
@@ -35,8 +36,13 @@ _STALE = 0.1  # share of the table from which on the planner is told at once; wh
 class Judged:
     """What admission decided of extracts of one resource that have one scope kind; the rows are DuckDB tables.
 
-    Tables: `admitted` (the store's columns, of a sweep the key's alone; `_partition`, `_extract`) and `refused` (the
-    key's columns where they could be read, `_partition`, `_extract`, `_row_digest`, `_key_text`, `_rules`, `_row`).
+    Tables: `admitted` (the store's columns and `_state`, of a sweep the key's alone; `_partition`, `_extract`),
+    `refused` (the key's columns where they could be read, `_partition`, `_extract`, `_row_digest`, `_key_text`,
+    `_rules`, `_row`) and, where any row was released, `waived` (the key's columns and `_row_digest` of those).
+
+    Attributes:
+        released: how many of the admitted rows are in state `released`.
+        judged_by: digest of what judging depended on (`expectations.quarantine.basis`).
     """
 
     resource: Resource
@@ -47,6 +53,8 @@ class Judged:
     rows_in: int
     admitted: int
     refused: int
+    released: int = 0
+    judged_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,7 @@ def apply(
     _quarantine_difference(con, judged)
     with pg.transaction():
         inserted, ended = (
-            _write(con, pg, candidate, table, judged) if stored else _fill(con, pg, candidate, table, judged)
+            write(con, pg, candidate, table, judged) if stored else _fill(con, pg, candidate, table, judged)
         )
         opened, closed = _write_quarantine(con, pg, candidate, judged)
         applied = Applied(inserted, ended, opened, closed)
@@ -115,11 +123,13 @@ def take_back(con: psycopg.Connection, candidate: int, table: str) -> None:
 
 
 def take_back_quarantine(con: psycopg.Connection, candidate: int, resource: str) -> None:
-    """Undo what `candidate` put into or took out of the resource's quarantine."""
+    """Undo what `candidate` put into or took out of the resource's quarantine, and what it decided by people's word."""
     con.execute("DELETE FROM yici.quarantine WHERE resource = %s AND _from = %s", [resource, candidate])
-    con.execute(
-        "UPDATE yici.quarantine SET _to = NULL WHERE resource = %s AND _to = %s", [resource, candidate]
-    )
+    for change in (
+        "UPDATE yici.quarantine SET _to = NULL, settled = NULL WHERE resource = %s AND _to = %s",
+        "UPDATE yici.quarantine_decision SET _from = NULL, outcome = NULL WHERE resource = %s AND _from = %s",
+    ):
+        con.execute(change, [resource, candidate])
 
 
 def _rows_stored(pg: psycopg.Connection, table: StoreTable) -> int:
@@ -144,8 +154,12 @@ def _fill(
         return 0, 0
     name = f"store.{q(table.name)}"
     many = judged.admitted >= _MANY
-    common: dict[str, int | str] = {"_state": "reported", "_from": candidate}
+    common: dict[str, int | str] = {"_from": candidate}
     columns = [*table.columns, "_partition"]
+    if judged.released:
+        columns.append("_state")
+    else:
+        common["_state"] = "reported"
     if len(judged.extract_ids) == 1:
         common["_extract"] = judged.extract_ids[0]
     else:
@@ -194,9 +208,9 @@ def compare(
         parts = [
             f"""SELECT {_list(table.columns, "a")}, a._partition,
                     CASE WHEN c._state IS NULL OR {differs} THEN a._extract ELSE c._extract END AS _extract,
-                    'reported' AS _state, NULL::BIGINT AS _last_extract, 'put' AS _op
+                    a._state, NULL::BIGINT AS _last_extract, 'put' AS _op
                 FROM {incoming} a LEFT JOIN current_rows c ON {on}
-                WHERE c._state IS NULL OR c._state <> 'reported' OR {differs}""",
+                WHERE c._state IS NULL OR c._state <> a._state OR {differs}""",
             f"""SELECT {kept}, 'refused', {confirmed}, 'put'
                 FROM current_rows c SEMI JOIN refused a ON {on} ANTI JOIN {incoming} d ON {on.replace("a.", "d.")}
                 WHERE c._state <> 'refused'""",
@@ -214,7 +228,7 @@ def compare(
     con.execute("CREATE OR REPLACE TEMP TABLE compared AS " + " UNION ALL ".join(parts))
     changed = (
         f""" UNION ALL
-            SELECT {_list(table.columns, "a")}, a._partition, a._extract, 'reported', NULL, 'put'
+            SELECT {_list(table.columns, "a")}, a._partition, a._extract, a._state, NULL, 'put'
             FROM admitted a JOIN touched t USING ({key}) WHERE t._differs"""
         if incoming != "admitted" and judged.scope_kind != "keys"
         else ""
@@ -296,20 +310,22 @@ def _touched(con: duckdb.DuckDBPyConnection, table: StoreTable, judged: Judged, 
         f" FROM wh.store.{q(table.name)} WHERE {where}"
     )
     gone = "" if judged.lists_keys else " AND a._digest IS NOT NULL"
+    released = f" UNION SELECT {key}, false FROM waived JOIN stored USING ({key})" if judged.released else ""
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE touched AS
             SELECT {key}, a._digest IS NOT NULL AND a._digest IS DISTINCT FROM s._digest AS _differs
             FROM (SELECT {key}, {digest} AS _digest FROM admitted) a FULL JOIN stored s USING ({key})
             WHERE (a._digest IS DISTINCT FROM s._digest OR s._reported IS NOT TRUE){gone}
-            UNION SELECT {key}, false FROM refused JOIN stored USING ({key}) ANTI JOIN admitted USING ({key})"""
+            UNION SELECT {key}, false FROM refused JOIN stored USING ({key}) ANTI JOIN admitted USING ({key})
+            {released}"""
     )
     con.execute("DROP TABLE stored")
 
 
-def _write(
+def write(
     con: duckdb.DuckDBPyConnection, pg: psycopg.Connection, candidate: int, table: StoreTable, judged: Judged
 ) -> tuple[int, int]:
-    """Stage `change` in PostgreSQL, close the versions it replaces and insert its own."""
+    """Stage `change` in PostgreSQL, close the versions it replaces and insert its own; returns opened and closed."""
     columns = (*table.columns, "_partition", "_extract", "_state", "_last_extract")
     if not con.execute("SELECT 1 FROM change LIMIT 1").fetchone():
         return 0, 0
@@ -362,9 +378,11 @@ def _quarantine_difference(con: duckdb.DuckDBPyConnection, judged: Judged) -> No
     else:
         seen = f"SELECT {key_text(judged.resource)} FROM admitted UNION SELECT _key_text FROM refused"
         covered = f"o.key_text IN ({seen})"
+    by_word = "o.row_digest IN (SELECT _row_digest FROM waived)" if judged.released else "false"
+    how = f"CASE WHEN {by_word} THEN 'released' ELSE 'source' END"
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE quarantine_gone AS SELECT o.row_digest FROM quarantine_open o"
-        f" ANTI JOIN refused r ON o.row_digest = r._row_digest WHERE {covered}"
+        f"CREATE OR REPLACE TEMP TABLE quarantine_gone AS SELECT o.row_digest, {how} AS settled"
+        f" FROM quarantine_open o ANTI JOIN refused r ON o.row_digest = r._row_digest WHERE {covered}"
     )
 
 
@@ -385,26 +403,28 @@ def _write_quarantine(
     staged = f"stage.{q(judged.resource.table + '__quarantine')}"
     pg.execute(f"DROP TABLE IF EXISTS {staged}")
     pg.execute(
-        f"CREATE UNLOGGED TABLE {staged} (digest text, extract bigint, part text, key text, rules text, row text)"
+        f"CREATE UNLOGGED TABLE {staged} (digest text, extract bigint, part text, key text, rules text, row text,"
+        " settled text)"
     )
     copy_rows(
         con,
-        "SELECT _row_digest, _extract, _partition, _key_text, _rules, _row FROM quarantine_new"
-        " UNION ALL SELECT row_digest, NULL, NULL, NULL, NULL, NULL FROM quarantine_gone",
+        "SELECT _row_digest, _extract, _partition, _key_text, _rules, _row, NULL AS settled FROM quarantine_new"
+        " UNION ALL SELECT row_digest, NULL, NULL, NULL, NULL, NULL, settled FROM quarantine_gone",
         pg,
         sql.SQL(staged),
-        ("digest", "extract", "part", "key", "rules", "row"),
+        ("digest", "extract", "part", "key", "rules", "row", "settled"),
     )
     pg.execute(
-        f"UPDATE yici.quarantine t SET _to = %s FROM {staged} s"
+        f"UPDATE yici.quarantine t SET _to = %s, settled = s.settled FROM {staged} s"
         " WHERE t.resource = %s AND t.row_digest = s.digest AND t._to IS NULL AND s.extract IS NULL",
         [candidate, judged.resource.name],
     )
     pg.execute(
-        "INSERT INTO yici.quarantine (resource, row_digest, extract_id, partition, key_text, rules, row, _from)"
-        f" SELECT %s, digest, extract, part, key, string_to_array(rules, ','), row, %s"
+        "INSERT INTO yici.quarantine"
+        " (resource, row_digest, extract_id, partition, key_text, rules, row, judged_by, _from)"
+        f" SELECT %s, digest, extract, part, key, string_to_array(rules, ','), row, %s, %s"
         f" FROM {staged} WHERE extract IS NOT NULL",
-        [judged.resource.name, candidate],
+        [judged.resource.name, judged.judged_by, candidate],
     )
     pg.execute(f"DROP TABLE {staged}")
     return new, gone

@@ -23,6 +23,15 @@ _FULL = """FROM yici.extract WHERE resource = %s AND state = 'published' AND sco
 
 
 @dataclass(frozen=True)
+class Week:
+    """The week about a day, and since when what was there before it is looked for; all days inclusive."""
+
+    first: date
+    last: date
+    since: date
+
+
+@dataclass(frozen=True)
 class Expected:
     """What a reading is compared with.
 
@@ -92,6 +101,15 @@ def year_before(calendar: Calendar, day: date) -> date | None:
     return min(near, key=lambda start: abs(begun - start - _YEAR)) + (day - begun)
 
 
+def week_a_year_before(calendar: Calendar, day: date) -> Week | None:
+    """Return the week about the same day of the same teaching week a year earlier; None as for `year_before`."""
+    earlier = year_before(calendar, day)
+    if earlier is None:
+        return None
+    first = earlier - _HALF_WEEK
+    return Week(first, earlier + _HALF_WEEK, first - _SLACK)
+
+
 def _term_starts(calendar: Calendar) -> list[date]:
     """First days of the terms; not of the one in which the calendar begins, which began before it."""
     firsts: dict[str, date] = {}
@@ -108,16 +126,15 @@ def _kind(calendar: Calendar, day: date) -> str:
 
 def _share_left_a_year_ago(con: psycopg.Connection, catalog: Catalog, resource: Resource, day: date) -> float:
     """Return what share of a resource was left in this teaching week a year ago, at most 1; 1 if nobody knows."""
-    earlier = year_before(catalog.calendar, day)
-    if earlier is None:
+    week = week_a_year_before(catalog.calendar, day)
+    if week is None:
         return 1.0
     zone = ZoneInfo(catalog.campus.time_zone).key
-    first, last = earlier - _HALF_WEEK, earlier + _HALF_WEEK
     on = "(taken_at AT TIME ZONE %s)::date"
     lowest, before = con.execute(
         f"""SELECT (SELECT min(rows) {_FULL} AND {on} BETWEEN %s AND %s),
                    (SELECT rows {_FULL} AND {on} < %s AND {on} >= %s ORDER BY taken_at DESC LIMIT 1)""",
-        [resource.name, zone, first, last, resource.name, zone, first, zone, first - _SLACK],
+        [resource.name, zone, week.first, week.last, resource.name, zone, week.first, zone, week.since],
     ).fetchone()
     return min(1.0, lowest / before) if lowest is not None and before else 1.0
 

@@ -2,13 +2,15 @@
 
 import getpass
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from yici.counting import counted
 
 if TYPE_CHECKING:
     from catalogs.changes.edits import Edit
@@ -27,7 +29,7 @@ def propose(
     source: Annotated[
         Path | None,
         typer.Argument(
-            help="A workbook (.xlsx), a folder or zip of content files; default: the campus's folder."
+            help="A workbook (.xlsx), a flow (.bpmn), a folder or zip of content files; default: the campus's folder."
         ),
     ] = None,
     by: Annotated[str, _BY] = "",
@@ -35,6 +37,10 @@ def propose(
     reason: Annotated[str, typer.Option(help="Why.")] = "",
     on: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Holds from this day.")] = None,
     whole: Annotated[bool, typer.Option(help="What the folder or zip does not have shall go.")] = False,
+    item: Annotated[
+        str,
+        typer.Option(help="Whose flow a .bpmn is: a service item's code, where the file does not say it."),
+    ] = "",
     draft: Annotated[bool, typer.Option(help="Keep it without handing it to those who decide.")] = False,
     submit: Annotated[int | None, typer.Option(help="Hand in the draft of this number.")] = None,
     dry_run: Annotated[
@@ -53,7 +59,7 @@ def propose(
         if submit is not None:
             _show_way(desk, desk.submit(submit))
             return
-        edits = _wish(desk, source, whole)
+        edits = _wish(desk, source, whole, item)
         if dry_run:
             prepared = desk.prepare(edits, by)
             _show_meaning(desk, prepared, lang)
@@ -62,7 +68,7 @@ def propose(
             raise ProposalError("--by: which post proposes it? Nothing was recorded")
         name = source.name if source else "folder"
         wish = Wish(
-            title or f"{name}: {len(edits)} edits",
+            title or f"{name}: {counted(len(edits), 'edit')}",
             by,
             _person(person),
             reason,
@@ -246,7 +252,7 @@ def _person(named: str) -> str:
     return named or getpass.getuser()
 
 
-def _wish(desk: "Desk", source: Path | None, whole: bool) -> "tuple[Edit, ...]":
+def _wish(desk: "Desk", source: Path | None, whole: bool, item: str) -> "tuple[Edit, ...]":
     from catalogs.loading import read_files
     from warehouse.proposals import ProposalError
 
@@ -260,19 +266,40 @@ def _wish(desk: "Desk", source: Path | None, whole: bool) -> "tuple[Edit, ...]":
         return desk.wish_of_files(_unzipped(source), whole)
     if source.suffix.lower() == ".xlsx":
         return _wish_of_workbook(desk, source)
-    raise ProposalError(f"{source}: expected .xlsx, .zip or a folder; nothing was recorded")
+    if source.suffix.lower() == ".bpmn":
+        return _wish_of_flow(desk, source, item)
+    raise ProposalError(f"{source}: expected .xlsx, .bpmn, .zip or a folder; nothing was recorded")
 
 
 def _wish_of_workbook(desk: "Desk", source: Path) -> "tuple[Edit, ...]":
     from catalogs.forms.reading import read_workbook
 
     reading = read_workbook(source.read_bytes(), source.name, desk.in_use().catalog)
-    for fault in reading.faults:
-        _say(f"✕ {fault}")
-    if reading.faults:
-        _say(f"{source.name}: {len(reading.faults)} faults; nothing was recorded")
-        raise typer.Exit(1)
+    _tell_faults(source, reading.faults)
     return reading.edits
+
+
+def _wish_of_flow(desk: "Desk", source: Path, code: str) -> "tuple[Edit, ...]":
+    from catalogs.forms.bpmn import read_flow, service_item_of
+    from warehouse.proposals import ProposalError
+
+    catalog, content = desk.in_use().catalog, source.read_bytes()
+    item = catalog.services.get(code) if code else service_item_of(content, catalog)
+    if item is None:
+        known = f'there is no service item "{code}"' if code else "the file does not say whose flow it is"
+        raise ProposalError(f"{source.name}: {known}; name one by --item. Nothing was recorded")
+    reading = read_flow(content, catalog, item)
+    _tell_faults(source, reading.left_out)
+    return reading.edits
+
+
+def _tell_faults(source: Path, faults: Sequence[object]) -> None:
+    """Tell what in a file cannot be read, and end there if there is anything."""
+    for fault in faults:
+        _say(f"✕ {fault}")
+    if faults:
+        _say(f"{source.name}: {counted(len(faults), 'fault')}; nothing was recorded")
+        raise typer.Exit(1)
 
 
 def _unzipped(source: Path) -> dict[str, bytes]:

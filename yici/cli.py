@@ -7,7 +7,22 @@ one of the errors named in `yici.failures` and lets `app` print it.
 
 import typer
 
-from yici import catalog, clients, db, demo, dev, keeping, landing, serving, source, warehouse
+from yici import (
+    catalog,
+    clients,
+    db,
+    demo,
+    dev,
+    identity,
+    keeping,
+    landing,
+    quality,
+    quarantine,
+    record,
+    serving,
+    source,
+    warehouse,
+)
 from yici.failures import FriendlyGroup
 
 app = typer.Typer(
@@ -27,8 +42,11 @@ app.command()(dev.dev)
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(source.app, name="source")
 app.add_typer(warehouse.release_app, name="release")
-app.add_typer(warehouse.quarantine_app, name="quarantine")
+app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(identity.app, name="identity")
+app.add_typer(quality.app, name="quality")
 app.add_typer(landing.app, name="landing")
 app.add_typer(clients.app, name="client")
+app.add_typer(record.app, name="record")
 app.add_typer(demo.app, name="demo")
 app.add_typer(db.app, name="db")

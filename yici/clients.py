@@ -22,6 +22,22 @@ def register(
 
 
 @app.command()
+def proposals(
+    client_id: str,
+    allow: bool = typer.Option(True, "--allow/--forbid", help="Whether it may propose."),
+) -> None:
+    """Let a service system propose changes of the catalog, or no longer. It can never decide one."""
+    from catalogs.settings import ConfigurationError
+    from service import clients
+
+    try:
+        clients.let_propose(client_id, allow)
+    except LookupError as error:
+        raise ConfigurationError(str(error)) from None
+    typer.echo(f"Client {client_id} may {'propose' if allow else 'not propose'} changes of the catalog.")
+
+
+@app.command()
 def suspend(client_id: str, lift: bool = typer.Option(False, "--lift", help="Let it in again.")) -> None:
     """Refuse a service system from its next request on."""
     from catalogs.settings import ConfigurationError

@@ -17,14 +17,21 @@ _KNOWN = (
     ("connectors.landing", "LandingError", 4),
     ("warehouse.releases", "NoSuchRelease", 2),
     ("warehouse.baseline", "NothingPublished", 2),
+    ("warehouse.retention", "ClockInDoubt", 2),
+    ("expectations.quarantine.desk", "QuarantineError", 2),
     ("expectations.purge", "PurgeRefused", 2),
     ("expectations.purge", "PurgeUnfinished", 5),
     ("expectations.rebuild", "CannotRebuild", 2),
+    ("expectations.quality.desk", "TicketError", 2),
+    ("expectations.quality.draws", "SampleError", 2),
+    ("expectations.quality.frozen", "FreezeError", 2),
     ("warehouse.catalog_versions", "NoSuchVersion", 2),
     ("warehouse.catalog_changes", "Hindered", 2),
     ("warehouse.proposals", "ProposalError", 2),
+    ("warehouse.identity.decisions", "IdentityError", 2),
     ("catalogs.changes.deciding", "MayNotDecide", 2),
     ("warehouse.releases", "ReleaseRunning", 5),
+    ("expectations.admit", "AdmissionFailed", 3),
     ("pipelines.dbt", "DbtFailed", 6),
 )
 
@@ -32,6 +39,14 @@ _INTERRUPTIONS = (
     ("builtins", "KeyboardInterrupt"),
     ("dagster._core.errors", "DagsterExecutionInterruptedError"),
 )
+# Failures of the warehouse's database. Their own words may quote a row, so only the kind is told.
+_DATABASE = (
+    ("psycopg", "OperationalError"),
+    ("psycopg", "InterfaceError"),
+    ("sqlalchemy.exc", "OperationalError"),
+    ("sqlalchemy.exc", "InterfaceError"),
+)
+_DATABASE_FAILED = 3
 INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
 
 
@@ -52,23 +67,26 @@ class FriendlyGroup(TyperGroup):
             raise typer.Exit(known[1]) from None
 
 
-def known_failure(error: BaseException) -> tuple[BaseException, int] | None:
-    """The error that a reader can mend, itself or behind another that wraps it, and its exit code; None if none."""
+def known_failure(error: BaseException) -> tuple[str, int] | None:
+    """What to tell of an error that a reader can mend, itself or behind another, and the exit code; None if none."""
     for cause in _causes(error):
         for module, name, code in _KNOWN:
-            known = getattr(sys.modules.get(module), name, None)
-            if known is not None and isinstance(cause, known):
-                return cause, code
+            if _is(cause, module, name):
+                return str(cause), code
+        if isinstance(cause, Exception) and any(_is(cause, module, name) for module, name in _DATABASE):
+            from warehouse.connect import told_safely
+
+            return told_safely(cause), _DATABASE_FAILED
     return None
+
+
+def _is(error: BaseException, module: str, name: str) -> bool:
+    return isinstance(error, getattr(sys.modules.get(module), name, ()))
 
 
 def was_interrupted(error: BaseException) -> bool:
     """Whether Ctrl-C ended the command, whatever a library in between made of it."""
-    return any(
-        isinstance(cause, getattr(sys.modules.get(module), name, ()))
-        for cause in _causes(error)
-        for module, name in _INTERRUPTIONS
-    )
+    return any(_is(cause, module, name) for cause in _causes(error) for module, name in _INTERRUPTIONS)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import typer
 
+from yici.counting import counted
+
 app = typer.Typer(help="Excel forms: write them, check what came back.", no_args_is_help=True)
 
 
@@ -59,11 +61,11 @@ def check(
         if marked and all(fault.sheet for fault in reading.faults):
             marked.write_bytes(mark(content, reading.faults))
             typer.echo(f"A copy with the faults marked is in {marked}")
-        typer.echo(f"{len(reading.faults)} faults; nothing would be changed")
+        typer.echo(f"{counted(len(reading.faults), 'fault')}; nothing would be changed")
         raise typer.Exit(1)
     for edit in reading.edits:
         typer.echo(edit.place)
-    typer.echo(f"{len(reading.edits)} changes")
+    typer.echo(counted(len(reading.edits), "change"))
 
 
 def flow(
@@ -95,6 +97,6 @@ def flow(
             typer.echo(f"Not read: {one}")
         for edit in reading.edits:
             typer.echo(edit.place)
-        typer.echo(f"{len(reading.edits)} changes")
+        typer.echo(counted(len(reading.edits), "change"))
         if reading.left_out:
             raise typer.Exit(1)

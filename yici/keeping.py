@@ -172,6 +172,9 @@ def _print_what_remains(done, resource: str) -> None:
 
 def retention(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go.")] = False,
+    clock_is_right: Annotated[
+        bool, typer.Option("--clock-is-right", help="Delete although nothing was published for two months.")
+    ] = False,
 ) -> None:
     """Delete what is older than its rule allows: landing extracts, ended versions, settled quarantine.
 
@@ -192,7 +195,7 @@ def retention(
             with connect("retention", autocommit=True) as pruner, console.status("…") as line:
                 gone = enforce(
                     con, pruner, catalog, Landing(found.landing), found.home,
-                    lambda *said: line.update("  ".join(said)),
+                    lambda *said: line.update("  ".join(said)), clock_is_right,
                 )  # fmt: skip
     if not gone:
         console.print("Nothing is older than its rule allows.")

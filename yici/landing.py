@@ -14,6 +14,7 @@ def verify() -> None:
     from catalogs.settings import settings
     from connectors.landing import Landing
     from warehouse.inspection import inspect
+    from yici.counting import counted
     from yici.screen import console
     from yici.warehouse import open_warehouse
 
@@ -33,7 +34,7 @@ def verify() -> None:
         f" {seen.under_way:,} are being written.",
         soft_wrap=True,
     )
-    console.print(f"{len(seen.faults):,} faults." if seen.faults else "No fault.")
+    console.print(f"{counted(len(seen.faults), 'fault')}." if seen.faults else "No fault.")
     if seen.faults:
         raise typer.Exit(1)
 

@@ -4,7 +4,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -16,6 +16,7 @@ from warehouse.report import CheckCount, ResourceState
 
 if TYPE_CHECKING:
     from expectations.drafting import Draft
+    from expectations.quarantine.desk import Held
 
 _WIDTH = 110
 console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
@@ -162,6 +163,27 @@ def _state(own: Sequence[ResourceState], failing: Mapping[str, str]) -> str:
             shown = "all" if len(names) == len(own) else ", ".join(name.partition(".")[2] for name in names)
             words.append(f"✕ {what}: {shown}")
     return "; ".join(words) or "✓"
+
+
+def held_rows(held: Iterable["Held"], today: date) -> Table:
+    """One line per resource and rule with waiting rows: how many, since when, who answers, until when."""
+    table = _table("Waiting rows", ("resource", "rule"), ("rows", "decided", "oldest"))
+    table.add_column("unit", overflow="fold")
+    table.add_column("post", overflow="fold")
+    table.add_column("due", no_wrap=True)
+    for one in held:
+        late = " ✕" if one.due_on and one.due_on < today else ""
+        table.add_row(
+            one.resource,
+            one.rule,
+            f"{one.rows:,}",
+            f"{one.decided:,}" if one.decided else "",
+            f"{one.oldest_at:%Y-%m-%d}" if one.oldest_at else "?",
+            one.unit,
+            one.post,
+            f"{one.due_on}{late}" if one.due_on else "",
+        )
+    return table
 
 
 def found_tables(tables: Iterable[FoundTable]) -> Table:

@@ -1,4 +1,4 @@
-"""Commands that run the pipeline and look at the warehouse: run, status, release, quarantine."""
+"""Commands that run the pipeline and look at the warehouse: run, status, release."""
 
 from collections.abc import Collection, Iterable
 from typing import Annotated
@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 release_app = typer.Typer(help="Releases: what the service answers from.", no_args_is_help=True)
-quarantine_app = typer.Typer(help="Rows that broke their contract and wait.", no_args_is_help=True)
 
 
 _NEW = "new in its source and not in its contract: "
@@ -82,6 +81,10 @@ def run(
         tried = {r.name for r in catalog.resources.values() if r.system in report.seconds}
         failing = {name: why for name, why in failing_sources(con).items() if name in tried}
         failures += [f"{names}: not read: {why}" for names, why in by_reason(failing)]
+        noted = {name.partition(".")[0] for name in failing}
+        failures += [
+            f"{code}: not read: {why}" for code, why in report.failed_systems.items() if code not in noted
+        ]
         for name, columns in new_columns(con, catalog).items():
             console.print(f"! {name}: {_NEW}{', '.join(columns)}", soft_wrap=True)
     for failure in failures:
@@ -160,6 +163,19 @@ def digest() -> None:
 
 
 @release_app.command()
+def docs() -> None:
+    """Write the Data Docs of the current release: what each rule found, in counts; every release does it."""
+    from catalogs.settings import settings
+    from expectations import data_docs
+
+    folder = settings().home / data_docs.FOLDER
+    with open_warehouse() as con:
+        pages = data_docs.write(con, load_catalog(), folder)
+    where = f"{pages} pages: {folder / 'index.html'}"
+    typer.echo(where if pages else "Nothing was released yet: run `yici run`.")
+
+
+@release_app.command()
 def rollback(number: int) -> None:
     """Let the service answer from an earlier release again."""
     from warehouse import releases
@@ -167,30 +183,6 @@ def rollback(number: int) -> None:
     with open_warehouse() as con:
         releases.roll_back(con, number)
     typer.echo(f"Release {number} is current.")
-
-
-@quarantine_app.command("list")
-def list_quarantine() -> None:
-    """Count the waiting rows by resource and broken rule; values are shown to nobody here."""
-    from warehouse.report import refused_by_rule
-    from yici.screen import console
-
-    with open_warehouse() as con:
-        rows = con.execute(
-            """SELECT resource, rule, count(*), min(extract_id), max(extract_id)
-               FROM yici.quarantine, unnest(rules) AS rule
-               WHERE _from <= yici.current() AND (_to IS NULL OR _to > yici.current())
-               GROUP BY resource, rule ORDER BY resource, rule"""
-        ).fetchall()
-        refused = refused_by_rule(con)
-    for resource, rule, count, first, last in rows:
-        console.print(f"{resource:<36} {rule:<32} {count:>8,} rows  extracts {first}–{last}")
-    if not rows:
-        console.print("No row waits.")
-    if refused:
-        console.print("Refused as a whole, so that none of its rows waits:")
-    for resource, rule, count in refused:
-        console.print(f"{resource:<36} {rule:<32} {count:>8,} rows")
 
 
 def _asked_for(

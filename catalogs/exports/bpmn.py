@@ -123,6 +123,11 @@ class _Scope:
         self.ways.append(way)
 
 
+def process_id_of(item: ServiceItem) -> str:
+    """Return the id of the process that is a service item's flow."""
+    return "process_" + re.sub(r"[^A-Za-z0-9_.-]", "_", item.code)
+
+
 def write(catalog: Catalog, item: ServiceItem) -> bytes:
     """Return the flow of a service item as a BPMN 2.0 file."""
     return _Writer(catalog, item).write()
@@ -143,7 +148,7 @@ class _Writer:
         root = ET.Element(_tag("definitions"), {
             "id": "definitions", "targetNamespace": OURS, "exporter": "Yici", "exporterVersion": "1",
         })  # fmt: skip
-        process_id = "process_" + re.sub(r"[^A-Za-z0-9_.-]", "_", self.item.code)
+        process_id = process_id_of(self.item)
         collaboration = _sub(root, "collaboration", id="collaboration")
         _sub(collaboration, "participant", id="pool", name=self.item.name_zh, processRef=process_id)
         process = _sub(root, "process", id=process_id, name=self.item.name_zh, isExecutable="false")

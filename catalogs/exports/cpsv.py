@@ -8,6 +8,7 @@ What was decided:
 - A flow is a rule too: CPSV-AP leaves steps to other norms, and ours go out as BPMN.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from catalogs import views
@@ -36,17 +37,20 @@ _AUDIENCE_EN = {
 View = dict[str, Any]
 
 
-def cpsv_graph(catalog: Catalog, reader: str) -> Graph:
+def cpsv_graph(catalog: Catalog, reader: str, seen: Iterable[View] | None = None) -> Graph:
     """Return the service items that a reader may see as a CPSV-AP graph.
 
     Args:
         catalog: the checked catalog.
         reader: the tier (public, campus, office).
+        seen: the tier's views of its service items, where they are at hand.
     """
     graph = Graph()
     services = _Services(catalog, graph, reader)
-    for item in visible_services(catalog, reader):
-        services.add(service_view(catalog, item, reader))
+    if seen is None:
+        seen = (service_view(catalog, item, reader) for item in visible_services(catalog, reader))
+    for view in seen:
+        services.add(view)
     return graph
 
 

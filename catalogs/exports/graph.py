@@ -32,6 +32,8 @@ PREFIXES = {
     "xsd": "http://www.w3.org/2001/XMLSchema#",
 }
 TYPE = "@type"
+# Made once: `json.dumps` with an option makes an encoder at every call.
+_JSON = json.JSONEncoder(ensure_ascii=False).encode
 
 _ESCAPES = str.maketrans(
     {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
@@ -119,8 +121,7 @@ class Graph:
     def json_ld(self) -> str:
         """Return the graph in JSON-LD, one node a line."""
         nodes = ",\n".join(
-            json.dumps(_json_node(subject, statements), ensure_ascii=False)
-            for subject, statements in self._nodes.items()
+            _JSON(_json_node(subject, statements)) for subject, statements in self._nodes.items()
         )
         return f'{{"@context": {json.dumps(PREFIXES)},\n"@graph": [\n{nodes}\n]}}\n'
 
@@ -158,6 +159,7 @@ def _json_value(value: Value) -> dict[str, str]:
     return {"@value": value.text} | ({"@type": value.datatype} if value.datatype else {})
 
 
+@lru_cache(maxsize=100_000)
 def _safe(address: str) -> str:
     """Return an address that people wrote (a form's URL, say) with what no IRI may hold percent-encoded."""
     return _NOT_IN_AN_IRI.sub(lambda found: quote(found.group()), address)

@@ -108,11 +108,9 @@ class _Site:
             "sections": _SECTIONS,
         }
         self.services = [shown_service(view) for view in self.seen["serviceItems"]]
-        self.resources = [_shown_resource(view, self._meanings()) for view in self.seen["resources"]]
+        meanings = {one["code"]: one["nameZh"] for one in self.seen["elements"]}
+        self.resources = [_shown_resource(view, meanings) for view in self.seen["resources"]]
         self.code_pages = {one["name"]: f"codes/{slug(one['name'])}.html" for one in self.seen["codeTables"]}
-
-    def _meanings(self) -> dict[str, str]:
-        return {one["code"]: one["nameZh"] for one in self.seen["elements"]}
 
     def files(self) -> Iterator[tuple[str, str]]:
         for name in _ASSETS:

@@ -12,6 +12,8 @@ from typing import Any
 import yaml
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# Made once: `json.dumps` with an option makes an encoder at every call.
+_JSON = json.JSONEncoder(ensure_ascii=False).encode
 _BARE_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 _WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null"))
 # Line breaks of YAML 1.1, and what no YAML text may hold as it is.
@@ -29,7 +31,7 @@ def dump_yaml(data: Any) -> str:
 
 
 def _lines(value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping) and value:
+    if isinstance(value, dict | Mapping) and value:
         for key, inner in value.items():
             yield from _entry(f"{_key(key)}:", inner, "  ")
     elif isinstance(value, list | tuple) and value:
@@ -75,7 +77,7 @@ def _scalar(value: Any) -> str:
 
 
 def _quoted(text: str) -> str:
-    return _ESCAPED.sub(lambda found: f"\\u{ord(found.group()):04x}", json.dumps(text, ensure_ascii=False))
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found.group()):04x}", _JSON(text))
 
 
 def read_plain(content: bytes) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from catalogs.changes.edits import Edit
-from catalogs.exports.bpmn import APPLICANT, MODEL, OURS
+from catalogs.exports.bpmn import APPLICANT, MODEL, OURS, process_id_of
 from catalogs.forms.cells import Register, folded
 from catalogs.forms.form import Draft
 from catalogs.forms.registers import units
@@ -70,17 +70,34 @@ def read_flow(content: bytes, catalog: Catalog, item: ServiceItem) -> FlowReadin
     return FlowReading(draft.edits(), ())
 
 
+def service_item_of(content: bytes, catalog: Catalog) -> ServiceItem | None:
+    """Return the service item whose flow a file is that Yici wrote; None if the file does not say one for sure."""
+    root = _parsed(content)
+    if isinstance(root, str):
+        return None
+    ids = {one.get("id") for one in root.iter(_tag("process"))}
+    found = [item for item in catalog.services.values() if process_id_of(item) in ids]
+    return found[0] if len(found) == 1 else None
+
+
 def read_steps(content: bytes, catalog: Catalog) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
     """Return the steps of a BPMN file as they stand in a service item, and what could not be read."""
-    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
-        return [], ("the file: a document type declaration, which BPMN has no use for",)
-    try:
-        root = ET.fromstring(content)
-    except ET.ParseError as error:
-        return [], (f"the file: no well-formed XML (line {error.position[0]})",)
+    root = _parsed(content)
+    if isinstance(root, str):
+        return [], (root,)
     reader = _Reader(root, units(catalog), frozenset(catalog.units))
     steps = reader.read()
     return steps, tuple(dict.fromkeys(reader.left_out))
+
+
+def _parsed(content: bytes) -> ET.Element | str:
+    """Return the root of the XML, or why there is none."""
+    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
+        return "the file: a document type declaration, which BPMN has no use for"
+    try:
+        return ET.fromstring(content)
+    except ET.ParseError as error:
+        return f"the file: no well-formed XML (line {error.position[0]})"
 
 
 @dataclass(frozen=True)

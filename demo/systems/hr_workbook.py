@@ -196,7 +196,7 @@ def _staff_rows(now: "Morning") -> Iterator[Cells]:
     )
     for number, told in enumerate(wrong, start=1):
         trial = {
-            "工号": f"CS000{number}", "姓名": "测试", "姓名拼音": "ce shi", "手机": None, "邮箱": None,
+            "工号": f"CS000{number}", "姓名": "测试", "姓名拼音": "ce shi", "性别": "男", "手机": None, "邮箱": None,
             "出生日期": born.isoformat(), "证件类型": "居民身份证",
             "证件号码": ids.resident_id("330106", born, 491 + number, "1"),
         }  # fmt: skip

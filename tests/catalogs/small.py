@@ -225,6 +225,7 @@ def materials() -> list[dict[str, Any]]:
             "kind": "申请表单",
             "source": "申请人自备",
             "form": ["电子"],
+            "onlinePath": "办事大厅 → 申请表",
             "sample": "sample/form.pdf",
             "blank": "blank/form.docx",
         },

@@ -53,6 +53,12 @@ def staff_with_rule(**rule: Any) -> dict[str, Any]:
     return doc
 
 
+def told_apart_by(**items: str) -> dict[str, Any]:
+    """Return staff as a subject whose document and further items tell persons apart."""
+    identity = {"number": "id_no", "type": "=1", **items}
+    return {"type": "person", "key": "staff_no", "idType": "staff_no", "identity": identity}
+
+
 def named(name: str, business_name: str) -> dict[str, Any]:
     """Return a contract with a businessName."""
     doc = contract(name, [key_item("k")])
@@ -263,6 +269,9 @@ BREACHES: list[tuple[str, dict[str, Any], str, str]] = [
         STAFF,
         '"staff_no"',
     ),
+    ("C15", {STAFF: staff(subject=told_apart_by(birthday="name"))}, STAFF, "logicalType: date"),
+    ("C15", {STAFF: staff(subject=told_apart_by(phone="=1"))}, STAFF, "an item"),
+    ("C15", {STAFF: staff(subject=told_apart_by(formerName="nam"))}, STAFF, '"name"'),
     (
         "C16",
         {

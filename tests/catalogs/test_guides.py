@@ -89,6 +89,20 @@ BREACHES = [
            SERVICE, "when is not said", "necessity"),
     Breach("S20", guide(**LATER, statutoryLimit={"value": 3, "unit": "workday"}),
            SERVICE, "allows 3", "promisedLimit"),
+    Breach("S24", material(copies="一份"), REGISTER, "'一份' copies", "copies"),
+    Breach("S24", material(copies=0), REGISTER, "0 copies", "copies"),
+    Breach("S24", material(form=["电子"], copies=2), REGISTER, "not brought on paper", "copies"),
+    Breach("S24", material(form=["电子"], spec="A4"), REGISTER, "not brought on paper", "spec"),
+    Breach(
+        "S24",
+        material(kind="申请表单", form=["电子"], sample="s.pdf", blank="b.docx"),
+        REGISTER,
+        "filled in online",
+        "form",
+    ),
+    Breach("S25", guide(notices=["其他材料另见窗口"]), SERVICE, "leaves open", "notices"),
+    Breach("S25", guide(faq=[{"q": "带什么?", "a": "视情况而定"}]), SERVICE, "leaves open", "视情况而定"),
+    Breach("S25", material() | guide(notices=["请带收入证明"]), SERVICE, '"收入证明" is asked for', "notices"),
     Breach("S23", material(kind=None), REGISTER, "no kind", "code"),
     Breach("S23", material(gap=None), REGISTER, "facts (or a named gap)", "code"),
     Breach("S23", material(source="校内部门核发"), REGISTER, "none is named", "source"),
@@ -102,6 +116,10 @@ BREACHES = [
 @cases(BREACHES)
 def test_a_breach_is_told_where_a_person_looks(breach):
     assert_told(breach)
+
+
+def test_what_need_not_be_brought_may_be_said():
+    assert catalogs.check(campus(material() | guide(notices=["无需再交收入证明。"]))) == []
 
 
 def test_a_special_requirement_may_need_more_visits_and_a_negative_one_too():

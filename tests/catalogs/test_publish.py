@@ -73,6 +73,15 @@ def test_a_published_contract_names_the_codes_of_its_items(tmp_path):
     assert "enum" not in items["name"]
 
 
+def test_a_published_contract_has_the_codes_that_are_handed_out_and_not_those_that_the_source_sends(tmp_path):
+    contract = yaml.safe_load(campus()[STAFF])
+    (sex,) = (one for one in contract["schema"][0]["properties"] if one["name"] == "sex")
+    sex["enum"] = [{"value": "男"}, {"value": "女"}]
+    out = publish(catalogs.load(campus({STAFF: contract})), tmp_path / "site", ("campus",)) / "campus" / STAFF
+    items = {one["name"]: one for one in yaml.safe_load(out.read_bytes())["schema"][0]["properties"]}
+    assert [one["value"] for one in items["sex"]["enum"]] == ["1", "2"]
+
+
 def test_references_to_what_a_reader_may_not_see_are_left_out(tmp_path):
     catalog = catalogs.load(campus({STUDENTS: students(tier="campus")}))
     out = publish(catalog, tmp_path / "site")

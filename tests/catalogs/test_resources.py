@@ -35,6 +35,7 @@ BREACHES = [
     Breach("C24", {"resources/hr/x.odcs.yaml": contract("hr.x", [key_item("k")], **OPEN)},
            "resources/hr/x.odcs.yaml", "open to society", "isOpen"),
     Breach("C24", {STAFF: staff(openCondition="须登记")}, STAFF, "not open", "openCondition"),
+    Breach("C30", {STAFF: staff(formatClass="电子表格", formatType="PostgreSQL")}, STAFF, "PostgreSQL", "formatType"),
     Breach("C25", {STAFF: staff_item("health", piClass="sensitive")}, STAFF, '"health": sensitive', "piClass"),
     Breach("C26", {STAFF: staff_item("copied", "JXMC", authoritative=False)}, STAFF, "copy of element JXMC", "element"),
     Breach("C27", {STAFF: staff(**FILES, shareModeType="服务接口")}, STAFF, "电子文件", "shareModeType"),

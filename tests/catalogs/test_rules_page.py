@@ -7,6 +7,7 @@ import catalogs
 from catalogs import rules_page
 from catalogs.rules import RULES
 from tests.catalogs import (
+    test_between_rules,
     test_decisions,
     test_faults,
     test_flows,
@@ -15,7 +16,7 @@ from tests.catalogs import (
     test_resources,
 )
 
-NEWER = (test_decisions, test_flows, test_guides, test_registers, test_resources)
+NEWER = (test_between_rules, test_decisions, test_flows, test_guides, test_registers, test_resources)
 
 ROOM = Path(catalogs.__file__).parent
 

@@ -95,6 +95,19 @@ def test_of_whole_files_an_older_one_is_skipped_and_said_so(drop: Path, hr: Syst
     ]
 
 
+def test_other_content_that_was_changed_earlier_is_an_older_file(
+    drop: Path, hr: System, landing: Landing
+) -> None:
+    path = day(drop, "", 1, 2, 3, name="d.csv")
+    taken = seen(*land(landing, hr, contract("d.csv")))
+    day(drop, "", 1, 2, name="d.csv")
+    os.utime(path, (time.time() - 86_400,) * 2)
+    assert reasons(hr, ReadSpec(contract("d.csv")), taken) == ["d.csv: older than what was already taken"]
+    os.utime(path, (time.time() - 5,) * 2)
+    (newer,) = land(landing, hr, contract("d.csv"), extract_id=2, seen=taken)
+    assert rows(landing, newer) == [("1", "x"), ("2", "x")]
+
+
 def test_a_corrected_day_lists_what_is_left_of_it(drop: Path, hr: System, landing: Landing) -> None:
     day(drop, "20261020", 1, 2, 3)
     (first,) = land(landing, hr, contract("d_{date}.csv", BY_DAY))

@@ -5,11 +5,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from connectors.base import Reading, Scope, SourceRefused, SourceShrunk, guard
+from connectors.base import LandingFull, Reading, Scope, SourceRefused, SourceShrunk, guard
 from connectors.duck import DuckError, PgParams, attach_postgres, session
 from connectors.landing import MANIFEST, Landing, LandingError, Manifest, Tombstone, extract_path
 from tests.connectors.build import item, resource
 from tests.connectors.reading import AT, rows
+from tests.support.disks import fill
+from tests.support.needs import need_small_disk
 
 CONTRACT = resource("t", [item("no"), item("name")])
 
@@ -35,6 +37,20 @@ def test_an_empty_reading_lands_with_its_columns(landing: Landing) -> None:
     (file,) = landing.open(manifest)
     assert [column for column, *_ in duckdb.execute(f"DESCRIBE FROM '{file}'").fetchall()] == ["no", "name"]
     assert manifest.rows == 0
+
+
+def test_a_full_disk_leaves_nothing_behind_and_is_not_called_a_fault_of_the_source(tmp_path: Path) -> None:
+    many = "SELECT n AS no, md5(n::VARCHAR) AS name FROM range(200_000) r(n)"
+    with need_small_disk(tmp_path / "landing", 2) as disk:
+        landing = Landing(str(disk))
+        with pytest.raises(LandingFull, match=r"no room is left.*the last good state stays. Make room"):
+            landing.write(reading(many), 1, AT)
+        assert landing.files() == {}
+        ballast = fill(disk, 4096)  # room for the file of one row, not for its manifest
+        with pytest.raises(LandingFull, match="no room is left"):
+            landing.write(reading(), 2, AT)
+        ballast.unlink()
+        assert landing.write(reading(), 3, AT).rows == 1
 
 
 def test_an_extract_is_never_overwritten(landing: Landing) -> None:

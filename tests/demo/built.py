@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -23,6 +23,8 @@ from tests.support.postgres import PgServer
 from warehouse.ledger import Extract
 
 AT = datetime(2026, 10, 19, 23, tzinfo=UTC)
+# After all the days that tests let pass.
+READ_AT = AT + timedelta(days=30)
 NO_SERVER = "host=/nowhere"
 
 
@@ -128,7 +130,8 @@ def judgements(campus: Campus, system: str, first_id: int) -> dict[str, Judgemen
                 # Systems that drop files by the day give a reading for each; ids stay apart between resources.
                 for part, reading in enumerate(source.readings(ReadSpec(resource))):
                     manifest = landing.write(reading, number * 1000 + part, AT)
-                    extract = Extract(**nothing | {"id": number * 1000 + part, "scope": manifest.scope})
+                    told = {"id": number * 1000 + part, "scope": manifest.scope, "taken_at": READ_AT}
+                    extract = Extract(**nothing | told)
                     extracts.append((extract, landing.open(manifest), reading.excluded_rows or 0))
                 judged, _ = judge(con, campus.catalog, resource, [one[:2] for one in extracts])
                 refused = con.execute("SELECT _key_text, _rules FROM refused ORDER BY ALL").fetchall()

@@ -8,19 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from catalogs.model import Calendar, CalendarDay, Catalog, Metric, Resource, Rule
+from catalogs.model import BetweenRule, Calendar, CalendarDay, Catalog, Metric, Resource, Rule
 from expectations import between
 from expectations.admission import Finding
-from expectations.between import Rule as Between
-from expectations.between import RuleFault
 from expectations.checks import Check
 from expectations.gx_run import ALLOWED_TYPES
-from expectations.history import History, collapse_below, volume_band
+from expectations.history import History, collapse_below, moved, read_histories, volume_band
 from expectations.suites import expected, freshness, run_suites, suite_for
 from tests.support import campus
 from tests.support.postgres import PgDatabase
 from warehouse import releases
 from warehouse.connect import connect, engine, url
+from warehouse.volume import Week
 
 STAFF = "hr.staff"
 NOW = datetime(2026, 10, 20, 1, 0, tzinfo=UTC)
@@ -51,6 +50,18 @@ def metric(
     kind: str, item: str | None, bounds: dict, on_failure: str = "finding", unit: str = "percent"
 ) -> Metric:
     return Metric(f"{kind}-{item}", "", kind, item, bounds, unit, {}, "error", "completeness", "", on_failure)
+
+
+def between_rule(population: str, broken: str, **changes) -> BetweenRule:
+    rule = BetweenRule("odd", "", STAFF, {STAFF: ("salary",)}, "critical", "consistency", 0.0, population, broken,
+                       "expectations/odd.yaml", {"population": 8})  # fmt: skip
+    return dataclasses.replace(rule, **changes)
+
+
+def as_finding(check: Check) -> Finding:
+    told = dataclasses.asdict(check)
+    del told["counts_rows"]
+    return Finding(**told, stage="expectations")
 
 
 def judged(warehouse: campus.Warehouse, catalog: Catalog, **options) -> dict[str, Check]:
@@ -91,11 +102,7 @@ def test_history_is_what_earlier_published_releases_found(warehouse):
         number = warehouse.scalar("SELECT yici.current()")
         checks = run_suites(warehouse.catalog, [resource], url(), number)
         with connect(autocommit=True) as con:
-            found = [
-                Finding(**dataclasses.asdict(check) | {"stage": "expectations"}, extract_id=None)
-                for check in checks
-            ]
-            releases.add_findings(con, number, found)
+            releases.add_findings(con, number, [as_finding(check) for check in checks])
     volume = next(check for check in checks if check.rule == "volume")
     assert volume.detail == "100 rows, expected 60 to 150"
 
@@ -200,11 +207,9 @@ def test_no_value_of_a_person_leaves_a_suite(warehouse, capfd, caplog):
         ),
         rules=(rule,),
     )
-    broken = Between("names", "", STAFF, {STAFF: ("name",)}, "warning", "consistency", 0.0,
-                     "SELECT name FROM raw.hr__staff", "CAST(name AS integer) > 0")  # fmt: skip
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(between, "rules", lambda: (broken,))
-        checks = judged(warehouse, catalog, histories={}, at=NOW)
+    broken = between_rule("SELECT name FROM raw.hr__staff", "CAST(name AS integer) > 0")
+    catalog = dataclasses.replace(catalog, between={broken.id: broken})
+    checks = judged(warehouse, catalog, histories={}, at=NOW)
     assert sum(not check.passed for check in checks.values()) >= 5
     out, err = capfd.readouterr()
     everything = repr(checks) + out + err + caplog.text
@@ -217,8 +222,9 @@ def test_a_rule_between_systems_counts_and_allows_its_share(warehouse):
     warehouse.release()
     number = warehouse.scalar("SELECT yici.current()")
     pinned = engine(release=number)
-    rule = Between("odd", "", STAFF, {STAFF: ("salary",)}, "critical", "consistency", 0.3,
-                   "SELECT salary FROM raw.hr__staff WHERE born_on < :day", "salary < 3")  # fmt: skip
+    rule = between_rule(
+        "SELECT salary FROM raw.hr__staff WHERE born_on < :day", "salary < 3", allowed_share=0.3
+    )
     (check,) = between.judge(warehouse.catalog, [STAFF], pinned, date(2026, 10, 20), [rule])
     assert (check.passed, check.rows_failed, check.rows_total) == (True, 3, 10)
     strict = dataclasses.replace(rule, allowed_share=0.2)
@@ -227,28 +233,25 @@ def test_a_rule_between_systems_counts_and_allows_its_share(warehouse):
     pinned.dispose()
 
 
-def test_a_rule_between_systems_runs_only_where_its_items_exist_and_one_of_them_changed(warehouse):
+def test_a_rule_between_systems_runs_only_where_something_that_it_reads_changed(warehouse):
     warehouse.land([campus.row(1)])
     warehouse.release()
     pinned = engine(release=warehouse.scalar("SELECT yici.current()"))
-    rule = Between(
-        "x", "", STAFF, {STAFF: ("salary",)}, "info", "consistency", 0.0, "SELECT 1 AS one", "one > 1"
-    )
-    elsewhere = dataclasses.replace(rule, needs={STAFF: ("salary",), "finance.payroll": ()})
-    day = date(2026, 10, 20)
-    assert len(between.judge(warehouse.catalog, [STAFF], pinned, day, [rule, elsewhere])) == 1
+    rule, day = between_rule("SELECT 1 AS one", "one > 1"), date(2026, 10, 20)
+    assert len(between.judge(warehouse.catalog, [STAFF], pinned, day, [rule])) == 1
     assert between.judge(warehouse.catalog, ["other.thing"], pinned, day, [rule]) == []
     pinned.dispose()
 
 
-def test_a_malformed_rule_file_is_refused_by_name(tmp_path):
-    (tmp_path / "half.yaml").write_text('id: "half"\nresource: "hr.staff"\n', encoding="utf-8")
-    with pytest.raises(RuleFault, match=r"half\.yaml.*severity"):
-        between.rules(tmp_path)
-
-
-def test_every_rule_of_this_project_can_be_read():
-    assert len({rule.id for rule in between.rules()}) == len(between.rules())
+def test_a_rule_between_systems_that_cannot_run_fails_and_names_its_file_and_line(warehouse):
+    warehouse.land([campus.row(1)])
+    warehouse.release()
+    pinned = engine(release=warehouse.scalar("SELECT yici.current()"))
+    rule = between_rule("SELECT no_such_item FROM raw.hr__staff", "true", severity="info")
+    (check,) = between.judge(warehouse.catalog, [STAFF], pinned, date(2026, 10, 20), [rule])
+    assert (check.passed, check.severity) == (False, "critical")
+    assert check.detail.endswith("expectations/odd.yaml:8")
+    pinned.dispose()
 
 
 @pytest.mark.parametrize(
@@ -266,6 +269,50 @@ def test_the_usual_volume_follows_history_and_calendar(counts, announced, grows,
     listed = CalendarDay(day - timedelta(days=5), "教学", True, "毕业离校" if announced else "")
     calendar = Calendar({listed.day: listed})
     assert volume_band(History(counts), calendar, day, grows) == band
+
+
+WEEK = Week(date(2025, 7, 1), date(2025, 7, 7), date(2025, 5, 17))
+
+
+@pytest.mark.parametrize(
+    ("counts", "shares"),
+    [
+        ([(date(2025, 6, 30), 1000), (date(2025, 7, 2), 990), (date(2025, 7, 5), 740)], (0.74, 1.0)),
+        ([(date(2025, 5, 20), 900), (date(2025, 6, 30), 1000), (date(2025, 7, 1), 1250)], (1.0, 1.25)),
+        ([(date(2025, 7, 1), 740), (date(2025, 7, 5), 730)], (1.0, 1.0)),
+        ([(date(2025, 5, 1), 1000), (date(2025, 7, 5), 730)], (1.0, 1.0)),
+        ([(date(2025, 6, 30), 1000), (date(2025, 7, 8), 730)], (1.0, 1.0)),
+        ([], (1.0, 1.0)),
+    ],
+)
+def test_what_a_week_did_is_compared_with_what_was_there_before_it(counts, shares):
+    assert moved(counts, WEEK) == shares
+
+
+def test_what_happened_in_the_same_teaching_week_a_year_ago_may_happen_again():
+    history = History((1000,), None, (0.6, 1.25))
+    assert volume_band(history, Calendar(), date(2026, 7, 1), False) == (460, 1645)
+    assert collapse_below(history) == 460
+    assert collapse_below(History((1000,), None, (0.9, 1.0))) == 480
+
+
+def test_the_history_of_a_year_ago_is_read_by_campus_days(warehouse):
+    resource = warehouse.catalog.resources[STAFF]
+    for rows, at in ((100, "2025-06-29 20:00+00"), (74, "2025-06-30 17:00+00"), (100, "2026-06-20 01:00+00")):
+        warehouse.land([campus.row(number) for number in range(rows)])
+        warehouse.release()
+        number = warehouse.scalar("SELECT yici.current()")
+        checks = run_suites(warehouse.catalog, [resource], url(), number)
+        with connect(autocommit=True) as con:
+            releases.add_findings(con, number, [as_finding(check) for check in checks])
+            con.execute("UPDATE yici.release SET opened_at = %s WHERE id = %s", [at, number])
+    with engine().connect() as con:
+        # In Shanghai the second was opened on 1 July.
+        history = read_histories(con, [STAFF], 4, WEEK, "Asia/Shanghai")[STAFF]
+        assert history.row_counts == (100, 74, 100)
+        assert history.a_year_ago == (0.74, 1.0)
+        assert read_histories(con, [STAFF], 4, WEEK, "UTC")[STAFF].a_year_ago == (1.0, 1.0)
+        assert read_histories(con, [STAFF], 4)[STAFF].a_year_ago == (1.0, 1.0)
 
 
 def test_a_collapse_needs_a_history():

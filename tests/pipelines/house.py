@@ -16,6 +16,7 @@ from service.app import create_app
 from tests.service import campus, desk
 from tests.service.conftest import service_url
 from tests.service.desk import Desk
+from tests.support import dbt
 from tests.support.http import asgi_server
 from tests.support.postgres import PgDatabase
 
@@ -50,6 +51,7 @@ class House:
         demands = yaml.safe_load((folder / "campus/demands/all.yaml").read_text())
         demands[0]["elements"].append(WANTED)
         self.write("demands/all.yaml", yaml.safe_dump(demands, allow_unicode=True).encode())
+        patch.setattr("pipelines.dbt.call", dbt.call)
         patch.setenv("YICI_CAMPUS", str(folder / "campus"))
         patch.setenv("YICI_HOME", str(folder / "home"))
         patch.setenv("YICI_DATABASE_URL", database.url)
@@ -119,7 +121,7 @@ models:
     config: {{group: teaching}}
     columns:
       - {{name: student_no, data_type: text}}
-      - {{name: unit, data_type: text, data_tests: ["not_null"]}}
+      - {{name: unit, data_type: text, description: "所在单位", data_tests: ["not_null"]}}
 """
     )
     monkeypatch.setattr(dbt_files, "assemble", partial(dbt_files.assemble, template=template))

@@ -56,6 +56,11 @@ def test_a_bad_day_names_what_failed_and_leaves_the_rest_answerable(house: House
         )
         marts = dict(con.execute("SELECT model, build FROM yici.mart WHERE release = 2").fetchall())
         held = dict(con.execute(f"SELECT student_no, unit FROM marts.{MART}").fetchall())
+        said = con.execute(
+            "SELECT obj_description(m), col_description(m, 2) FROM (SELECT %s::regclass::oid AS m)",
+            [f"marts.{MART}"],
+        ).fetchone()
+    assert said == ("学生", "所在单位")
     assert outcomes["academic.students"] == "applied"
     assert outcomes["hr.staff"] == "refused"
     assert outcomes["finance.payroll"] == "carried"

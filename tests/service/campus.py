@@ -15,7 +15,7 @@ from catalogs.versions import pack
 from warehouse import identity, releases
 from warehouse.store import shape_hash, value_columns
 
-HALL, PORTAL, STRANGER = "hall", "portal", "stranger"
+HALL, PORTAL, STRANGER, HR = "hall", "portal", "stranger", "hr-desk"
 EMPLOYED, TRANSFER = "S-EMPLOYED", "S-TRANSFER"
 HOUSEHOLD, IDENTITY = "/household", "/identity-check"
 
@@ -65,7 +65,8 @@ _SYSTEMS = [
 ]  # fmt: skip
 _CLIENTS = [
     {"client": HALL, "nameZh": "办事大厅", "unit": "DT", "quota": {"perMinute": 100000}},
-    {"client": PORTAL, "nameZh": "报账系统", "unit": "CW", "quota": {"perMinute": 100000}},
+    {"client": PORTAL, "nameZh": "报账系统", "unit": "CW", "quota": {"perMinute": 100000}, "usages": True},
+    {"client": HR, "nameZh": "人事系统", "unit": "RS", "quota": {"perMinute": 100000}, "corrections": True},
     {"client": STRANGER, "nameZh": "无授权系统", "unit": "CW", "quota": {"perMinute": 20}},
 ]
 
@@ -158,7 +159,7 @@ def files() -> dict[str, bytes]:
                 item("status", "状态", element="ZT", codeTable="staff_status", **source),
                 item("unit", "单位", element="DW", **source),
                 item("hired_on", "入职", "date", element="RZRQ", **source),
-                item("phone", "电话", element="DH", **source),
+                item("phone", "电话", element="DH", subjectView="masked", **source),
             ],
         ),
         "hr/guests": contract(
@@ -186,7 +187,10 @@ def files() -> dict[str, bytes]:
             [
                 item("staff_no", "工号", key=1),
                 item("month", "月份", key=2),
-                item("amount", "金额", "number", element="GZ", pick={"orderBy": "month desc"}, **source),
+                item(
+                    "amount", "金额", "number", element="GZ", pick={"orderBy": "month desc"}, subjectView="none",
+                    subjectViewBasis="试验规定第三条", **source,
+                ),
             ],
             cycle="monthly",
         ),
@@ -301,6 +305,7 @@ def _service(code: str, name_zh: str) -> dict[str, Any]:
         "materials": [{"material": one, "necessity": "required"} for one in materials],
         "steps": [{"seq": 1, "nameZh": "受理", "unit": "RS", "role": "system"}],
         "legalBasis": [{"title": "试验"}],
+        "claims": [{"element": "DW", "predicate": "in:物理系,化学系"}],
     }
 
 

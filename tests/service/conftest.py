@@ -36,6 +36,7 @@ def opened(database: PgDatabase, home: Path, chosen: Configuration | None = None
                 at = Desk(url, content, owner, home, app)
                 for client_id in (campus.HALL, campus.PORTAL, campus.STRANGER):
                     at.register(client_id, home)
+                at.register(campus.HR, home, "RS")
                 yield at
 
 

@@ -71,12 +71,12 @@ class Desk:
     def __post_init__(self) -> None:
         self.http = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
 
-    def register(self, client_id: str, folder: Path) -> None:
+    def register(self, client_id: str, folder: Path, unit: str = "DT") -> None:
         """Register a client with a key of its own."""
         key = ECKey.generate_key("P-256", {"kid": client_id})
         file = folder / f"{client_id}.json"
         file.write_text(json.dumps({"keys": [key.as_dict(private=False)]}))
-        clients.register(client_id, "DT", f"系统 {client_id}", file)
+        clients.register(client_id, unit, f"系统 {client_id}", file)
         self.keys[client_id] = key
 
     def assertion(self, client_id: str, key: ECKey | None = None, **changes: Any) -> str:
@@ -147,6 +147,22 @@ class Desk:
         } | more
         return self.post("/v1/facts:query", body, client_id)
 
+    def claims(
+        self, stated: Sequence[tuple[str, str, str | None]], subject: Mapping[str, str] = T001,
+        service_item: str = campus.EMPLOYED, client_id: str = campus.HALL, case_id: str | None = None,
+    ) -> httpx.Response:  # fmt: skip
+        body = {
+            "subject": dict(subject),
+            "service_item": service_item,
+            "case_id": case_id or self.case(service_item, [{"role": "applicant", **subject}], client_id),
+            "actor": {"user_id": "U1", "role": "officer"},
+            "claims": [
+                {"element": element, "op": op} | ({} if value is None else {"value": value})
+                for element, op, value in stated
+            ],
+        }
+        return self.post("/v1/claims:verify", body, client_id)
+
     def fact(self, element: str, subject: Mapping[str, str] = T001, **more: Any) -> dict[str, Any]:
         """Return one fact of an allowed query."""
         reply = self.facts([element], subject, **more)
@@ -176,3 +192,9 @@ class Desk:
             return cursor.execute(
                 f"SELECT * FROM service.record WHERE {where} ORDER BY seq", values
             ).fetchall()
+
+    def details(self, entry: Mapping[str, Any]) -> dict[str, Any]:
+        """Return who asked about whom in which case: what of an entry may be deleted one day."""
+        with self.owner.cursor(row_factory=dict_row) as cursor:
+            found = cursor.execute("SELECT * FROM service.record_detail WHERE seq = %s", [entry["seq"]])
+            return found.fetchone()

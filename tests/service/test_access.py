@@ -62,7 +62,7 @@ def test_what_is_not_granted_is_refused_and_recorded(at_desk: Desk, changes, sta
     asked = {"elements": ["XM"], "subject": T001, "case_id": at_desk.case()} | changes
     entry = refused(at_desk, at_desk.facts(**asked), status, code)
     assert (entry["action"], entry["client_id"], entry["rule"]) == ("facts", campus.HALL, rule)
-    assert entry["subject_key"] and entry["release"]
+    assert at_desk.details(entry)["subject_key"] and entry["release"]
 
 
 @pytest.mark.parametrize(
@@ -225,3 +225,43 @@ def test_titles_are_chinese_or_english_as_the_caller_prefers(at_desk: Desk):
         for language in ("en-GB,en;q=0.9,zh;q=0.5", "zh-CN,en;q=0.5", "fr")
     ]
     assert titles == ["The purpose is not granted", "用途未获授权", "用途未获授权"]
+
+
+@pytest.mark.parametrize(
+    ("client_id", "service_item", "elements", "told"),
+    [
+        (campus.HALL, campus.EMPLOYED, ["XM", "GZ"], (True, "OK", None, [True, True])),
+        (
+            campus.HALL,
+            campus.EMPLOYED,
+            ["XM", "DH"],
+            (False, "ELEMENT_NOT_GRANTED", "grant:element", [True, False]),
+        ),
+        (campus.HALL, "S-NONE", ["XM"], (False, "PURPOSE_NOT_GRANTED", "grant:purpose", [False])),
+        (campus.PORTAL, campus.TRANSFER, ["XM"], (False, "PURPOSE_NOT_GRANTED", "grant:purpose", [False])),
+        (campus.STRANGER, campus.EMPLOYED, ["XM"], (False, "PURPOSE_NOT_GRANTED", "grant:purpose", [False])),
+    ],
+)
+def test_what_would_be_allowed_can_be_asked_beforehand(
+    at_desk: Desk, client_id, service_item, elements, told
+):
+    reply = at_desk.post(
+        "/v1/access:evaluate", {"service_item": service_item, "elements": elements}, client_id
+    )
+    assert reply.status_code == 200, reply.text
+    answer = reply.json()
+    granted = [one["granted"] for one in answer["elements"]]
+    assert (answer["allowed"], answer["code"], answer["rule"], granted) == told
+    entry = at_desk.last()
+    assert (entry["action"], entry["outcome"]) == ("evaluate", "allowed")
+    if client_id == campus.HALL and service_item == campus.EMPLOYED:
+        asked = at_desk.facts(elements)
+        assert asked.status_code == (200 if answer["allowed"] else 403)
+
+
+def test_a_case_is_judged_with_the_rest(at_desk: Desk):
+    body = {"service_item": campus.EMPLOYED, "elements": ["XM"], "case_id": at_desk.case()}
+    assert at_desk.post("/v1/access:evaluate", body).json()["allowed"]
+    body["service_item"] = campus.TRANSFER
+    answer = at_desk.post("/v1/access:evaluate", body).json()
+    assert (answer["allowed"], answer["code"], answer["rule"]) == (False, "CASE_NOT_VALID", "case:valid")

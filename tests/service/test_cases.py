@@ -92,7 +92,7 @@ def test_a_case_moves_on_and_never_back(at_desk: Desk):
     ]
     assert move("accepted").json()["code"] == "CASE_NOT_VALID"
     entry = at_desk.last()
-    assert (entry["action"], entry["case_id"], entry["rule"]) == (
+    assert (entry["action"], at_desk.details(entry)["case_id"], entry["rule"]) == (
         "case_change",
         case_id,
         "case:steps_forward",

@@ -10,6 +10,7 @@ import pytest
 from catalogs.settings import now
 from tests.service import campus, desk
 from tests.service.desk import CANARY, T001
+from warehouse.identity import decisions, queue
 
 
 def test_a_fact_says_its_value_source_age_and_level(at_desk):
@@ -221,3 +222,10 @@ def test_whose_identity_a_human_must_still_decide_is_not_verified(at_desk, as_ow
         fact = at_desk.fact("XM", subject)
         assert (fact["status"], fact["verification"]["unmet"]) == ("available", "subject_in_doubt")
         assert fact["verification"]["level"] == "system_verified"
+    (doubt,) = queue.reviews(at_desk.owner)
+    decisions.decide_review(
+        at_desk.owner, doubt.id, decisions.DIFFERENT, decisions.By("post:hr", "clerk", "twins")
+    )
+    assert at_desk.fact("XM", subject)["verification"]["unmet"] == "subject_in_doubt"
+    campus.publish(at_desk.owner, at_desk.catalog, {})
+    assert at_desk.fact("XM", subject)["verification"]["level"] == "authoritative"

@@ -56,6 +56,21 @@ def test_formats_are_checked_whatever_the_host_header_says(at_desk: Desk, header
     assert (reply.status_code, reply.json()["code"]) == (status, code)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", "/v1/corrections", "GET, POST"),
+        ("POST", "/healthz", "GET"),
+        ("GET", "/v1/service-items/X:prefill", "POST"),
+        ("PUT", "/v1/cases/1", "GET, PATCH"),
+        ("POST", "/v1/service-items/X", "GET"),
+    ],
+)
+def test_what_a_path_can_do_is_told_whole(at_desk: Desk, method, path, allowed):
+    reply = at_desk.http.request(method, path, headers=at_desk.headers())
+    assert (reply.status_code, reply.headers["allow"]) == (405, allowed)
+
+
 def test_a_method_that_a_path_does_not_have_is_a_problem(at_desk: Desk):
     reply = at_desk.http.delete("/v1/elements", headers=at_desk.headers())
     assert (reply.status_code, reply.json()["code"], reply.headers["allow"]) == (

@@ -36,10 +36,7 @@ def test_each_request_leaves_one_entry_that_says_who_asked_what_why(at_desk: Des
         "client_id": campus.HALL,
         "receiver_unit": "DT",
         "receiver_name": "系统 hall",
-        "actor_id": "U1",
-        "actor_role": "officer",
         "purpose": campus.EMPLOYED,
-        "case_id": case_id,
         "ground": "statutory_duty",
         "elements": ["XM", "ZT"],
         "outcome": "allowed",
@@ -48,6 +45,8 @@ def test_each_request_leaves_one_entry_that_says_who_asked_what_why(at_desk: Des
         "confidentiality": "normal",
     }
     assert {name: entry[name] for name in expected} == expected
+    details = at_desk.details(entry)
+    assert (details["actor_id"], details["actor_role"], details["case_id"]) == ("U1", "officer", case_id)
     assert str(entry["transaction_id"]) == answer["transaction_id"]
     assert (entry["retention_until"] - entry["logtime"]).days >= 3 * 365
 
@@ -83,11 +82,14 @@ def test_no_value_is_on_record_and_people_only_as_keyed_digests(at_desk: Desk):
     at_desk.prefill(T001)
     at_desk.facts(["XM"], T001, actor={"user_id": "T001", "role": "applicant"})
     at_desk.facts(["XM"], {"id_type": "staff_no", "id": "T999"})
-    (everything,) = at_desk.owner.execute("SELECT string_agg(r::text, ' ') FROM service.record r").fetchone()
+    (everything,) = at_desk.owner.execute(
+        "SELECT string_agg(r::text || d::text, ' ') FROM service.record r JOIN service.record_detail d USING (seq)"
+    ).fetchone()
     numbers = [value for row in desk.STAFF for name, value in row.items() if value and name != "status"]
     assert [text for text in (*numbers, CANARY, "T999", "9000.5") if text in everything] == []
     keys = load_keys(at_desk.home)
-    entry = at_desk.record("actor_role = 'applicant' AND action = 'facts'")[-1]
+    entry = at_desk.details(at_desk.record("action = 'facts' AND outcome = 'allowed'")[-1])
+    assert entry["actor_role"] == "applicant"
     assert entry["subject_key"] == keys.subject_key("staff_no", "T001")
     assert entry["subject_key_id"] == keys.subject_key_id
     assert entry["actor_id"] == keys.subject_key("actor", "T001")

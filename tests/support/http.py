@@ -22,11 +22,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer; a `body` that is not bytes is sent as JSON."""
+    """An answer; a `body` that is not bytes is sent as JSON. The connection is cut after `cut_after` bytes of it."""
 
     body: object = b""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    cut_after: int | None = None
 
 
 class ScriptedServer:
@@ -65,7 +66,8 @@ def scripted_server() -> Iterator[ScriptedServer]:
                 self.send_header(name, value)
             self.end_headers()
             with contextlib.suppress(ConnectionError):  # a reader may give up, and some tests are about that
-                self.wfile.write(content)
+                self.wfile.write(content[: reply.cut_after])
+            self.close_connection = self.close_connection or reply.cut_after is not None
 
         do_GET = do_POST = do_PUT = do_DELETE = _respond
 

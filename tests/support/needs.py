@@ -4,12 +4,16 @@ Such a test is skipped and named, with the reason, at the end of the run. Where 
 there (continuous integration sets YICI_TEST_STRICT), it fails instead.
 """
 
+import contextlib
 import os
 import shutil
 import sys
 import unittest
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
+
+from tests.support.disks import small_disk
 
 _SYSTEM_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin:/opt/homebrew/bin:/usr/local/bin"
 
@@ -30,6 +34,17 @@ def need_datacontract() -> str:
     if place.is_file():
         return str(place)
     _miss(f"no datacontract-cli at {place} (tests/setup.sh installs it, YICI_DATACONTRACT names another)")
+
+
+@contextlib.contextmanager
+def need_small_disk(folder: Path, size_mb: int) -> Iterator[Path]:
+    """Give a folder that is a disk of its own, which may be filled."""
+    with contextlib.ExitStack() as stack:
+        try:
+            disk = stack.enter_context(small_disk(folder, size_mb))
+        except PermissionError as error:
+            _miss(str(error))
+        yield disk
 
 
 def _miss(missing: str) -> NoReturn:

@@ -6,25 +6,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support import campus
+from tests.support.apart import Stable
 
 KILLS = int(os.environ.get("YICI_KILLS", "10"))
 _SPREAD_S = 1.2
-_CHILD = """
-import sys
-from pathlib import Path
-from tests.support import campus
-from tests.warehouse.test_kill import day
-house = campus.Warehouse(Path(sys.argv[1]), campus.catalog())
-print("ready", flush=True)
-house.land(day(int(sys.argv[2])))
-house.release()
-print("done", flush=True)
-"""
 
 
 def day(number: int) -> list[dict]:
@@ -36,21 +27,39 @@ def day(number: int) -> list[dict]:
     return rows
 
 
-def test_a_killed_run_leaves_what_an_undisturbed_one_leaves(warehouse, tmp_path: Path):
+def land_and_release() -> None:
+    """What is killed: land a day and release it. The arguments are the folder and the number of the day."""
+    folder, number = sys.argv[1:]
+    house = campus.Warehouse(Path(folder), campus.catalog())
+    house.land(day(int(number)))
+    house.release()
+
+
+@pytest.fixture(scope="module")
+def stable() -> Iterator[Stable]:
+    found = Stable(("tests.warehouse.test_kill",))
+    yield found
+    found.close()
+
+
+def test_a_killed_run_leaves_what_an_undisturbed_one_leaves(stable: Stable, warehouse, tmp_path: Path):
     house = warehouse(campus.catalog())
     house.land(day(0))
     house.release()
     chance = random.Random(20260101)
     outcomes = {"killed": 0, "finished": 0}
     for number in range(1, KILLS + 1):
-        child = subprocess.Popen(
-            [sys.executable, "-c", _CHILD, str(tmp_path), str(number)], stdout=subprocess.PIPE, text=True
+        child = stable.start(
+            str(tmp_path),
+            str(number),
+            environment=os.environ,
+            log=tmp_path / "said",
+            call="tests.warehouse.test_kill:land_and_release",
         )
-        assert child.stdout.readline() == "ready\n"
         time.sleep(chance.uniform(0, _SPREAD_S))
-        child.send_signal(signal.SIGKILL)
-        outcomes["finished" if "done" in child.stdout.read() else "killed"] += 1
-        child.wait()
+        child.kill()
+        assert child.code in (0, -signal.SIGKILL), child.said()
+        outcomes["finished" if child.code == 0 else "killed"] += 1
         house.land(day(number))
         house.release()
     disturbed = house.digest()

@@ -112,6 +112,12 @@ def data_files(database: PgDatabase) -> list[str]:
 def test_what_was_purged_is_in_no_file_no_table_and_no_dump(warehouse, pg_database):
     house = warehouse(campus.catalog())
     leaked(house)
+    with connect(autocommit=True) as con:  # a random sample drew it
+        con.execute("INSERT INTO yici.sample_draw (number, commitment, committed_at) VALUES (1, '', now())")
+        con.execute(
+            "INSERT INTO yici.sample_row (draw, unit, resource, key_text, rank, reviewer, due_on)"
+            " VALUES (1, 'RS', 'hr.staff', '00077', '', 'post:b', '2099-01-01')"
+        )
     assert len(holding(house, CANARY)) > 5 and len(holding(house, SECRET_ID)) > 5
     assert CANARY in dump(pg_database) and data_files(pg_database)
     digest = house.digest()

@@ -1,6 +1,7 @@
 """How a resource is read, from a real source to what is served: watermarks, sweeps, partitions, guards, pauses."""
 
 import contextlib
+import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -180,16 +181,51 @@ def test_a_clock_that_runs_ahead_hides_no_row_that_comes_after_it(place):
     assert {31, 32} <= here.served().keys()
 
 
-def test_an_older_reading_that_comes_in_after_a_newer_one_is_not_judged(place):
+def test_an_older_reading_that_comes_in_after_a_newer_one_is_not_judged(place, monkeypatch):
     here = place()
     here.house.land([row(1), row(2, salary="5")])
     here.house.release()
-    with connect(autocommit=True) as con:
-        con.execute("UPDATE yici.extract SET taken_at = taken_at + interval '1 hour'")
+    monkeypatch.setattr(campus, "now", lambda: now() - timedelta(hours=1))  # it took an hour
     here.house.land([row(1), row(2)])
     assert here.states() == ["published", "superseded"]
     assert here.house.release().outcome == "nothing"
     assert str(here.served()[2]["salary"]) == "5.00"
+
+
+def test_what_was_read_while_the_clock_was_ahead_keeps_out_nothing_that_is_read_afterwards(place):
+    here = place(mode="watermark", extra=WATERMARK + ", keySweep: {everyDays: 7}")
+    here.put(*people(30))
+    here.days_pass(30)
+    here.read_and_release()
+    here.days_pass(0)
+    here.delete(3)
+    here.put(at(31, "02 08:00:01", salary="5"))
+    here.read_and_release()
+    assert str(here.served()[31]["salary"]) == "5.00"
+    assert here.served()[3]["_state"] != "reported"
+    assert "superseded" not in here.states()
+
+
+def test_a_pause_that_was_begun_while_the_clock_was_ahead_is_over_when_it_is_right_again(place):
+    here = place()
+    here.days_pass(30)
+    with connect(autocommit=True) as con:
+        for _ in range(breaker.FAILURES):
+            breaker.failed(con, "hr", "no connection")
+        with pytest.raises(breaker.SystemPaused):
+            breaker.check(con, "hr")
+        here.days_pass(0)
+        breaker.check(con, "hr")
+
+
+def test_a_lost_landing_zone_keeps_nothing_from_being_read_and_released(place):
+    here = place(mode="watermark", extra=WATERMARK)
+    here.put(*people(30))
+    here.read_and_release()
+    shutil.rmtree(here.house.landing.local)
+    here.put(at(31, "02 08:00:01"))
+    assert here.read_and_release().outcome == "applied"
+    assert here.served().keys() == set(range(1, 32))
 
 
 # Sweeps of keys.

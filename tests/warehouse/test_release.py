@@ -3,6 +3,7 @@
 import pytest
 
 from connectors.base import Scope
+from connectors.landing import MANIFEST
 from tests.support import campus
 from tests.support.campus import row
 from warehouse import releases
@@ -138,6 +139,33 @@ def test_an_extract_with_too_many_bad_rows_changes_nothing_and_the_next_good_one
     assert [r["_state"] for r in house.served()] == ["reported"] * 10
     house.land([row(n, salary="7") for n in range(1, 11)])
     assert house.release().inserted == 10
+
+
+@pytest.mark.parametrize("damage", ["altered", "cut", "gone", "manifest"])
+def test_an_extract_that_is_not_what_was_landed_is_not_judged_and_is_read_again(warehouse, damage):
+    house = warehouse(campus.catalog())
+    house.land([row(n) for n in range(1, 50)])
+    house.release()
+    before = house.digest()
+    extract = house.land([row(n, salary="77.00") for n in range(1, 50)])
+    folder = house.landing.local / f"hr/staff/{extract:010d}"
+    (file,) = folder.glob("*.parquet")
+    content = bytearray(file.read_bytes())
+    content[len(content) // 3] ^= 1
+    if damage == "manifest":
+        (folder / MANIFEST).unlink()
+    elif damage == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(content if damage == "altered" else content[:-9])
+    done = house.release()
+    assert done.outcome == "refused"
+    assert "the last good state stays, and the next run reads the source again" in done.reason
+    assert [finding.rule for finding in done.findings] == ["landing"]
+    assert house.digest() == before
+    house.land([row(n, salary="77.00") for n in range(1, 50)])
+    assert house.release().inserted == 49
+    assert {str(one["salary"]) for one in house.served()} == {"77.00"}
 
 
 def test_an_upsert_extract_ends_nothing_and_its_watermark_counts_only_when_published(warehouse):

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 
+import psycopg
 import pytest
 from typer.testing import CliRunner
 
@@ -62,6 +63,14 @@ def test_ctrl_c_is_known_behind_what_libraries_make_of_it(module: str, name: str
     error.__cause__ = interruption
     assert failures.was_interrupted(error)
     assert failures.was_interrupted(interruption)
+
+
+def test_a_failure_of_the_database_is_told_by_its_kind_and_without_its_words():
+    error = psycopg.errors.DiskFull('could not extend file "base/1": No space left on device; CANARY')
+    told, code = failures.known_failure(error)
+    assert code == 3
+    assert "no room is left on its disk. What was published stays" in told
+    assert "CANARY" not in told
 
 
 def test_resources_that_fail_for_one_reason_are_told_in_one_line():

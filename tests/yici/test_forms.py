@@ -28,7 +28,7 @@ def test_a_form_goes_out_and_its_change_is_told_by_field(run, tmp_path):
     book.active["L3"] = "0108"
     book.save(out)
     told = run("forms", "check", out)
-    assert (told.exit_code, told.output) == (0, "powers.yaml P-RS-01 phone\n1 changes\n")
+    assert (told.exit_code, told.output) == (0, "powers.yaml P-RS-01 phone\n1 change\n")
 
 
 def test_faults_are_told_with_their_place_and_marked_in_a_copy(run, tmp_path):
@@ -58,7 +58,7 @@ def test_a_flow_leaves_as_a_picture_and_as_bpmn_and_is_read_back(run, tmp_path):
         bpmn.read_text(encoding="utf-8").replace('name="核验"', 'name="核验在职"'), encoding="utf-8"
     )
     told = run("flow", "RS-001", "--read", bpmn)
-    assert (told.exit_code, told.output) == (0, "services/rs-001.yaml steps[2].nameZh\n1 changes\n")
+    assert (told.exit_code, told.output) == (0, "services/rs-001.yaml steps[2].nameZh\n1 change\n")
 
 
 def test_a_service_item_that_is_not_there_is_told(run):

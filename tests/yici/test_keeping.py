@@ -22,6 +22,7 @@ from tests.support import campus as small
 from tests.support.postgres import PgDatabase, PgServer
 from warehouse.connect import connect
 from warehouse.placement import wheel_binaries
+from warehouse.retention import ClockInDoubt
 
 CARD = "staff_card"
 _MODEL = f"""version: 2
@@ -158,7 +159,13 @@ def test_retention_shows_what_is_overdue_and_the_nightly_job_deletes_it(
     said = yici("retention", "--dry-run")
     assert "hr.staff" in said and "landing 400 days" in said and "Nothing was deleted yet." in said
     assert warehouse.scalar("SELECT count(*) FROM yici.deletion") == 0
+    assert "nothing was deleted" in yici("retention", exit_code=2)  # by this clock nothing runs any more
+    with pytest.raises(ClockInDoubt):
+        retention_job(content).execute_in_process()
+    assert warehouse.scalar("SELECT count(*) FROM yici.deletion") == 0
+    warehouse.land([small.row(1)])
+    warehouse.release()
     assert retention_job(content).execute_in_process().success
-    assert warehouse.scalar("SELECT counts ->> 'extracts' FROM yici.deletion") == "1"
+    assert warehouse.scalar("SELECT counts ->> 'extracts' FROM yici.deletion") == "2"
     assert "Nothing is older" in yici("retention")
     assert "No fault." in yici("landing", "verify")

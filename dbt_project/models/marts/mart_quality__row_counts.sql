@@ -16,7 +16,7 @@ select
     resources.system,
     resources.provider,
     coalesce(sum(counted.rows), 0) as rows_shown,
-    coalesce(sum(case when counted._state = 'reported' then counted.rows end), 0) as rows_reported,
+    coalesce(sum(case when counted._state in ('reported', 'released') then counted.rows end), 0) as rows_reported,
     coalesce(sum(case when counted._state in ('absent', 'former') then counted.rows end), 0) as rows_no_longer_reported,
     coalesce(sum(case when counted._state = 'refused' then counted.rows end), 0) as rows_refused,
     max(counted.changed_in) as last_changed_in

@@ -1,0 +1,40 @@
+"""A report as one HTML file: no server, no script, no picture from elsewhere; it prints as it is shown."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from expectations.quality.report import shortened
+from expectations.quality.report_words import TEMPLATES
+from expectations.quality.words import shown
+
+
+def html(report: Mapping[str, Any]) -> str:
+    """Return a report (`report.unit_report`, `report.campus_report`) as a page."""
+    return _page("report.html.j2", {**shortened(report), "t": report["labels"]})
+
+
+def sampling_html(told: Mapping[str, Any]) -> str:
+    """Return what is published of random samples as a page."""
+    return _page("sampling.html.j2", told)
+
+
+def _page(template: str, told: Mapping[str, Any]) -> str:
+    css = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))
+    return _pages().get_template(template).render(css=css, **told)
+
+
+@cache
+def _pages() -> Environment:
+    pages = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pages.filters["shown"] = shown
+    return pages

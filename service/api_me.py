@@ -1,0 +1,266 @@
+"""What the person may see: own facts, who looked; and the Data Tracker's endpoints for the portal that shows them."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Header, Query, Request
+from pydantic import AwareDatetime, BaseModel
+
+from catalogs.model import Catalog, Grant
+from catalogs.settings import now
+from service import decisions, facts, usages
+from service.api import Around, Caller, refusals
+from service.api_facts import FactOut
+from service.decisions import Surroundings
+from service.facts import Question
+from service.problems import Problem
+from service.record import Decision
+from service.subjects import Resolved, resolve
+from service.transactions import pinned
+
+router = APIRouter()
+SELF = "campus-login"
+_VIEWS = ("full", "masked")
+_PER_MINUTE = 60
+_ME = refusals(404, 422)
+
+
+class OwnFact(FactOut):
+    """A fact about oneself, with its name."""
+
+    element: str
+    name_zh: str
+
+
+class OwnFacts(BaseModel):
+    """What the university holds about oneself, as far as it may be shown."""
+
+    transaction_id: str
+    release: int
+    facts: list[OwnFact]
+    receipt: str
+
+
+class UsageOut(BaseModel):
+    """One access to one's data."""
+
+    transaction_id: UUID
+    logtime: AwareDatetime
+    action: str
+    receiver_unit: str
+    receiver_system: str
+    service_item: str | None
+    ground: str | None
+    elements: list[str]
+    outcome: str
+    code: str
+
+
+class OwnUsages(BaseModel):
+    """Accesses to one's data, the newest first."""
+
+    total: int
+    usages: list[UsageOut]
+
+
+@router.get("/v1/me/facts", tags=["subject"], response_model_exclude_unset=True, responses=_ME)
+async def own_facts(request: Request, around: Around) -> OwnFacts:
+    """What the university holds about the person who is logged in, by whom it was verified and since when."""
+    at, current = now(), await around.state.current(around.pool)
+    catalog = current.catalog
+    whom, decision = await _myself(request, around, "me_facts", current.release)
+    async with decisions.deciding(around, decision, {}, at) as one:
+        async with pinned(around.pool, current.release) as con:
+            subject = _known(await resolve(con, catalog, whom, at))
+            grants, hidden = _own_rights(catalog, subject)
+            elements = list(dict.fromkeys(grant.element for grant in grants))
+            question = Question(
+                keys=subject.keys,
+                in_doubt=subject.in_doubt,
+                capacity=None,
+                grants=grants,
+                elements=elements,
+                at=at,
+                disputed=subject.disputed,
+                record_key=around.keys.derived(f"evidence {SELF}"),
+            )
+            gathered = await facts.gather(con, current, question)
+        found = facts.settle(current, gathered, {})
+        shown = [
+            {"element": code, "name_zh": catalog.elements[code].name_zh, **fact.as_dict()}
+            for code, fact in found.items()
+            if fact.status != "not_applicable"
+        ]
+        shown += [
+            {"element": code, "name_zh": catalog.elements[code].name_zh, "status": "withheld", "reason": why}
+            for code, why in hidden.items()
+            if code not in found
+        ]
+        one.learn(elements=elements)
+        answer: dict[str, Any] = {
+            "transaction_id": str(decision.transaction_id),
+            "release": current.release,
+            "facts": shown,
+        }
+        answer["receipt"] = await decisions.allow(around, one, answer, at, "subject:own")
+    return OwnFacts(**answer)
+
+
+@router.get("/v1/me/usages", tags=["subject"], responses=_ME)
+async def own_usages(
+    request: Request,
+    around: Around,
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
+    offset: Annotated[int, Query(ge=0, lt=2**31)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> OwnUsages:
+    """Who asked about the person who is logged in, why, for what, and what came of it; refused attempts too."""
+    current = await around.state.current(around.pool)
+    whom, decision = await _myself(request, around, "me_usages", current.release)
+    async with decisions.deciding(around, decision, {}, now()) as one:
+        async with pinned(around.pool, current.release) as con:
+            subject = _known(await resolve(con, current.catalog, whom, now()))
+        whose = usages.subject_keys(around.keys, subject.keys)
+        total = await usages.count(around.pool, whose, since, until)
+        rows = await usages.read(around.pool, whose, since, until, offset, limit)
+        await decisions.allow(around, one, {"total": total}, now(), "subject:own")
+    return OwnUsages(total=total, usages=[_usage(current.catalog, row) for row in rows])
+
+
+@router.get("/v2/findUsage", tags=["usage"], operation_id="findUsage", responses=refusals(400, 403, 404, 422))
+async def find_usage(
+    around: Around,
+    caller: Caller,
+    viewer: Annotated[str, Header(alias="X-Road-UserId", min_length=1, max_length=100)],
+    whose: Annotated[str, Query(alias="userCode", pattern=r"^[A-Za-z0-9_:.-]{1,40}:[^:\x00-\x1f]{1,64}$")],
+    since: Annotated[AwareDatetime | None, Query(alias="periodStart")] = None,
+    until: Annotated[AwareDatetime | None, Query(alias="periodEnd")] = None,
+    offset: Annotated[int, Query(ge=0, lt=2**31)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
+) -> dict[str, Any]:
+    """Accesses to a person's data, for the portal that shows them (Data Tracker 2.1.0); `userCode` is kind:number."""
+    kind, _, number = whose.rpartition(":")
+    decision = replace(
+        decisions.decision_of(caller.client, "usages", caller.current.release),
+        actor_id=viewer,
+        actor_role="applicant",
+        subject=(kind, number),
+    )
+    asked = {"periodStart": since, "periodEnd": until, "offset": offset, "limit": limit}
+    async with decisions.deciding(around, decision, asked, now()) as one:
+        _check_shows_usages(caller.catalog, caller.client.client_id)
+        async with pinned(around.pool, caller.current.release) as con:
+            subject = _known(await resolve(con, caller.catalog, [(kind, number)], now()))
+        keys = usages.subject_keys(around.keys, subject.keys)
+        total = await usages.count(around.pool, keys, since, until)
+        rows = await usages.read(around.pool, keys, since, until, offset, limit)
+        await decisions.allow(around, one, {"total": total}, now(), "usages:shown_to_the_person")
+    return {"totalUsages": total, "usages": [_tracked(caller.catalog, row) for row in rows]}
+
+
+@router.get("/v2/usagePeriod", tags=["usage"], operation_id="usagePeriod", responses=refusals())
+async def usage_period(around: Around, _caller: Caller) -> dict[str, str]:
+    """Since when accesses are kept; without an end, they can be asked for until now."""
+    return {"periodStart": (await usages.oldest(around.pool) or now()).isoformat()}
+
+
+@router.get("/v2/heartbeat", tags=["usage"], operation_id="heartbeat", responses=refusals())
+async def heartbeat(around: Around) -> dict[str, str]:
+    """Whether accesses can be asked for."""
+    await around.pool.fetchval("SELECT 1 FROM service.record_checkpoint LIMIT 1")
+    return {"status": "OK", "message": "API is ready"}
+
+
+async def _myself(
+    request: Request, around: Surroundings, action: str, release: int
+) -> tuple[list[tuple[str, str]], Decision]:
+    authorization = request.headers.get("authorization", "")
+    whom = await around.login.person(authorization)
+    subject_key = around.keys.subject_key(*whom[0])
+    request.scope["yici.headers"] |= around.quotas.take("me", subject_key, _PER_MINUTE)
+    request.scope.setdefault("yici.log", {})["client_id"] = SELF
+    decision = Decision(
+        uuid4(),
+        action,
+        SELF,
+        receiver_name="本人",
+        actor_id=whom[0][1],
+        actor_role="applicant",
+        subject=whom[0],
+        ground="own_data",
+        release=release,
+    )
+    return whom, decision
+
+
+def _known(found: list[Resolved]) -> Resolved:
+    """Return the one person that all numbers of a login lead to.
+
+    Raises:
+        Problem: SUBJECT_NOT_FOUND; also where they lead to several, which nobody may see mixed.
+    """
+    known = {one.subject_id: one for one in found if one.subject_id is not None}
+    if len(known) != 1:
+        rule = "subject:known" if not known else "subject:one_person"
+        raise Problem("SUBJECT_NOT_FOUND", "no one person is known by what the login says", rule=rule)
+    (subject,) = known.values()
+    return subject
+
+
+def _own_rights(catalog: Catalog, subject: Resolved) -> tuple[list[Grant], dict[str, str]]:
+    """Return what a person may see of oneself as grants, and element → why not, of the rest."""
+    grants, hidden = [], {}
+    for code, element in catalog.elements.items():
+        for source in catalog.sources_of(code):
+            if source.id_type not in subject.keys or catalog.is_asked(source.resource):
+                continue
+            item = catalog.resources[source.resource].item(source.item)
+            if item.subject_view not in _VIEWS:
+                hidden[code] = item.subject_view_basis or item.subject_view
+                continue
+            mask = (element.mask or "hide") if item.subject_view == "masked" else ""
+            right = Grant(
+                "", "", "", code, source.resource, source.item, "", mask, "own_data", None, None, ""
+            )
+            grants.append(right)
+    return grants, hidden
+
+
+def _usage(catalog: Catalog, row: Any) -> UsageOut:
+    return UsageOut(
+        transaction_id=row["transaction_id"],
+        logtime=row["logtime"],
+        action=usages.words(catalog, row),
+        receiver_unit=usages.receiver(catalog, row)[1],
+        receiver_system=row["receiver_name"] or row["client_id"],
+        service_item=row["purpose"],
+        ground=row["ground"],
+        elements=row["elements"],
+        outcome=row["outcome"],
+        code=row["code"],
+    )
+
+
+def _tracked(catalog: Catalog, row: Any) -> dict[str, str]:
+    code, name = usages.receiver(catalog, row)
+    logtime: datetime = row["logtime"]
+    return {
+        "logtime": logtime.isoformat(),
+        "action": usages.words(catalog, row),
+        "receiverCode": code,
+        "receiverName": name,
+        "receiverSystem": row["receiver_name"] or row["client_id"],
+    }
+
+
+def _check_shows_usages(catalog: Catalog, client_id: str) -> None:
+    """Only the portal that shows people their own accesses may ask for them (clients.yaml: usages).
+
+    Raises:
+        Problem: NOT_PERMITTED.
+    """
+    if catalog.campus.clients.get(client_id, {}).get("usages") is not True:
+        raise Problem("NOT_PERMITTED", rule="usages:shown_by_this_client")

@@ -1,0 +1,69 @@
+"""What is created once: under one idempotency key the same request gives the same answer, for a day."""
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import asyncpg
+
+from service.problems import Problem
+from service.record import canonical
+
+KEPT_FOR = timedelta(hours=24)
+
+
+async def once(
+    pool: asyncpg.Pool,
+    client_id: str,
+    key: str,
+    asked: Any,
+    at: datetime,
+    create: Callable[[asyncpg.Connection], Awaitable[dict[str, Any]]],
+) -> dict[str, Any]:
+    """Create something, or return what the same request created before.
+
+    Args:
+        pool: the warehouse.
+        client_id: whose key it is.
+        key: the request's `Idempotency-Key`.
+        asked: the request as plain data; only a digest is kept.
+        at: the moment of the request.
+        create: creates it in the transaction that it is given; its answer is kept and holds nothing personal.
+
+    Raises:
+        Problem: IDEMPOTENCY_KEY_REUSED for another body under the same key, REQUEST_IN_PROGRESS while the first is
+            not finished, and what `create` raises.
+    """
+    digest = hashlib.sha256(canonical(asked)).hexdigest()
+    async with pool.acquire() as con, con.transaction():
+        lock = "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))"
+        if not await con.fetchval(lock, f"{client_id} {key}"):
+            raise Problem("REQUEST_IN_PROGRESS", headers={"Retry-After": "1"})
+        kept = await con.fetchrow(
+            "SELECT request_digest, answer FROM service.idempotency"
+            " WHERE client_id = $1 AND key = $2 AND expires_at > $3",
+            client_id,
+            key,
+            at,
+        )
+        if kept and kept["request_digest"] != digest:
+            raise Problem("IDEMPOTENCY_KEY_REUSED")
+        if kept:
+            found: dict[str, Any] = json.loads(kept["answer"])
+            return found
+        answer = await create(con)
+        await con.execute(
+            "DELETE FROM service.idempotency WHERE client_id = $1 AND expires_at <= $2", client_id, at
+        )
+        await con.execute(
+            "INSERT INTO service.idempotency (client_id, key, request_digest, answer, expires_at)"
+            " VALUES ($1, $2, $3, $4, $5)",
+            client_id,
+            key,
+            digest,
+            json.dumps(answer, default=str),
+            at + KEPT_FOR,
+        )
+        return answer

@@ -1,0 +1,119 @@
+"""What the record shows that somebody should look at: who asks without a case, guesses, or never uses what was granted.
+
+Signals are counts over the record with a reason; whether something is wrong is for a human to say. Subjects are counted
+by their keyed digests, so that nobody is named but the officers and systems that asked.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import psycopg
+
+from catalogs.derive import is_valid
+from catalogs.model import Catalog
+
+UNUSED_AFTER = timedelta(days=90)
+# Subjects that one officer asked about within an hour: beyond it, and beyond five times the usual, it is a burst.
+BURST, TIMES_USUAL = 30, 5
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One thing to look at.
+
+    Attributes:
+        kind: burst, self_access, no_party, guessing, unknown_case, unused_grant.
+        who: client, and officer where it is one.
+        count: how often.
+        detail: in what, without a subject.
+    """
+
+    kind: str
+    who: str
+    count: int
+    detail: str
+
+
+def signals(con: psycopg.Connection, catalog: Catalog, since: datetime, at: datetime) -> list[Signal]:
+    """Return what the record shows from a moment on, what is most frequent first within each kind.
+
+    Args:
+        con: a connection that may read schema `service`.
+        catalog: in force; says what is granted.
+        since: from when on.
+        at: now.
+    """
+    return [
+        *_bursts(con, since),
+        *_refused(con, since, "self_access", "actor:not_the_subject", "an officer asked about themselves"),
+        *_refused(
+            con, since, "no_party", "case:subject_is_a_party", "asked about one who is no party of the case"
+        ),
+        *_refused(
+            con, since, "guessing", "quota:mismatches", "stated wrong values until there was no answer"
+        ),
+        *_unknown_cases(con, since),
+        *_unused(con, catalog, at),
+    ]
+
+
+def _bursts(con: psycopg.Connection, since: datetime) -> Iterator[Signal]:
+    rows = con.execute(
+        """WITH hourly AS (
+               SELECT r.client_id, d.actor_id, date_trunc('hour', r.logtime) AS hour,
+                   count(DISTINCT d.subject_key) AS subjects
+               FROM service.record r JOIN service.record_detail d USING (seq)
+               WHERE d.actor_role = 'officer' AND r.action IN ('facts', 'prefill', 'claims') GROUP BY 1, 2, 3),
+           usual AS (SELECT client_id, percentile_cont(0.5) WITHIN GROUP (ORDER BY subjects) AS median
+               FROM hourly GROUP BY 1)
+           SELECT client_id, actor_id, max(subjects), count(*) FROM hourly JOIN usual USING (client_id)
+           WHERE hour >= %s AND subjects > greatest(%s, %s * median) GROUP BY 1, 2 ORDER BY 3 DESC""",
+        [since, BURST, TIMES_USUAL],
+    )
+    for client, actor, most, hours in rows:
+        detail = f"up to {most} people within an hour, in {hours} hours"
+        yield Signal("burst", f"{client} {actor}", most, detail)
+
+
+def _refused(con: psycopg.Connection, since: datetime, kind: str, rule: str, detail: str) -> Iterator[Signal]:
+    rows = con.execute(
+        """SELECT r.client_id, CASE WHEN d.actor_role = 'officer' THEN d.actor_id END, count(*)
+           FROM service.record r LEFT JOIN service.record_detail d USING (seq)
+           WHERE r.rule = %s AND r.logtime >= %s GROUP BY 1, 2 ORDER BY 3 DESC""",
+        [rule, since],
+    )
+    for client, actor, count in rows:
+        yield Signal(kind, f"{client} {actor}" if actor else client, count, detail)
+
+
+def _unknown_cases(con: psycopg.Connection, since: datetime) -> Iterator[Signal]:
+    rows = con.execute(
+        """SELECT client_id, count(*) FILTER (WHERE hall = 'unknown') AS unknown, count(*) FROM service."case"
+           WHERE hall IS NOT NULL AND registered_at >= %s GROUP BY 1 HAVING count(*) FILTER (WHERE hall = 'unknown') > 0
+           ORDER BY 2 DESC""",
+        [since],
+    )
+    for client, unknown, cases in rows:
+        yield Signal("unknown_case", client, unknown, f"of {cases} cases, the hall's log does not know them")
+
+
+def _unused(con: psycopg.Connection, catalog: Catalog, at: datetime) -> Iterator[Signal]:
+    """Yield grants in force that nobody used for a long time: a right without use is to be given back."""
+    used = set(
+        con.execute(
+            """SELECT DISTINCT client_id, purpose, unnest(elements) FROM service.record
+               WHERE outcome = 'allowed' AND action IN ('facts', 'prefill', 'claims') AND logtime >= %s""",
+            [at - UNUSED_AFTER],
+        ).fetchall()
+    )
+    idle: dict[tuple[str, str, str], set[str]] = {}
+    for grant in catalog.grants():
+        begins = grant.valid_from
+        is_old = begins is None or begins <= (at - UNUSED_AFTER).date()
+        in_force = is_old and is_valid(grant.valid_from, grant.valid_to, at.date())
+        if in_force and (grant.client, grant.purpose, grant.element) not in used:
+            idle.setdefault((grant.client, grant.purpose, grant.demand_id), set()).add(grant.element)
+    for (client, purpose, demand), elements in sorted(idle.items()):
+        detail = f"demand {demand} for {purpose}: unused for {UNUSED_AFTER.days} days: {', '.join(sorted(elements))}"
+        yield Signal("unused_grant", client, len(elements), detail)

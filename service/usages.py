@@ -1,0 +1,101 @@
+"""Who looked: what the record says about one person, in words for that person.
+
+Every number that identity links to the person is looked for. Refused attempts are shown too. What is confidential for
+now is not; other people of the same case never are: an entry says which system of which unit, in which role, why, what
+kind of data, and what came of it.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from catalogs.model import Catalog
+from service.keys import Keys
+from service.problems import KINDS
+
+_ROLES = {"applicant": "本人", "agent": "代办人", "officer": "经办人"}
+_ACTIONS = {
+    "facts": "读取",
+    "prefill": "预填申请表",
+    "claims": "核对(只答是否)",
+    "case_register": "登记办件",
+    "correction_file": "提出更正",
+    "correction_read": "办理更正",
+    "me_facts": "本人查看自己的数据",
+    "me_usages": "本人查看访问记录",
+}
+_FROM = """
+FROM service.record_detail d JOIN service.record r ON r.seq = d.seq
+WHERE d.subject_key = ANY ($1::text[]) AND r.confidentiality <> 'confidential'
+    AND ($2::timestamptz IS NULL OR r.logtime >= $2) AND ($3::timestamptz IS NULL OR r.logtime <= $3)
+"""
+
+
+async def count(
+    con: asyncpg.Connection | asyncpg.Pool, whose: list[str], since: datetime | None, until: datetime | None
+) -> int:
+    """Return how many entries are about a person."""
+    found: int = await con.fetchval(f"SELECT count(*) {_FROM}", whose, since, until)
+    return found
+
+
+async def read(
+    con: asyncpg.Connection | asyncpg.Pool,
+    whose: list[str],
+    since: datetime | None,
+    until: datetime | None,
+    offset: int,
+    limit: int,
+) -> list[Mapping[str, Any]]:
+    """Return entries about a person, the newest first."""
+    rows: list[Mapping[str, Any]] = await con.fetch(
+        f"""SELECT r.transaction_id, r.logtime, r.action, r.client_id, r.receiver_unit, r.receiver_name, d.actor_role,
+                r.purpose, r.ground, r.elements, r.outcome, r.code {_FROM}
+            ORDER BY r.seq DESC OFFSET $4 LIMIT $5""",
+        whose,
+        since,
+        until,
+        offset,
+        limit,
+    )
+    return rows
+
+
+async def oldest(con: asyncpg.Connection | asyncpg.Pool) -> datetime | None:
+    """Return since when details are kept; None while there are none."""
+    found: datetime | None = await con.fetchval(
+        "SELECT r.logtime FROM service.record r WHERE r.seq = (SELECT min(seq) FROM service.record_detail)"
+    )
+    return found
+
+
+def subject_keys(keys: Keys, linked: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return everything by which a person may stand in the record."""
+    return [keys.subject_key(kind, number) for kind, numbers in linked.items() for number in numbers]
+
+
+def words(catalog: Catalog, entry: Mapping[str, Any]) -> str:
+    """Return what was done and why, for the person whom it is about."""
+    item = catalog.services.get(entry["purpose"] or "")
+    names = "、".join(
+        catalog.elements[code].name_zh for code in entry["elements"] if code in catalog.elements
+    )
+    said = (
+        (f"为办理《{item.name_zh}》" if item else "")
+        + _ACTIONS.get(entry["action"], entry["action"])
+        + (f": {names}" if names else "")
+    )
+    if role := _ROLES.get(entry["actor_role"] or ""):
+        said += f" ({role})"
+    if entry["outcome"] != "allowed":
+        title = KINDS[entry["code"]].title_zh if entry["code"] in KINDS else entry["code"]
+        said += f"; 未给出数据: {title}"
+    return said
+
+
+def receiver(catalog: Catalog, entry: Mapping[str, Any]) -> tuple[str, str]:
+    """Return code and name of the unit that received the data: its social credit code if it has one of its own."""
+    unit = catalog.units.get(entry["receiver_unit"])
+    return (unit.uscc or unit.code, unit.name_zh) if unit else (entry["receiver_unit"] or "-", "")

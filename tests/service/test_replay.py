@@ -1,0 +1,131 @@
+"""What was told then can be composed again: after new values, new grants, merges, corrections and closed cases."""
+
+import uuid
+
+import catalogs
+from tests.service import campus, desk
+from tests.service.conftest import opened
+from tests.service.desk import T001, Desk
+
+
+def asked(at_desk: Desk, elements=("XM", "ZT", "GZ", "DW"), subject=T001) -> tuple[dict, dict]:
+    """Ask for facts; returns what a client keeps: request and answer."""
+    body = {
+        "subject": subject,
+        "service_item": campus.EMPLOYED,
+        "case_id": at_desk.case(campus.EMPLOYED, [{"role": "applicant", **subject}]),
+        "actor": {"user_id": "U1", "role": "officer"},
+        "elements": list(elements),
+    }
+    reply = at_desk.post("/v1/facts:query", body)
+    assert reply.status_code == 200, reply.text
+    return body, reply.json()
+
+
+def replayed(at_desk: Desk, request: dict, answer: dict, client_id: str = campus.HALL, **changes):
+    body = {"action": "facts", "request": request, "receipt": answer["receipt"]} | changes
+    return at_desk.post(f"/v1/transactions/{answer['transaction_id']}:replay", body, client_id)
+
+
+def test_an_answer_is_the_same_after_everything_has_changed(
+    pg_database, tmp_path, own_surroundings, monkeypatch
+):
+    with opened(pg_database, tmp_path) as at_desk:
+        monkeypatch.setenv("YICI_DATABASE_URL", pg_database.url)
+        facts, answer = asked(at_desk)
+        applicant = {"role": "applicant", **T001}
+        form = {
+            "subject": T001,
+            "case_id": at_desk.case(campus.TRANSFER, [applicant]),
+            "actor": {"user_id": "T001", "role": "applicant"},
+        }
+        filled = at_desk.post(f"/v1/service-items/{campus.TRANSFER}:prefill", form).json()
+        assert answer["facts"]["DW"]["value"] == "物理系"
+
+        correction = {**form, "service_item": campus.EMPLOYED, "element": "ZT", "reason": "已离职"}
+        correction["case_id"] = at_desk.case()
+        filed = at_desk.post("/v1/corrections", correction, **{"Idempotency-Key": "1"})
+        assert filed.status_code == 201, filed.text
+        at_desk.http.patch(
+            f"/v1/cases/{facts['case_id']}", json={"status": "closed"}, headers=at_desk.headers()
+        ).raise_for_status()
+        changed = campus.files()
+        changed["demands/all.yaml"] = changed["demands/all.yaml"].replace(b'"GZ", ', b"")
+        changed["codes/staff_status.csv"] = changed["codes/staff_status.csv"].replace(
+            "在职".encode(), "在岗".encode()
+        )
+        changed["materials.yaml"] = changed["materials.yaml"].replace('在职"}]'.encode(), '在岗"}]'.encode())
+        at_desk.owner.execute("UPDATE store.hr__staff SET _to = yici.current() + 1 WHERE _to IS NULL")
+        moved = [desk.STAFF[0] | {"unit": "图书馆", "status": "21", "name": "另一名"}, *desk.STAFF[1:3]]
+        newer = catalogs.load(changed)
+        campus.publish(at_desk.owner, newer, {"hr.staff": moved})
+        # both numbers become another person's from now on
+        at_desk.owner.execute(
+            "WITH ended AS (UPDATE yici.link SET _to = yici.current() WHERE key = 'T001' AND _to IS NULL RETURNING *)"
+            " INSERT INTO yici.link (subject_id, type, id_type, key, source, _from)"
+            " SELECT (SELECT subject_id FROM yici.link WHERE key = 'T002' AND _to IS NULL), type, id_type, key, source,"
+            " yici.current() FROM ended"
+        )
+        assert at_desk.facts(["GZ"]).status_code == 403
+
+        told = replayed(at_desk, facts, answer)
+        assert told.status_code == 200, told.text
+        assert (told.json()["matches"], told.json()["release"]) == (True, answer["release"])
+        assert told.json()["statuses"] == dict.fromkeys(("XM", "ZT", "GZ", "DW"), "available")
+        assert told.json()["catalog"] != newer.version
+        again = replayed(at_desk, form, filled, action="prefill", service_item=campus.TRANSFER)
+        assert again.status_code == 200, again.text
+        assert again.json()["matches"]
+        entry = at_desk.last()
+        assert (entry["action"], entry["outcome"], entry["rule"]) == ("replay", "allowed", "replay matches")
+        assert "物理系" not in told.text + again.text
+
+
+def test_history_that_was_rewritten_does_not_match(at_desk: Desk):
+    request, answer = asked(at_desk)
+    assert replayed(at_desk, request, answer).json()["matches"]
+    at_desk.owner.execute("UPDATE store.hr__staff SET unit = '别处' WHERE staff_no = 'T001'")
+    try:
+        assert replayed(at_desk, request, answer).json()["matches"] is False
+    finally:
+        at_desk.owner.execute("UPDATE store.hr__staff SET unit = '物理系' WHERE staff_no = 'T001'")
+    assert replayed(at_desk, request, answer).json()["matches"]
+
+
+def test_only_ones_own_answer_with_its_own_request_and_receipt_is_replayed(at_desk: Desk):
+    request, answer = asked(at_desk)
+    other_request, other = asked(at_desk, ["XM"])
+    assert replayed(at_desk, request, answer, campus.PORTAL).status_code == 404
+    assert replayed(at_desk, request, answer | {"transaction_id": str(uuid.uuid4())}).status_code == 404
+    foreign = replayed(at_desk, request, answer, receipt=other["receipt"])
+    assert foreign.json()["errors"] == [{"pointer": "/receipt", "code": "not_this_transactions"}]
+    made_up = replayed(at_desk, request, answer, receipt="a.b.c")
+    assert made_up.json()["errors"] == [{"pointer": "/receipt", "code": "not_this_transactions"}]
+    another = replayed(at_desk, other_request, answer)
+    assert another.json()["errors"] == [{"pointer": "/request", "code": "not_recorded"}]
+    assert (
+        replayed(at_desk, request, answer, action="prefill", service_item=campus.EMPLOYED).status_code == 422
+    )
+
+
+def test_a_release_whose_rows_were_deleted_is_gone(at_desk: Desk):
+    request, answer = asked(at_desk)
+    at_desk.owner.execute("UPDATE yici.release SET pruned_at = now() WHERE id = %s", [answer["release"]])
+    try:
+        reply = replayed(at_desk, request, answer)
+    finally:
+        at_desk.owner.execute("UPDATE yici.release SET pruned_at = NULL")
+    assert (reply.status_code, reply.json()["code"]) == (410, "GONE")
+
+
+def test_what_was_answered_live_cannot_be_asked_again_and_says_so(at_desk: Desk):
+    request, answer = asked(at_desk, ["XM", "HJ"])
+    reply = replayed(at_desk, request, answer)
+    assert (reply.status_code, reply.json()["code"]) == (409, "NOT_REPLAYABLE")
+    assert "gov.household" in reply.json()["detail"]
+
+
+def test_what_had_no_value_then_has_none_now(at_desk: Desk):
+    request, answer = asked(at_desk, ["XM"], {"id_type": "guest_no", "id": "G001"})
+    told = replayed(at_desk, request, answer).json()
+    assert (told["matches"], told["statuses"]) == (True, {"XM": "withheld"})

@@ -1,0 +1,56 @@
+"""`yici record`: is the record of decisions what it was."""
+
+import typer
+
+app = typer.Typer(help="The record of the service's decisions.", no_args_is_help=True)
+
+
+@app.command()
+def verify() -> None:
+    """Check every entry and every checkpoint; names the first that does not hold, and exits 1."""
+    from catalogs.settings import settings
+    from service.keys import load
+    from service.verification import verify as verified
+    from warehouse.connect import connect
+    from warehouse.migrate import upgrade
+
+    upgrade()
+    with connect(autocommit=True) as con:
+        found = verified(con, load(settings().home))
+    typer.echo(
+        f"{found.entries:,} entries, {found.checkpoints:,} checkpoints, the newest over {found.sealed:,}; "
+        f"{found.without_details:,} without details, whose time is over"
+    )
+    for fault in found.faults:
+        typer.echo(f"✕ {fault}", err=True)
+    if found.faults:
+        typer.echo(
+            "The record was changed from there on. Keep the database as it is, compare with a backup and with the "
+            "checkpoints and receipts that clients hold.",
+            err=True,
+        )
+        raise typer.Exit(1)
+    typer.echo("✓ Nothing was changed or removed.")
+
+
+@app.command()
+def signals(
+    days: int = typer.Option(30, min=1, help="How far back to look."),
+) -> None:
+    """Show what the record has to be looked at for: bursts, guesses, cases nobody handled, unused grants."""
+    from datetime import timedelta
+
+    from catalogs.settings import now
+    from service.signals import signals as found_in
+    from warehouse.connect import connect
+    from warehouse.migrate import upgrade
+    from yici.warehouse import load_catalog
+
+    upgrade()
+    at = now()
+    with connect(autocommit=True) as con:
+        found = found_in(con, load_catalog(), at - timedelta(days=days), at)
+    for one in found:
+        typer.echo(f"{one.kind:<13} {one.count:>6,}  {one.who}: {one.detail}")
+    if not found:
+        typer.echo(f"✓ Nothing to look at in the last {days} days.")
