@@ -59,6 +59,20 @@ BARRING = [
 SWIPE = {"spent_at": datetime(2026, 10, 19, 4, tzinfo=UTC)}
 # Rule → the rows it sees (resource → rows), and how many of how many break it.
 EXAMPLES: dict[str, tuple[Mapping, int, int]] = {
+    "valid-card-has-staff": (
+        {
+            "hr.staff": [JOINED | {"staff_no": "1"}, JOINED | {"staff_no": "2", "_state": "former"}],
+            "logistics.staff_cards": [
+                {"card_no": "A1", "staff_no": "1", "status": "1"},
+                {"card_no": "A2", "staff_no": "2", "status": "1"},
+                {"card_no": "A3", "staff_no": "9", "status": "1"},
+                {"card_no": "A4", "staff_no": "9", "status": "3"},
+                {"card_no": "A5", "staff_no": "9", "status": "1", "_state": "former"},
+            ],
+        },
+        2,
+        3,
+    ),
     "claimed-payment-has-project": (
         {
             "research.projects": [{"project_no": "P1"}],
