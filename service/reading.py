@@ -121,9 +121,11 @@ def _rows_part(resource: Resource, number: int, wishes: Sequence[Wish], id_type_
     pairs |= {_FILTER + text: f"t._filter{place}" for place, text in enumerate(filters)}
     computed = "".join(f", ({text}) AS _filter{place}" for place, text in enumerate(filters))
     key = f"t.{quoted(wishes[0].key_item)}"
+    place = ", ".join(f"t.{quoted(name)}::text" for name in resource.key)
     return (
         f"SELECT {number} AS part, NULL::text AS register, {key}::text AS key, {_object(pairs)} AS items, t._state,"
-        " t._extract, t._last_extract, e.taken_at AS updated_at, l.taken_at AS last_reported_at"
+        " t._extract, t._last_extract, e.taken_at AS updated_at, l.taken_at AS last_reported_at,"
+        f" ARRAY[{place}] AS place"
         f" FROM (SELECT x.*{computed} FROM raw.{quoted(resource.table)} x) t"
         " JOIN yici.extract e ON e.id = t._extract LEFT JOIN yici.extract l ON l.id = t._last_extract"
         f" WHERE {_is_among(resource, wishes[0].key_item, key, id_type_keys)}"
@@ -145,7 +147,7 @@ def _register_part(resource: Resource, populations: Sequence[Population], id_typ
     return (
         f"SELECT -1 AS part, {literal(resource.name)} AS register, {key}::text AS key, {_object(pairs)} AS items,"
         " t._state, t._extract, NULL::bigint AS _last_extract, NULL::timestamptz AS updated_at,"
-        " NULL::timestamptz AS last_reported_at"
+        " NULL::timestamptz AS last_reported_at, NULL::text[] AS place"
         f" FROM raw.{quoted(resource.table)} t"
         f" WHERE {_is_among(resource, resource.subject.key, key, id_type_keys)}"
     )
@@ -175,14 +177,16 @@ async def read(
         keys: kind → the subject's natural keys.
 
     Returns:
-        Rows per resource, and the subject's rows in the registers of populations.
+        Rows per resource in the order of its key, so that an answer of many values is always the same one, and the
+        subject's rows in the registers of populations.
     """
     rows: dict[str, list[Row]] = {resource.name: [] for resource in chosen.resources}
     registered: list[Registered] = []
     if not chosen.statement:
         return rows, registered
     arguments = [list(keys.get(id_type, ())) for id_type in chosen.id_types]
-    for record in await con.fetch(chosen.statement, *arguments):
+    found = await con.fetch(chosen.statement, *arguments)
+    for record in sorted(found, key=lambda one: one["place"] or []):
         items = json.loads(record["items"], parse_float=Decimal)
         if record["part"] < 0:
             current, former = (

@@ -303,7 +303,10 @@ def store_of(target: Target, system: str) -> Store:
         return MysqlStore(**mysql_parts(target.finance_url))
     if system in _POSTGRES:
         database, schema = _POSTGRES[system]
-        return PostgresStore(target.database(database), schema)
+        store = PostgresStore(target.database(database), schema)
+        # Times without an offset are local ones.
+        store.connection.execute("SET TIME ZONE INTERVAL '+08:00' HOUR TO MINUTE")
+        return store
     return SqliteStore(Path(target.env.values[f"YICI_{system.upper()}_FILE"]))
 
 

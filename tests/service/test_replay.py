@@ -1,10 +1,15 @@
 """What was told then can be composed again: after new values, new grants, merges, corrections and closed cases."""
 
+import asyncio
 import uuid
 
+import asyncpg
+
 import catalogs
+from service.reading import Wish, plan, read
+from service.transactions import pinned
 from tests.service import campus, desk
-from tests.service.conftest import opened
+from tests.service.conftest import opened, service_url
 from tests.service.desk import T001, Desk
 
 
@@ -129,3 +134,21 @@ def test_what_had_no_value_then_has_none_now(at_desk: Desk):
     request, answer = asked(at_desk, ["XM"], {"id_type": "guest_no", "id": "G001"})
     told = replayed(at_desk, request, answer).json()
     assert (told["matches"], told["statuses"]) == (True, {"XM": "withheld"})
+
+
+def test_rows_are_read_in_the_order_of_their_key_wherever_they_lie(at_desk: Desk, pg_module_database):
+    """What an answer of many values rests on: it must be the same one when it is composed again."""
+    wish = Wish("finance.payroll", "staff_no", "staff_no", "month", None)
+
+    async def months() -> list[str]:
+        address = service_url(pg_module_database)
+        async with asyncpg.create_pool(address, min_size=1, max_size=1) as pool, pinned(pool, 2) as con:
+            rows, _ = await read(con, plan(at_desk.catalog, (wish,)), {"staff_no": ["T001", "T003"]})
+            return [row.items["month"] for row in rows["finance.payroll"]]
+
+    for _ in range(2):
+        assert asyncio.run(months()) == ["2026-08", "2026-09", "2026-09"]
+        at_desk.owner.execute(
+            "WITH moved AS (DELETE FROM store.finance__payroll WHERE month = '2026-08' RETURNING *)"
+            " INSERT INTO store.finance__payroll SELECT * FROM moved"
+        )
