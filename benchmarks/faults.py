@@ -132,7 +132,9 @@ def _play(
     false_rows = _untold(told, seen)
     false_resources = faults_caught.false_resources([], seen, faults_caught.NOTHING, catalog)
     clean_rows, lines = seen.rows, _lines()
-    missed = []
+    missed: list[str] = []
+    spoiled: list[Label] = []
+    unsettled: list[Label] = []
     for number, what in enumerate(("rows", "extracts"), start=1):
         if what == "extracts":
             campus.step("days pass", *_YICI, "demo", "advance", "--days", str(DAYS))
@@ -144,7 +146,10 @@ def _play(
         campus.release(f"release after {what}")
         with connect(autocommit=True) as con:
             seen = faults_caught.look(con, catalog, _current(con))
-        _score(lines, labels, seen, before, catalog, missed)
+        for label in labels:
+            lines[label.kind].injected += 1
+        unsettled = _score(lines, [*unsettled, *labels], seen, before, catalog, missed)
+        spoiled += labels
         for label, element in faults_served.leaked(
             befallen,
             truth,
@@ -154,11 +159,12 @@ def _play(
         ):
             lines[label.kind].leaked += 1
             missed.append(f"leaked {label.kind} {label.resource} {'|'.join(label.key)} {element}")
-        false = faults_caught.false_rows(labels, seen, before)
+        false = faults_caught.false_rows(spoiled, seen, before)
         false_rows += sum(false.values())
         missed += [f"false alarm {name} {count}" for name, count in false.items()]
         false_resources += faults_caught.false_resources(labels, seen, before, catalog)
         clean_rows += seen.rows - len(labels)
+    missed += [_missed(label) for label in unsettled]
     return list(lines.values()), Totals(clean_rows, false_rows, false_resources, campus.seconds), missed
 
 
@@ -173,14 +179,25 @@ def _score(
     before: Seen,
     catalog: Catalog,
     missed: list[str],
-) -> None:
+) -> list[Label]:
+    """Count where faults were caught; returns rows of extracts that were refused whole for too many broken rows.
+
+    Nothing of such an extract is served, and only the next one, which brings its rows again, shows which of them broke.
+    """
+    unsettled = []
     for label in labels:
-        lines[label.kind].injected += 1
         stage = faults_caught.stage_of(label, seen, before, catalog)
         if stage:
             lines[label.kind].stages[stage] += 1
+        elif label.is_row and faults_caught.TOO_MANY in seen.outcomes.get(label.resource, ("", ""))[1]:
+            unsettled.append(label)
         else:
-            missed.append(f"missed {label.kind} {label.resource} {'|'.join(label.key)} {label.columns}")
+            missed.append(_missed(label))
+    return unsettled
+
+
+def _missed(label: Label) -> str:
+    return f"missed {label.kind} {label.resource} {'|'.join(label.key)} {label.columns}"
 
 
 def _told(campus: Campus) -> Counter[str]:

@@ -64,6 +64,10 @@ def read_labels(path: Path) -> list[Label]:
     return found
 
 
+# What an extract is refused for of which too many rows break the contract.
+TOO_MANY = "rows break the contract"
+
+
 @dataclass
 class Seen:
     """How one release stands.
