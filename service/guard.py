@@ -68,8 +68,9 @@ class Guard:
 
         try:
             try:
-                if _is_routed(request):
-                    _check_formats(request)
+                fault = _format_fault(request)
+                if fault and _is_routed(request):  # looked up for a fault only: every request comes by here
+                    raise fault
                 content = await asyncio.wait_for(self._body(request, receive), self._body_timeout_s)
             except TimeoutError:
                 await response(Problem("REQUEST_TIMEOUT"), request)(scope, receive, marked)
@@ -122,17 +123,18 @@ def _is_routed(request: Request) -> bool:
     return any(route.matches(request.scope)[0] == Match.FULL for route in routes)
 
 
-def _check_formats(request: Request) -> None:
+def _format_fault(request: Request) -> Problem | None:
     path = request.scope["path"]
     if not path.startswith(("/v1/", "/oauth2/")):
-        return
+        return None
     others = [kind for prefix, kind in _OTHER_ANSWERS.items() if path.startswith(prefix)]
     if not any(kind in (*_JSON_ACCEPTED, *others) for kind in accepted_kinds(request)):
-        raise Problem("NOT_ACCEPTABLE", "answers are application/json")
+        return Problem("NOT_ACCEPTABLE", "answers are application/json")
     if request.method in ("POST", "PUT", "PATCH"):
         wanted = _SENT.get(path, (_JSON,))
         if sent_kind(request) not in wanted:
-            raise Problem("UNSUPPORTED_FORMAT", f"expected content-type {' or '.join(wanted)}")
+            return Problem("UNSUPPORTED_FORMAT", f"expected content-type {' or '.join(wanted)}")
+    return None
 
 
 def sent_kind(request: Request) -> str:
