@@ -36,8 +36,9 @@ def _characters(leads: Iterable[int], trails: Iterable[int]) -> str:
 
 
 # UTF-8 writes U+4000 to U+9FFF as a byte E4 to E9 and two of 80 to BF: two such characters are three pairs of bytes.
-_FIRST, _LATER = range(0xE4, 0xEA), range(0x81, 0xC0)
-_MOJIBAKE = _characters(_FIRST, range(0x80, 0xC0)) + _characters(_LATER, _FIRST) + _characters(_LATER, _LATER)
+# No pair of GBK begins with 80: where a character does, the reader saw an error and left U+FFFD.
+_FIRST, _LATER, _LEAD = range(0xE4, 0xEA), range(0x80, 0xC0), range(0x81, 0xC0)
+_MOJIBAKE = _characters(_FIRST, _LATER) + _characters(_LEAD, _FIRST) + _characters(_LEAD, _LATER)
 UNREADABLE = f"{_CONTROL}|{_MOJIBAKE}"
 
 
