@@ -18,11 +18,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from expectations.checks import COMPLETENESS, Check, could_not_run
 
-ROW_COUNT = "expect_table_row_count_to_be_between"
-FILLED = "expect_column_proportion_of_non_null_values_to_be_between"
-DISTINCT = "expect_column_proportion_of_unique_values_to_be_between"
+ROW_COUNT = "expect_reported_rows_to_be_between"
+FILLED = "expect_reported_filled_share_to_be_between"
+DISTINCT = "expect_reported_distinct_share_to_be_between"
 ALLOWED_TYPES = frozenset({ROW_COUNT, FILLED, DISTINCT})
 MEASURE = "measure"
+_STATE = "_state"
 REPORTED_STATES = ("reported", "released", "refused")
 RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
 
@@ -48,18 +49,19 @@ def suite(name: str, rules: Sequence[Expected]):
     """Return the rules as a GX `ExpectationSuite` over the rows that the source still reports."""
     _quiet()
     import great_expectations as gx
-    import great_expectations.expectations as gxe
     from great_expectations.expectations.row_conditions import Column
 
+    from expectations import gx_types
+
     types = {
-        ROW_COUNT: gxe.ExpectTableRowCountToBeBetween,
-        FILLED: gxe.ExpectColumnProportionOfNonNullValuesToBeBetween,
-        DISTINCT: gxe.ExpectColumnProportionOfUniqueValuesToBeBetween,
+        ROW_COUNT: gx_types.ExpectReportedRowsToBeBetween,
+        FILLED: gx_types.ExpectReportedFilledShareToBeBetween,
+        DISTINCT: gx_types.ExpectReportedDistinctShareToBeBetween,
     }
-    reported = Column("_state").is_in(list(REPORTED_STATES))
+    reported = Column(_STATE).is_in(list(REPORTED_STATES))
     expectations = [
         types[rule.type](
-            **({"column": rule.column} if rule.column else {}),
+            column=rule.column or _STATE,
             min_value=0 if rule.low is None else rule.low,
             max_value=rule.high,
             row_condition=reported,
@@ -135,7 +137,8 @@ def read_results(name: str, rules: Sequence[Expected], results: Iterable) -> lis
     passed: dict[tuple[str, str | None], bool] = {}
     for result in results:
         config = result.expectation_config
-        key = (config.meta["rule"], config.kwargs.get("column"))
+        column = config.kwargs["column"]
+        key = (config.meta["rule"], None if column == _STATE else column)
         value = (result.result or {}).get("observed_value")
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         measured[key] = value if is_number else None

@@ -8,7 +8,7 @@ Volume and distribution are compared with what earlier releases measured, in the
 people, only counts and shares.
 
 Only expectation types whose result is a number are used. Those that look row by row fetch offending values
-before GX drops them, and need several passes; these are aggregates, bundled into one or two queries a
+before GX drops them, and need several passes; these are aggregates, bundled into one query a
 resource. Uniqueness of the whole key is asked only of resources that are read in full: it costs a sort of
 everything, and the store's unique index holds it anyway.
 

@@ -7,9 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, event
 
 from catalogs.model import BetweenRule, Calendar, CalendarDay, Catalog, Metric, Resource, Rule
-from expectations import between
+from expectations import between, gx_run
 from expectations.admission import Finding
 from expectations.checks import Check
 from expectations.gx_run import ALLOWED_TYPES
@@ -187,6 +188,31 @@ def test_only_expectation_types_whose_result_is_a_number_are_generated():
     )
     suite = suite_for(catalog, resource, History((10,), NOW), NOW)
     assert {found.expectation_type for found in suite.expectations} == ALLOWED_TYPES
+
+
+def test_a_suite_reads_its_table_once(warehouse):
+    warehouse.land([campus.row(number) for number in range(3)])
+    warehouse.release()
+    resource = dataclasses.replace(
+        warehouse.catalog.resources[STAFF],
+        items=unique(warehouse.catalog.resources[STAFF], "id_no"),
+        metrics=(metric("nullValues", "name", {"mustBe": 0}),),
+    )
+    catalog = dataclasses.replace(warehouse.catalog, resources={STAFF: resource})
+    pinned = url().update_query_dict({"options": "-c yici.release=1 -c search_path=raw"})
+    asked = {(STAFF, resource.table): expected(catalog, resource, History((3, 3), NOW), NOW)}
+    told: list[str] = []
+
+    def hear(_con, _cursor, statement: str, *_):
+        told.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", hear)
+    try:
+        checks = gx_run.judge(asked, pinned)
+    finally:
+        event.remove(Engine, "before_cursor_execute", hear)
+    assert len(checks) >= 4 and all(check.passed for check in checks)
+    assert sum("count(" in statement and resource.table in statement for statement in told) == 1
 
 
 def test_no_value_of_a_person_leaves_a_suite(warehouse, capfd, caplog):
