@@ -69,4 +69,5 @@ def _query(table: str, key: Sequence[str], identity: IdentityItems) -> str:
     return f"""SELECT count(*), count(*) FILTER (WHERE (
             left({old}, length({new})) = {new} OR right({old}, length({new})) = {new}) {explained})
         FROM store."{table}" n JOIN store."{table}" o ON {same}
-        WHERE n._from = :now AND o._to = :now AND n._state = 'reported' AND {new} <> {old} AND {new} <> ''"""
+        WHERE n._from = :now AND o._to = :now AND n._state IN ('reported', 'released')
+            AND {new} <> {old} AND {new} <> ''"""

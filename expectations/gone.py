@@ -71,7 +71,7 @@ def _query(child: Resource, parent: Resource, link: Relationship) -> str:
     )
     return f"""SELECT CASE WHEN EXISTS (SELECT FROM raw."{parent.table}" WHERE _state IN {_GONE}) THEN (
         SELECT count(*) FROM raw."{child.table}" c JOIN raw."{parent.table}" p ON {matches}
-        WHERE c._state = 'reported' AND p._state IN {_GONE}) ELSE 0 END"""
+        WHERE c._state IN ('reported', 'released') AND p._state IN {_GONE}) ELSE 0 END"""
 
 
 def _verdict(child: Resource, parent: Resource, link: Relationship, failed: int) -> Check:

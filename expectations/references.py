@@ -84,7 +84,7 @@ def _judge(
         text(
             f"""WITH orphan AS (
                     SELECT c.* FROM {c} c
-                    WHERE {_seen("c")} AND c._state = 'reported' AND {refers} {only_new}
+                    WHERE {_seen("c")} AND c._state IN ('reported', 'released') AND {refers} {only_new}
                       AND NOT EXISTS (SELECT FROM {p} p WHERE {matches} AND {_seen("p")})),
                 told AS (
                     SELECT (_from < :now OR ({_list(same)}) IN (SELECT {_list(same)} FROM {c} WHERE {closed}))

@@ -1,7 +1,8 @@
 """The jobs that the calendar asks for besides releases; what they do is in `expectations.quality`.
 
 Every morning overdue tickets climb and a month that is over is frozen; on Monday the reports of the week before are
-written and a random sample is drawn; every few minutes notices that wait are sent.
+written and a random sample is drawn; every few minutes corrections that people filed become tickets, and notices that
+wait are sent.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import psycopg
 
 from catalogs.model import Catalog
 from catalogs.settings import settings
-from expectations.quality import outbox, routine
+from expectations.quality import routine
 from warehouse.connect import connect
 
 DAILY_JOB, WEEKLY_JOB, NOTICES_JOB = "quality_daily", "quality_weekly", "quality_notices"
@@ -28,7 +29,7 @@ def quality_jobs(catalog: Catalog) -> list[dg.JobDefinition]:
             "数据质量周报, 双随机抽查",
             lambda con: routine.every_week(con, catalog, settings().home / "reports"),
         ),
-        _job(NOTICES_JOB, "发送通知", lambda con: outbox.deliver(con, catalog)),
+        _job(NOTICES_JOB, "更正申请转工单, 发送通知", lambda con: routine.every_few_minutes(con, catalog)),
     ]
 
 

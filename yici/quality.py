@@ -323,8 +323,8 @@ def notices(
     send: Annotated[bool, typer.Option("--send", help="Send what is due now.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Try once more what was given up.")] = False,
 ) -> None:
-    """Count the notices by state, and send them."""
-    from expectations.quality import outbox
+    """Count the notices by state, and send them, those of corrections that people filed included."""
+    from expectations.quality import outbox, routine
     from yici.screen import console
     from yici.warehouse import load_catalog, open_warehouse
 
@@ -332,7 +332,7 @@ def notices(
         if again:
             typer.echo(f"{outbox.again(con)} notices are tried again.")
         if send:
-            done = outbox.deliver(con, load_catalog())
+            done = routine.every_few_minutes(con, load_catalog()).notices
             typer.echo(f"{done.sent} sent, {done.waiting} to be tried again, {done.dead} given up.")
         for channel, state, count, error in con.execute(
             "SELECT channel, state, count(*), max(error) FROM yici.notice GROUP BY 1, 2 ORDER BY 1, 2"

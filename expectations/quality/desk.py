@@ -29,6 +29,7 @@ from expectations.quality.tickets import (
     CLIMBED,
     CLOSED,
     COMMENTED,
+    CORRECTION,
     HANDED,
     OPENED,
     OVERDUE,
@@ -41,7 +42,7 @@ from expectations.quality.tickets import (
 )
 from expectations.quality.titles import resource_title, rule_title
 
-CHANNELS = ("complaint", "experience", "walkthrough", "correction")
+CHANNELS = ("complaint", "experience", "walkthrough", CORRECTION)
 _COLUMNS = ", ".join(one.name for one in fields(Ticket))
 # What must not stand in a text for everybody: identity numbers, telephones, addresses of mail, long numbers.
 _PERSONAL = re.compile(r"\d{8,}[0-9Xx]?|[\w.+-]+@[\w-]+\.\w+|(?<!\d)1[3-9]\d(?:[ -]?\d{4}){2}(?!\d)")
@@ -290,9 +291,23 @@ def tell(
     else:
         _known("unit", unit, catalog.units)
         who = duty_of_unit(catalog, unit, today)
-    return _by_hand(
-        con, catalog, terms, PERSON, channel, resource, who, text.strip(), reference, terms.person_days
-    )
+    due = catalog.calendar.add_working_days(today, terms.person_days)
+    return _by_hand(con, catalog, terms, PERSON, channel, resource, who, text.strip(), reference, due)
+
+
+def take_over(
+    con: psycopg.Connection,
+    catalog: Catalog,
+    terms: Terms,
+    channel: str,
+    about: str,
+    reference: str,
+    unit: str,
+    due: date,
+) -> Ticket:
+    """Open a ticket for what a person told elsewhere, with the day that was promised there; `about` names nobody."""
+    who = duty_of_unit(catalog, unit, campus_day(catalog))
+    return _by_hand(con, catalog, terms, PERSON, channel, "", who, about, reference, due)
 
 
 def tell_sample(
@@ -304,16 +319,16 @@ def tell_sample(
     called = known.item(item).business_name if known and known.has_item(item) else item
     about = f"{resource_title(catalog, resource)}：双随机抽查认为“{called}”不实"
     days = int(terms.mend_days.get("warning", terms.person_days))
-    return _by_hand(con, catalog, terms, SAMPLE, SAMPLE, resource, who, about, f"sample {sample}", days)
+    due = catalog.calendar.add_working_days(campus_day(catalog), days)
+    return _by_hand(con, catalog, terms, SAMPLE, SAMPLE, resource, who, about, f"sample {sample}", due)
 
 
 def _by_hand(
     con: psycopg.Connection, catalog: Catalog, terms: Terms, kind: str, channel: str, resource: str, who: Duty,
-    about: str, reference: str, days: int,
+    about: str, reference: str, due: date,
 ) -> Ticket:  # fmt: skip
     at = now()
     today = campus_day(catalog, at)
-    due = catalog.calendar.add_working_days(today, days)
     new = _New(kind, channel, resource, channel, ACCURACY, "warning", who, about, due, reference)
     with con.transaction():
         number = _insert(con, new, at, today)

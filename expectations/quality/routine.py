@@ -12,7 +12,7 @@ import psycopg
 
 from catalogs.derive import post_of
 from catalogs.model import Catalog
-from expectations.quality import desk, draws, frozen, outbox
+from expectations.quality import corrections, desk, draws, frozen, outbox
 from expectations.quality.kept import campus_day
 from expectations.quality.publishing import publish_samples, write_reports
 from expectations.quality.scores import UNIT
@@ -38,12 +38,35 @@ class Day:
 
 
 @dataclass(frozen=True)
+class Moment:
+    """What a few minutes came to: tickets of corrections that were opened and closed, and what became of notices."""
+
+    opened: int
+    closed: int
+    notices: outbox.Sent
+
+
+@dataclass(frozen=True)
 class WeekDone:
     """What a week came to: reports written, rows drawn, notices put out."""
 
     reports: int
     drawn: int
     notices: int
+
+
+def every_few_minutes(con: psycopg.Connection, catalog: Catalog) -> Moment:
+    """Open and close the tickets of corrections that people filed, and send the notices that are due.
+
+    Args:
+        con: the owner's connection, in autocommit.
+        catalog: the campus.
+
+    Raises:
+        ConfigurationError: a channel of notices is set up wrongly.
+    """
+    opened, closed = corrections.follow(con, catalog, terms(catalog))
+    return Moment(opened, closed, outbox.deliver(con, catalog))
 
 
 def every_day(con: psycopg.Connection, catalog: Catalog) -> Day:

@@ -17,6 +17,7 @@ from expectations.quality.standing import ADMISSION, SUMMARY, RuleState
 from expectations.quality.terms import Terms
 
 RULE, PERSON, SAMPLE = "rule", "person", "sample"
+CORRECTION = "correction"
 OPENED, OVERDUE, CLIMBED, COMMENTED = "opened", "overdue", "climbed", "commented"
 HANDED, ANSWERED, CLOSED, REOPENED = "handed", "answered", "closed", "reopened"
 

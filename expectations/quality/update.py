@@ -11,7 +11,7 @@ import psycopg
 
 from catalogs.model import Catalog
 from catalogs.settings import now
-from expectations.quality import desk, draws, kept, outbox, standing
+from expectations.quality import corrections, desk, draws, kept, outbox, standing
 from expectations.quality.lineage import lineage, with_inheritance
 from expectations.quality.scores import CAMPUS, with_points
 from expectations.quality.terms import terms
@@ -74,6 +74,7 @@ def after_release(
         kept.keep_scores(con, day, release, scores)
         done = desk.settle(con, catalog, wanted, list(states.values()), release)
         notices = outbox.tell_of_tickets(con, catalog, wanted, done)
+        corrections.follow(con, catalog, wanted)
     total = next((one.score for one in scores if one.scope == CAMPUS and one.dimension == TOTAL), None)
     return Settled(
         total,

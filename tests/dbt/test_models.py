@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,3 +102,17 @@ def test_a_campus_with_fewer_systems_still_builds(campus, pg_database: PgDatabas
     built = build(project, pg_database, "rest")
     assert "dim_person" in built
     assert {name: found.outcome for name, found in built.items() if found.outcome != "built"} == {}
+
+
+def test_no_model_and_no_rule_of_the_campus_forgets_rows_that_a_person_released():
+    texts = [*TEMPLATE.glob("m*/**/*.sql"), *(DEFAULT_CAMPUS / "expectations").glob("*.yaml")]
+    conditions = {
+        path.name: re.findall(
+            r"_state\s+(?:=|in\b)\s*\(?[^)\n]*'reported'[^)\n]*", path.read_text(), re.IGNORECASE
+        )
+        for path in texts
+    }
+    assert sum(map(len, conditions.values())) > 10
+    assert {
+        name for name, found in conditions.items() if any("'released'" not in one for one in found)
+    } == set()

@@ -8,6 +8,9 @@ import uuid
 import asyncpg
 import pytest
 
+from expectations.quality import corrections
+from expectations.quality import desk as quality
+from expectations.quality.terms import terms
 from service import following
 from service.state import State
 from tests.service import campus, desk
@@ -129,6 +132,29 @@ def test_a_rejected_correction_ends_the_dispute_with_a_reason(at_desk: Desk):
     again = decided(at_desk, number, "accept")
     assert (again.status_code, again.json()["code"]) == (409, "CORRECTION_DECIDED")
     assert filed(at_desk).status_code == 201
+
+
+def test_a_correction_is_a_ticket_of_its_provider_until_the_person_can_read_its_end(at_desk: Desk):
+    con, catalog = at_desk.owner, at_desk.catalog
+    before = {one.id for one in quality.listed(con, everything=True)}
+    numbers = [filed(at_desk, element).json()["correction_id"] for element in ("DW", "ZT")]
+    assert corrections.follow(con, catalog, terms(catalog)) == (2, 0)
+    assert corrections.follow(con, catalog, terms(catalog)) == (0, 0)
+    own = [one for one in quality.listed(con) if one.id not in before]
+    assert {one.reference for one in own} == set(numbers)
+    assert {(one.kind, one.channel, one.unit) for one in own} == {("person", "correction", "RS")}
+    assert all(CANARY not in one.about and "T001" not in one.about for one in own)
+    promised = {
+        one["correction_id"]: one["due_on"] for one in at_desk.get("/v1/corrections", campus.HR).json()
+    }
+    assert {one.reference: one.due_on.isoformat() for one in own} == promised
+    decided(at_desk, numbers[0], "accept")
+    assert corrections.follow(con, catalog, terms(catalog)) == (0, 0)
+    decided(at_desk, numbers[1], "reject")
+    assert corrections.follow(con, catalog, terms(catalog)) == (0, 1)
+    (closed,) = (one for one in quality.listed(con, everything=True) if one.reference == numbers[1])
+    assert closed.state == "closed"
+    assert [one.event for one in quality.one(con, closed.id)[1]] == ["opened", "answered", "closed"]
 
 
 def test_only_the_providers_system_decides(at_desk: Desk):

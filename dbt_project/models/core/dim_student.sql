@@ -18,7 +18,7 @@ with students as (
         college,
         major_code,
         {{ is_enrolled() }} as is_enrolled,
-        _state in ('reported', 'refused') as is_reported
+        _state in ('reported', 'released', 'refused') as is_reported
     from {{ ref('stg_' ~ register | replace('.', '__')) }}
 {%- endfor %}
 )
