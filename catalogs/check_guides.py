@@ -43,8 +43,9 @@ def tell_guide_faults(sources: Sources, faults: Faults) -> None:
     """Check the guides of all service items, and the register of materials that they ask for."""
     catalog = sources.catalog
     places = {item.code: own for item, own in sources.services}
+    names = tuple(dict.fromkeys(one.name_zh for one in catalog.materials.values()))
     for item, own in sources.services:
-        _Guide(catalog, item, own).tell()
+        _Guide(catalog, names, item, own).tell()
     for difference in differences(catalog):
         own = places[difference.service_item]
         where = f'at "{difference.site}"' if difference.site else f'in "{difference.other}" of the same name'
@@ -53,8 +54,9 @@ def tell_guide_faults(sources: Sources, faults: Faults) -> None:
 
 
 class _Guide:
-    def __init__(self, catalog: Catalog, item: ServiceItem, own: Fields):
+    def __init__(self, catalog: Catalog, materials: tuple[str, ...], item: ServiceItem, own: Fields):
         self.catalog = catalog
+        self.material_names = materials
         self.item = item
         self.own = own
 
@@ -210,13 +212,15 @@ class _Guide:
 
     def _not_listed(self, text: str) -> list[str]:
         """The materials of the register that a text asks for by name, and the item's list does not have."""
+        named = [name for name in self.material_names if name in text]
+        if not named:
+            return named
         known = self.catalog.materials
         listed = [known[use.material].name_zh for use in self.item.materials if use.material in known]
         return [
             name
-            for name in dict.fromkeys(one.name_zh for one in known.values())
-            if name in text
-            and not any(name in own or own in name for own in listed)
+            for name in named
+            if not any(name in own or own in name for own in listed)
             and not _NOT_ASKED.search(text[: text.index(name)])
         ]
 
