@@ -1,0 +1,55 @@
+{{ config(enabled=requires(
+    'hall.cases: case_no service_item applicant_no channel campus status submitted_at closed_at',
+    'hall.case_materials: case_no way handed_at',
+    'hall.appointments: appointment_no service_item applicant_no campus slot_at state')) }}
+
+{# A visit is person x place x half-day, from acceptance to the result handed over. What shows one: a paper handed in or
+   an original shown, and an appointment that was served, for the same item. Who is shown twice in one half-day at one
+   place came once. #}
+with cases as (
+    select * from {{ ref('stg_hall__cases') }}
+),
+
+shown as (
+    select
+        cases.case_no,
+        cases.campus as place,
+        materials.handed_at as at,
+        'material' as shown_by
+    from {{ ref('stg_hall__case_materials') }} as materials
+    inner join cases on cases.case_no = materials.case_no
+    where materials.way in ('paper', 'original') and materials.handed_at is not null
+    union all
+    select
+        cases.case_no,
+        coalesce(appointments.campus, cases.campus),
+        appointments.slot_at,
+        'appointment'
+    from {{ ref('stg_hall__appointments') }} as appointments
+    inner join cases
+        on cases.applicant_no = appointments.applicant_no
+        and cases.service_item = appointments.service_item
+        and {{ local_on('appointments.slot_at') }} >= {{ local_on('cases.submitted_at') }}
+        and (cases.closed_at is null or appointments.slot_at <= cases.closed_at)
+    where appointments.state = '3'
+),
+
+placed as (
+    select
+        case_no,
+        coalesce(place, '') as place,
+        {{ local_on('at') }} as visit_on,
+        {{ half_day('at') }} as half_day,
+        shown_by
+    from shown
+)
+
+select
+    case_no,
+    place,
+    visit_on,
+    half_day,
+    sum(case when shown_by = 'material' then 1 else 0 end) as materials,
+    sum(case when shown_by = 'appointment' then 1 else 0 end) as appointments
+from placed
+group by case_no, place, visit_on, half_day
