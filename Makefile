@@ -5,7 +5,7 @@ BIN := .venv/bin
 HOME_FOLDER := $(or $(YICI_HOME),.yici)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve dev test check drills soak faults bench bench-catalog bench-identity bench-suites clean lock
+.PHONY: help setup demo serve dev test check drills soak faults bench bench-catalog bench-identity bench-service bench-suites clean lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ serve: setup ## The HTTP service on the last published release
 dev: setup ## Dagster's pages and the service, for working on Yici
 	@$(BIN)/yici dev
 
-test: setup ## All tests within 6 minutes on 2 cores; sets up what they need
+test: setup ## All tests, some 25 minutes on 2 cores; sets up what they need
 	@tests/setup.sh
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q --durations=25 --durations-min=5
 
@@ -39,11 +39,12 @@ soak: setup ## kill -9 at 200 random points and in 10 whole runs, 100 random cal
 faults: setup ## Every kind of fault put into a small campus: what is caught, where, and what leaks (docs/faults.md)
 	@$(BIN)/python -m benchmarks.faults --verbose
 
-check: setup ## Linter, types, import order, the catalog
+check: setup ## Linter, types, import order, the catalog; once a day known vulnerabilities, where the network allows
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_rooms.py
 	@$(BIN)/yici catalog check
+	@$(BIN)/python scripts/audit.py
 
 bench: setup ## Extract, admission and store against bare COPY, dlt and connectorx (ROWS="300000 3000000 12000000")
 	@$(BIN)/python -m benchmarks.run --rows $(ROWS)
@@ -53,6 +54,9 @@ bench-identity: setup ## How well it is found out who is who, on known truth; in
 
 bench-catalog: setup ## Check, lists and publication of a made-up catalog (SIZE="1000 40 2000": resources, items, services)
 	@$(BIN)/python -m benchmarks.catalog_run $(SIZE)
+
+bench-service: setup ## Answers a second beside the floor of this server, also during a run (SERVICE="--people 100000 --soak 600")
+	@$(BIN)/python -m benchmarks.service $(SERVICE)
 
 bench-suites: setup ## Whole-resource suites against one hand-written query over the same rules (ROWS="300000 3000000")
 	@$(BIN)/python -m benchmarks.suites $(ROWS)

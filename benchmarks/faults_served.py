@@ -17,6 +17,7 @@ from catalogs.model import Catalog, Grant, Resource
 from catalogs.settings import now
 from service import facts
 from service.facts import Fact, Question
+from service.reads import Reading
 from service.state import Current, State
 from service.subjects import resolve
 from service.transactions import pinned
@@ -116,7 +117,7 @@ async def _answers(catalog: Catalog, numbers: Sequence[Number]) -> Answers:
 
 
 async def _settled(con: asyncpg.Connection, current: Current, asked: Question) -> Mapping[str, Fact]:
-    gathered = await facts.gather(con, current, asked)
+    gathered = await facts.gather(Reading(con), current, asked)
     return facts.settle(current, gathered, {})
 
 

@@ -9,13 +9,15 @@ from catalogs.fields import Fields
 from catalogs.model import Catalog, Demand, Item
 from catalogs.model_decisions import DEMAND
 from catalogs.sources import Sources
-from catalogs.words import SENSITIVE_CLASSES, SHARE_TYPES
+from catalogs.words import MEASURES, SENSITIVE_CLASSES, SHARE_TYPES
 
 _ROW = ("contact", "basis", "frequency", "retention")
 _TASK = "task"
 _TASK_ROW = ("population", "destroyBy", "validTo")
 _DISPUTED, _REFUSED = "disputed", "refused"
 _TWO = 2
+_MOST_DIMENSIONS = 3
+_NUMBERS = ("N", "I", "Y")
 _CONDITIONAL, _SENSITIVE = "conditional", "sensitive"
 
 
@@ -35,6 +37,7 @@ def tell_demand_faults(sources: Sources, faults: Faults, on: date) -> None:
         if demand.state != GRANTED:
             continue
         _tell_complete(demand, own)
+        _tell_aggregates(catalog, demand, own)
         for code in demand.elements:
             if code not in unknown:
                 _tell_granted(catalog, demand, code, own)
@@ -116,8 +119,50 @@ def _tell_complete(demand: Demand, own: Fields) -> None:
             own.fault("D02", key.partition(".")[0], f'granted, and "{key}" is missing', expected=f'"{key}"')
 
 
+def _tell_aggregates(catalog: Catalog, demand: Demand, own: Fields) -> None:
+    """Tell of a granted task what it may be told in sums cannot be (D12)."""
+    wrong = [f'unknown population "{code}"' for code in demand.populations if code not in catalog.populations]
+    given = demand.aggregates
+    if given is not None:
+        for table in given.tables:
+            if not 0 < len(table) <= _MOST_DIMENSIONS or not set(table) <= set(demand.elements):
+                wrong.append(f"a table by {', '.join(table)}")
+            wrong += [f'"{code}" has no code table' for code in table if not _is_coded(catalog, code)]
+        for code, told in given.measures.items():
+            element = catalog.elements.get(code)
+            if code not in demand.elements or element is None or element.type not in _NUMBERS:
+                wrong.append(f'"{code}" is no number among the elements')
+            if unknown := sorted(set(told) - set(MEASURES)):
+                wrong.append(f"unknown measure {', '.join(unknown)}")
+        if not demand.populations:
+            wrong.append("no populations")
+        wrong += [f"{other.demand_id} is about the same people" for other in _rivals(catalog, demand)]
+    for what in wrong:
+        own.fault("D12", "aggregates", what)
+
+
+def _is_coded(catalog: Catalog, code: str) -> bool:
+    return code in catalog.elements and bool(catalog.elements[code].code_table)
+
+
+def _rivals(catalog: Catalog, demand: Demand) -> list[Demand]:
+    """Return the other granted tasks with aggregates, of the same client and time, that share a population."""
+    return [
+        other
+        for other in catalog.demands.values()
+        if other.demand_id != demand.demand_id
+        and other.aggregates is not None
+        and (other.state, other.client) == (GRANTED, demand.client)
+        and set(other.populations) & set(demand.populations)
+        and not (other.valid_to and demand.valid_from and other.valid_to < demand.valid_from)
+        and not (demand.valid_to and other.valid_from and demand.valid_to < other.valid_from)
+    ]
+
+
 def _tell_granted(catalog: Catalog, demand: Demand, code: str, own: Fields) -> None:
     sources = catalog.sources_of(code)
+    if not sources and code in catalog.declared_elements:
+        return
     if not sources:
         own.fault("D04", "elements", f'element "{code}" is granted and has no source')
     elif all(catalog.resources[s.resource].item(s.item).share_type == NOT_SHARED for s in sources):
@@ -138,18 +183,17 @@ def _tell_unneeded(catalog: Catalog, demand: Demand, own: Fields) -> None:
 
 def _tell_care(catalog: Catalog, demand: Demand, own: Fields) -> None:
     """Tell a grant that was decided with less care than its approval asks (D10)."""
-    items = [
-        catalog.resources[source.resource].item(source.item)
-        for code in demand.elements
-        for source in catalog.sources_of(code)
-    ]
+    sources = [source for code in demand.elements for source in catalog.sources_of(code)]
+    items = [catalog.resources[source.resource].item(source.item) for source in sources]
     if not items:
         return
     way = catalog.approvals.of(DEMAND, _strictest_share_type(items), _strictest_pi_class(items))
     lacking = []
     if way.undertaking and not own.data.get("undertaking"):
         lacking.append("an undertaking")
-    if way.assessment and not own.data.get("assessment"):
+    populations = {code for source in sources for code in source.populations}
+    may_be_minors = any(one.may_be_minors for one in catalog.populations.values() if one.code in populations)
+    if (way.assessment or may_be_minors) and not demand.is_assessed:
         lacking.append("the number of an impact assessment")
     if way.four_eyes and len(set(demand.decided_by)) < _TWO:
         lacking.append("a second decider")

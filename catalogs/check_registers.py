@@ -7,6 +7,7 @@ from stdnum.cn import uscc
 from catalogs.derive import GRANTED, answering_unit
 from catalogs.faults import Faults, did_you_mean
 from catalogs.model import Catalog
+from catalogs.settings import variable_of
 from catalogs.sources import Sources
 from catalogs.sql import SqlFault, predicate
 
@@ -45,6 +46,13 @@ def tell_register_faults(sources: Sources, faults: Faults, on: date) -> None:
             what = f'client "{code}": unknown unit "{unit}"'
             mend = did_you_mean(str(unit), catalog.units)
             faults.add("R01", file, line, what, expected="a code of units.csv", mend=mend)
+        webhook = client.get("webhook")
+        if webhook is not None and not variable_of(str(webhook)):
+            file, line = sources.register.line("client", code)
+            what = f'client "{code}": "webhook" is written out'
+            faults.add(
+                "V03", file, line, what, expected="env:NAME", mend="name the variable that holds the address"
+            )
     for code, element in catalog.elements.items():
         if element.code_table and element.code_table not in catalog.codes:
             file, line = sources.register.line("element", code)

@@ -24,6 +24,7 @@ from catalogs.model import (
 GRANTED = "granted"
 NOT_SHARED = "none"
 NEED_COLLECT = "NEED_COLLECT"
+SELF_DECLARED = "本人填报"
 ANY_CLIENT = "*"
 POST = "post:"
 _LAST = 10**9
@@ -221,7 +222,8 @@ class DemandLine:
 
     Attributes:
         resources: `resource.item` of each source that may be shared.
-        gap: 无源, 待归集 or 不予共享 if there is none, or the demand's own 争议; empty otherwise.
+        gap: 本人填报 where applicants declare it themselves, 无源, 待归集 or 不予共享 if there is none, or the demand's
+            own 争议; empty otherwise.
     """
 
     demand_id: str
@@ -255,7 +257,7 @@ def demand_lines(catalog: Catalog) -> tuple[DemandLine, ...]:
 def _demand_line(catalog: Catalog, demand: Demand, element: str) -> DemandLine:
     sources = catalog.sources_of(element)
     shared = [one for one in sources if _item_of(catalog, one).share_type != NOT_SHARED]
-    gap = "" if shared else "不予共享" if sources else _missing(demand)
+    gap = "" if shared else "不予共享" if sources else _missing(catalog, demand, element)
     if demand.state == "disputed":
         gap = gap or "争议"
     return DemandLine(
@@ -276,10 +278,12 @@ def _demand_line(catalog: Catalog, demand: Demand, element: str) -> DemandLine:
     )
 
 
-def _missing(demand: Demand) -> str:
+def _missing(catalog: Catalog, demand: Demand, element: str) -> str:
     """The gap of an element that nobody provides: 待归集 once a decision has said that it is to be collected."""
     decision = demand.raw.get("decision") or {}
-    return "待归集" if NEED_COLLECT in (decision.get("path"), demand.raw.get("fulfil")) else "无源"
+    if NEED_COLLECT in (decision.get("path"), demand.raw.get("fulfil")):
+        return "待归集"
+    return SELF_DECLARED if element in catalog.declared_elements else "无源"
 
 
 def _item_of(catalog: Catalog, source: FactSource) -> Item:

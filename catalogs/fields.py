@@ -145,6 +145,14 @@ class Fields:
             return default
         return value
 
+    def age(self, key: str) -> int | None:
+        """Return an age from which a minor may act alone: 14 to 18 years; None if it is absent."""
+        value = self.whole(key)
+        if value is not None and not 14 <= value <= 18:
+            self.fault("V03", key, f'"{key}" is {value}', expected="14 to 18 years")
+            return None
+        return value
+
     def share(self, key: str, default: float) -> float:
         """Return a share from 0 to 1."""
         value = self._given(key, False)

@@ -15,7 +15,9 @@ from catalogs.check_demands import tell_demand_faults
 from catalogs.check_flows import tell_flow_faults
 from catalogs.check_guides import tell_guide_faults
 from catalogs.check_registers import tell_register_faults
+from catalogs.check_relations import tell_relation_faults
 from catalogs.check_resources import tell_resource_faults
+from catalogs.check_rights import tell_right_faults
 from catalogs.check_services import tell_service_faults
 from catalogs.check_words import tell_unusual_words
 from catalogs.collector import collector_paused
@@ -23,6 +25,8 @@ from catalogs.contracts import Contract, read_contract
 from catalogs.decisions import read_approvals, read_powers
 from catalogs.faults import CatalogError, Fault, Faults
 from catalogs.model import Approvals, Calendar, Campus, Catalog
+from catalogs.notices import by_notice, read_notices
+from catalogs.posts import POSTS_FILE, read_posts, tell_post_faults
 from catalogs.registers import (
     Register,
     read_calendar,
@@ -41,7 +45,7 @@ from catalogs.sources import Sources
 REQUIRED_FILES = ("campus.yaml", "systems.yaml", "units.csv")
 _SINGLE_FILES = (
     *REQUIRED_FILES, "elements.csv", "materials.yaml", "powers.yaml", "populations.csv", "calendar.csv",
-    "approvals.yaml", "clients.yaml",
+    "approvals.yaml", "clients.yaml", "notices.yaml", POSTS_FILE,
 )  # fmt: skip
 _FOLDERS = {
     "codes": ".csv",
@@ -141,6 +145,10 @@ def _read(source: str | Path | Mapping[str, bytes], on: date | None) -> tuple[So
             demands += read_demands(data, path, faults, register)
         elif path == "materials.yaml":
             materials += read_materials(data, path, faults, register)
+    notices_file = content("notices.yaml")
+    notices = read_notices(notices_file, "notices.yaml", faults) if notices_file is not None else []
+    posts_file = content(POSTS_FILE)
+    holdings = read_posts(posts_file, faults) if posts_file is not None else []
     between = [read_between_rule(data, path, faults) for path, data in files_of(files)]
     populations_file, calendar_file = content("populations.csv"), content("calendar.csv")
     catalog = Catalog(
@@ -162,6 +170,8 @@ def _read(source: str | Path | Mapping[str, bytes], on: date | None) -> tuple[So
         powers={power.code: power for power, _ in powers or ()},
         approvals=Approvals(tuple(way for way, _ in approvals), approvals_file is not None),
         between={rule.id: rule for rule in between if rule},
+        notices=by_notice(notice for notice, _ in notices),
+        holdings=tuple(holding for holding, _ in holdings),
     )
     sources = Sources(
         catalog=catalog,
@@ -172,6 +182,8 @@ def _read(source: str | Path | Mapping[str, bytes], on: date | None) -> tuple[So
         demands=tuple(demands),
         powers=None if powers is None else tuple(powers),
         approvals=tuple(approvals),
+        notices=tuple(notices),
+        holdings=tuple(holdings),
     )
     listed = sum(path.startswith("resources/") and path.endswith(".odcs.yaml") for path in files)
     if len(contracts) < listed or any(fault.rule in _UNREAD for fault in faults.all()):
@@ -189,6 +201,9 @@ def _read(source: str | Path | Mapping[str, bytes], on: date | None) -> tuple[So
     tell_guide_faults(sources, faults)
     tell_flow_faults(sources, faults)
     tell_demand_faults(sources, faults, day)
+    tell_right_faults(sources, faults)
+    tell_relation_faults(sources, faults)
+    tell_post_faults(sources, faults)
     tell_decision_faults(sources, faults)
     tell_unusual_words(sources, faults)
     return sources, faults

@@ -13,6 +13,7 @@ from typing import Any
 
 from catalogs.model_between import BetweenRule
 from catalogs.model_decisions import Approval, Approvals, ApprovalStep, Power
+from catalogs.model_posts import Holding
 from catalogs.model_registers import (
     Calendar,
     CalendarDay,
@@ -21,17 +22,22 @@ from catalogs.model_registers import (
     CodeTable,
     Element,
     Goal,
+    Guardianship,
+    Minors,
     Population,
+    Relation,
     Site,
     System,
     Unit,
 )
 from catalogs.model_services import (
+    Aggregates,
     Demand,
     FormField,
     Limit,
     Material,
     MaterialUse,
+    Notice,
     Proof,
     ServiceItem,
     Step,
@@ -40,6 +46,7 @@ from catalogs.model_services import (
 from catalogs.periods import Period
 
 __all__ = [
+    "Aggregates",
     "Approval",
     "ApprovalStep",
     "Approvals",
@@ -56,6 +63,7 @@ __all__ = [
     "FormField",
     "Goal",
     "Grant",
+    "Guardianship",
     "IdentityItems",
     "Ingest",
     "Item",
@@ -63,11 +71,14 @@ __all__ = [
     "Material",
     "MaterialUse",
     "Metric",
+    "Minors",
+    "Notice",
     "Partition",
     "Pick",
     "Population",
     "Power",
     "Proof",
+    "Relation",
     "Relationship",
     "Resource",
     "Rule",
@@ -492,8 +503,8 @@ class Catalog:
     """Everything the campus has declared. Registers are keyed by their codes.
 
     `files` are the bytes it was loaded from (relative POSIX path → content) and `version` their digest.
-    `powers` and `between` (rules between systems) are empty, and `approvals` the default, where the campus keeps no
-    such file.
+    `powers`, `between` (rules between systems) and `notices` (their versions, the newest first) are empty, and
+    `approvals` the default, where the campus keeps no such file.
     """
 
     campus: Campus
@@ -512,12 +523,27 @@ class Catalog:
     powers: Mapping[str, Power] = field(default_factory=dict)
     approvals: Approvals = field(default_factory=Approvals)
     between: Mapping[str, BetweenRule] = field(default_factory=dict)
+    notices: Mapping[str, tuple[Notice, ...]] = field(default_factory=dict)
+    holdings: tuple[Holding, ...] = ()
 
     @cached_property
     def _sources(self) -> Mapping[str, tuple[FactSource, ...]]:
         from catalogs import derive
 
         return derive.fact_sources(self)
+
+    @cached_property
+    def _types_of_numbers(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for resource in self.resources.values():
+            if resource.subject:
+                found[resource.subject.id_type] = resource.subject.type
+                found |= {link.id_type: resource.subject.type for link in resource.subject.links}
+        return found
+
+    def types_of_numbers(self) -> Mapping[str, str]:
+        """Which type of subject each kind of number belongs to: `project_no` → project."""
+        return self._types_of_numbers
 
     def is_asked(self, resource: str) -> bool:
         """Whether a resource is one of a lookup system: asked about one person at a time, never landed or stored."""
@@ -526,6 +552,12 @@ class Catalog:
     def sources_of(self, element_code: str) -> tuple[FactSource, ...]:
         """Where facts of this element are read, in the order of their populations' precedence."""
         return self._sources.get(element_code, ())
+
+    @cached_property
+    def declared_elements(self) -> frozenset[str]:
+        """The elements that applicants declare themselves in the form of some service item."""
+        fields = (field for item in self.services.values() for field in item.form)
+        return frozenset(field.element for field in fields if field.is_declared)
 
     @cached_property
     def _grants(self) -> tuple[Grant, ...]:

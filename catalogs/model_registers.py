@@ -38,12 +38,56 @@ class Goal:
 
 
 @dataclass(frozen=True)
+class Guardianship:
+    """Where it stands who is whose guardian: a resource about the child with an item that holds a guardian's number."""
+
+    resource: str
+    item: str
+    id_type: str
+
+
+@dataclass(frozen=True)
+class Minors:
+    """How the campus tells minors, and until when they act through or with a guardian.
+
+    Attributes:
+        birth_date: the element whose authoritative fact gives the age.
+        guardian_until: age from which one acts alone, 14 to 18, where a service item does not say.
+        guardians: where guardians stand; None: no source has them, and the hall answers for it.
+    """
+
+    birth_date: str
+    guardian_until: int = 18
+    guardians: Guardianship | None = None
+
+
+@dataclass(frozen=True)
+class Relation:
+    """What binds a thing to persons: two items of one resource that hold numbers (catalogs.relations).
+
+    Attributes:
+        then: the relation that goes on from `to`, where that is no person's number; empty where it is.
+    """
+
+    code: str
+    name_zh: str
+    resource: str
+    from_item: str
+    from_id_type: str
+    to_item: str
+    to_id_type: str
+    then: str = ""
+
+
+@dataclass(frozen=True)
 class Campus:
     """The university itself, of campus.yaml; `raw` keeps thresholds and whatever else it says.
 
     Attributes:
         unified: the fields of service items that must read the same at every site (八统一).
         words: words that the campus adds to the open lists of `catalogs.words`.
+        minors: None where no one here is under age.
+        relations: what may bind a project, unit or room to the persons of a case.
     """
 
     code: str
@@ -56,6 +100,8 @@ class Campus:
     goals: tuple[Goal, ...] = ()
     unified: tuple[str, ...] = UNIFIED
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    minors: Minors | None = None
+    relations: tuple[Relation, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -147,7 +193,11 @@ class CodeTable:
 
 @dataclass(frozen=True)
 class Population:
-    """Whom a resource covers (人群): `rule` and `former_rule` are SQL predicates over `register`."""
+    """Whom a resource covers (人群): `rule` and `former_rule` are SQL predicates over `register`.
+
+    Attributes:
+        may_be_minors: whether there are people under 14 in it, so that one whose birth date is unknown may be one.
+    """
 
     code: str
     name_zh: str
@@ -158,6 +208,7 @@ class Population:
     precedence: int
     former_rule: str = ""
     note: str = ""
+    may_be_minors: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,27 @@
 """Service items, materials and demands as frozen data; part of `catalogs.model`."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 
 @dataclass(frozen=True)
 class FormField:
-    """A field of a service item's form; `element` is empty where only the applicant can know it."""
+    """A field of a service item's form; `element` is empty where only the applicant can know it.
+
+    Attributes:
+        is_declared: what the applicant types here is a fact of their own saying, kept and offered in other forms.
+    """
 
     field: str
     name_zh: str
     element: str
     editable: bool
+    is_declared: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,8 @@ class ServiceItem:
         batch: with which batch of publication it came (分批公布).
         claims: statements about the applicant that a service system may have confirmed, yes or no, beside those that
             its materials prove.
+        guardian_until: the age from which the applicant acts without a guardian; None: as the campus says.
+        relations: what makes a project, unit or room a lawful subject of the applicant's case.
     """
 
     code: str
@@ -120,6 +130,8 @@ class ServiceItem:
     batch: int | None = None
     variants: tuple[Variant, ...] = ()
     claims: tuple[Proof, ...] = ()
+    guardian_until: int | None = None
+    relations: tuple[str, ...] = ()
 
     @property
     def involved_units(self) -> tuple[str, ...]:
@@ -150,8 +162,28 @@ class Material:
 
 
 @dataclass(frozen=True)
+class Aggregates:
+    """What a task may be told in sums over its population: nothing else is, however it is asked.
+
+    Attributes:
+        tables: the elements by which each table counts, at most three.
+        measures: a number's element → what of it is told beside the count: sum, mean, extremes.
+    """
+
+    tables: tuple[tuple[str, ...], ...] = ()
+    measures: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Demand:
-    """A filed wish to use elements for a service item or a task; once granted, the source of grants."""
+    """A filed wish to use elements for a service item or a task; once granted, the source of grants.
+
+    Attributes:
+        notice: what people must have consented to before the notice's elements are given (单独同意); empty: no consent.
+        populations: of a task: whose data it is about; nobody's where none is named.
+        destroy_by: of a task: until when whatever was given for it is destroyed.
+        aggregates: of a task: the sums that it may be told; None: none.
+    """
 
     demand_id: str
     requester_unit: str
@@ -172,3 +204,45 @@ class Demand:
     decided_on: date | None
     file: str
     raw: Mapping[str, Any] = field(default_factory=dict)
+    notice: str = ""
+    populations: tuple[str, ...] = ()
+    destroy_by: date | None = None
+    aggregates: Aggregates | None = None
+
+    @property
+    def is_assessed(self) -> bool:
+        """Whether the demand names the assessment of its impact on persons (个人信息保护影响评估)."""
+        return bool(self.raw.get("assessment"))
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One version of what people are told before they consent (告知书).
+
+    Attributes:
+        notice: which one; its versions share it.
+        service_items: for which purposes.
+        elements: what may be used once they have consented.
+        retention: how long whoever receives it keeps it, in words.
+        valid_from: from this day until the next version's it is the one in force.
+    """
+
+    notice: str
+    version: str
+    title_zh: str
+    title_en: str
+    purpose_zh: str
+    purpose_en: str
+    text_zh: str
+    text_en: str
+    service_items: tuple[str, ...]
+    elements: tuple[str, ...]
+    retention: str
+    valid_from: date | None
+    valid_to: date | None
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of everything that people are told, hex: who consented to one text has not to another."""
+        told = [str(getattr(self, name)) for name in self.__dataclass_fields__ if name != "valid_to"]
+        return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()

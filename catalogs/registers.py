@@ -19,12 +19,15 @@ from catalogs.model import (
     CodeTable,
     Element,
     Goal,
+    Guardianship,
+    Minors,
     Population,
     Site,
     System,
     Unit,
 )
 from catalogs.model_registers import UNIFIED
+from catalogs.relations import read_relations
 from catalogs.words import DATA_LEVELS, GOAL_MEASURES, OPEN_WORDS, PI_CLASSES
 
 SYSTEM_KINDS = ("postgres", "mysql", "sqlite", "sqlalchemy", "files", "rest", "lookup", "warehouse")
@@ -100,7 +103,24 @@ def read_campus(content: bytes, faults: Faults) -> Campus:
         goals=_goals(fields),
         unified=fields.words("unified") or UNIFIED,
         words=_words(fields),
+        minors=_minors(fields),
+        relations=read_relations(fields),
     )
+
+
+def _minors(fields: Fields) -> Minors | None:
+    own = fields.inner("minors", "minors")
+    if own is None:
+        return None
+    own.only(("birthDate", "guardianUntil", "guardians", "note"))
+    given = own.inner("guardians", "minors.guardians")
+    guardians = None
+    if given is not None:
+        given.only(("resource", "item", "idType", "note"))
+        names = [given.text(key, required=True) for key in ("resource", "item", "idType")]
+        guardians = Guardianship(*names)
+    until = own.age("guardianUntil")
+    return Minors(own.text("birthDate", required=True), until or Minors.guardian_until, guardians)
 
 
 def _sites(fields: Fields) -> tuple[Site, ...]:
@@ -347,7 +367,7 @@ def read_populations(content: bytes, faults: Faults, register: Register) -> dict
         content,
         "populations.csv",
         ("code", "nameZh"),
-        ("nameEn", "subjectType", "register", "rule", "formerRule", "precedence", "note"),
+        ("nameEn", "subjectType", "register", "rule", "formerRule", "precedence", "minors", "note"),
         faults,
     )
 
@@ -366,6 +386,7 @@ def read_populations(content: bytes, faults: Faults, register: Register) -> dict
             precedence=int(text),
             former_rule=row.text("formerRule"),
             note=row.text("note"),
+            may_be_minors=row.text("minors", among=(*_TRUE, *_FALSE)) in _TRUE,
         )
 
     return _collect(rows, "population", "code", build, register)

@@ -392,6 +392,30 @@ _TABLE = (
         "else the parent (CATALOG §3.3).",
         "name the unit that answers now, or fill the post in units.csv",
     ),
+    RuleText(
+        "R07",
+        ERROR,
+        "Who may be a minor can be told: the birth date is a date element with a stored source, named wherever a "
+        "population may hold minors, and guardians stand in an item of a resource about persons.",
+        "A child whose age nobody can tell would be answered like an adult, or nobody would be answered.",
+        "name the element under minors.birthDate of campus.yaml, or correct the name",
+    ),
+    RuleText(
+        "R08",
+        ERROR,
+        "A client's own names and codes stand for one element and one code each, and a mapped code table is mapped "
+        "whole.",
+        "A name of two meanings is a wrong datum; a code that is not mapped could be read as another.",
+        "give each element and code of clients.yaml a word of its own",
+    ),
+    RuleText(
+        "R09",
+        ERROR,
+        "A relation between things and persons has two items of a stored resource that hold known kinds of numbers, "
+        "and leads from a thing to persons.",
+        "What makes somebody's case one about a project, unit or room is never guessed.",
+        "correct the name under relations of campus.yaml, or say how it goes on (then)",
+    ),
     # rules between systems
     RuleText(
         "B01",
@@ -599,6 +623,20 @@ _TABLE = (
         "What stands outside the list is asked for at the second visit.",
         "list the material, or say what the sentence means",
     ),
+    RuleText(
+        "S26",
+        ERROR,
+        "A form field that the applicant declares has an element about persons, and can be edited.",
+        "What is declared is kept as a fact and offered in the next form, to be changed there.",
+        "name the element and set editable: true, or remove declared",
+    ),
+    RuleText(
+        "S27",
+        ERROR,
+        "The relations that a service item admits exist and begin at a project, unit or room.",
+        "Whoever applies would be asked about things that are none of their business, or never.",
+        "name a relation of campus.yaml",
+    ),
     # demands
     RuleText(
         "D01",
@@ -667,9 +705,63 @@ _TABLE = (
         "D10",
         WARNING,
         "A grant was decided as approvals.yaml asks: undertaking, impact assessment, two persons where sensitive "
-        "data is concerned.",
+        "data is concerned; about a population that may hold minors with an assessment in any case.",
         "Care is taken where it is due.",
         "complete the decision",
+    ),
+    RuleText(
+        "D11",
+        ERROR,
+        "A granted demand that rests on consent names a notice; the notice is for its purpose and lists elements of "
+        "the demand, all of them where consent is the ground.",
+        "Nobody can consent to what they are not told (PIPL §§14, 23, 29).",
+        "name the notice, or complete it in notices.yaml by a new version",
+    ),
+    RuleText(
+        "D12",
+        ERROR,
+        "What a task may be told in sums is counted by at most three of its coded elements, measures numbers among "
+        "them (sum, mean, extremes), is about known populations, and no other task of the client is about one of them.",
+        "Two tables over nearly the same people tell, by their difference, of the few who are in one only.",
+        "correct the codes, or put all tables of a client and population into one task",
+    ),
+    # notices
+    RuleText(
+        "N01",
+        ERROR,
+        "What a notice refers to exists: elements, service items.",
+        "A consent to nothing is none.",
+        "correct the code",
+    ),
+    RuleText(
+        "N02",
+        ERROR,
+        "Of the versions of a notice one begins on a day.",
+        "Which text is in force must be plain.",
+        "give the newer version a later validFrom",
+    ),
+    # posts
+    RuleText(
+        "O01",
+        ERROR,
+        "A post that somebody holds is named by a unit or a contract.",
+        "A post of no unit would give rights that nobody answers for.",
+        "correct the post, or name it in units.csv",
+    ),
+    RuleText(
+        "O02",
+        ERROR,
+        "A role suits its post: a unit's accountable post is its head, its steward a steward, its contact a clerk; the "
+        "data office and the reform office are the units that campus.yaml names.",
+        "Who may do what in the portal follows from duties that are published.",
+        "correct the role, or the post's place in units.csv",
+    ),
+    RuleText(
+        "O03",
+        ERROR,
+        "A deputy stands in for another person, in the same post and role, and no longer than that holds.",
+        "A deputy never has more than the person stood in for.",
+        "correct deputyOf, the post, the role or the dates",
     ),
     # powers
     RuleText(

@@ -11,11 +11,13 @@ from catalogs.contracts import CONTRACT_PROPERTIES, INGEST_KEYS, ITEM_PROPERTIES
 from catalogs.decisions import APPROVAL_KEYS, POWER_KEYS
 from catalogs.model import SUBJECT_TYPES, UPDATE_CYCLES
 from catalogs.model_decisions import CHANGES, DECIDERS
+from catalogs.model_posts import ROLES
+from catalogs.notices import NOTICE_KEYS
 from catalogs.quality import ON_FAILURE, RULE_PROPERTIES, SEVERITIES
 from catalogs.read_keys import FORMATS
 from catalogs.registers import SYSTEM_KINDS
 from catalogs.rules import RULES
-from catalogs.services import DEMAND_KEYS, ITEM_KEYS, MATERIAL_KEYS, STEP_KEYS, VARIANT_KEYS
+from catalogs.services import DEMAND_KEYS, FORM_KEYS, ITEM_KEYS, MATERIAL_KEYS, STEP_KEYS, VARIANT_KEYS
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "catalog-rules.md"
 _HEADS = {
@@ -27,6 +29,8 @@ _HEADS = {
     "B": "Rules between systems",
     "S": "Service items and materials",
     "D": "Demands",
+    "N": "Notices",
+    "O": "Posts",
     "P": "Powers",
     "A": "Approvals",
 }
@@ -63,6 +67,7 @@ _WORDS = {
     "Goal measure": words.GOAL_MEASURES,
     "Approval change": CHANGES,
     "Approval who": DECIDERS,
+    "Role of a post": ROLES,
 }
 
 
@@ -98,10 +103,12 @@ def render() -> str:
         ("ingest.partition", PARTITION_KEYS),
         ("rule between systems", BETWEEN_KEYS),
         ("service item", ITEM_KEYS),
+        ("form field", FORM_KEYS),
         ("step", STEP_KEYS),
         ("variant", VARIANT_KEYS),
         ("material", MATERIAL_KEYS),
         ("demand", DEMAND_KEYS),
+        ("notice", NOTICE_KEYS),
         ("power", POWER_KEYS),
         ("approval", APPROVAL_KEYS),
     ):

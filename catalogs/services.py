@@ -8,6 +8,7 @@ from catalogs.faults import Faults
 from catalogs.fields import Fields
 from catalogs.lined_yaml import plain, read_yaml
 from catalogs.model import (
+    Aggregates,
     Demand,
     FormField,
     Limit,
@@ -37,7 +38,7 @@ ITEM_KEYS = (
     "legalBasis", "acceptConditions", "refusal", "preconditions", "materials", "form", "claims", "steps", "caseType",
     "statutoryLimit", "promisedLimit", "channels", "onlineDepth", "visits", "visitReason", "negativeList",
     "specialRequirement", "urls", "places", "fee", "result", "consult", "complaint", "notices", "contacts", "faq",
-    "current", "target", "variants", "note",
+    "current", "target", "variants", "guardianUntil", "relations", "note",
 )  # fmt: skip
 STEP_KEYS = (
     "seq", "code", "nameZh", "nameEn", "unit", "role", "action", "input", "output", "limit", "channel",
@@ -49,9 +50,12 @@ MATERIAL_KEYS = (
 )  # fmt: skip
 DEMAND_KEYS = (
     "demandId", "requesterUnit", "applicant", "contact", "purpose", "step", "replaces", "elements", "unmasked",
-    "population", "populations", "presumedUnit", "basis", "ground", "scope", "mode", "client", "frequency",
-    "retention", "validFrom", "validTo", "destroyBy", "undertaking", "assessment", "state", "decision", "fulfil",
-    "note",
+    "population", "populations", "aggregates", "presumedUnit", "basis", "ground", "scope", "mode", "client",
+    "frequency", "retention", "validFrom", "validTo", "destroyBy", "undertaking", "assessment", "notice", "state",
+    "decision", "fulfil", "note",
+)  # fmt: skip
+FORM_KEYS = (
+    "field", "nameZh", "element", "editable", "declared", "required", "note", "type", "codeTable", "help",
 )  # fmt: skip
 # What a service item may do otherwise at one site.
 VARIANT_KEYS = (
@@ -136,13 +140,14 @@ def read_service_items(
 def _service_item(own: Fields) -> ServiceItem:
     form = []
     for row in own.rows("form", f"{own.place} form"):
-        row.only(("field", "nameZh", "element", "editable", "required", "note", "type", "codeTable", "help"))
+        row.only(FORM_KEYS)
         form.append(
             FormField(
                 row.text("field", required=True),
                 row.text("nameZh", required=True),
                 row.text("element"),
                 row.flag("editable"),
+                row.flag("declared"),
             )
         )
     _tell_twice(own, "form", [one.field for one in form])
@@ -195,6 +200,8 @@ def _service_item(own: Fields) -> ServiceItem:
         batch=own.whole("batch"),
         variants=tuple(_variants(own)),
         claims=_proofs(own, "claims"),
+        guardian_until=own.age("guardianUntil"),
+        relations=own.words("relations"),
     )
 
 
@@ -345,7 +352,26 @@ def _demand(demand_id: str, own: Fields) -> Demand:
         decided_on=on,
         file=own.file,
         raw=plain(own.data),
+        notice=own.text("notice"),
+        populations=own.words("populations"),
+        destroy_by=own.day("destroyBy"),
+        aggregates=_aggregates(own),
     )
+
+
+def _aggregates(own: Fields) -> Aggregates | None:
+    given = own.inner("aggregates", f"{own.place} aggregates")
+    if given is None:
+        return None
+    given.only(("tables", "measures", "note"))
+    tables, measures = [], {}
+    for row in given.rows("tables", f"{given.place} tables"):
+        row.only(("by", "note"))
+        tables.append(row.words("by", required=True))
+    for row in given.rows("measures", f"{given.place} measures"):
+        row.only(("element", "of", "note"))
+        measures[row.text("element", required=True)] = row.words("of", required=True)
+    return Aggregates(tuple(tables), measures)
 
 
 def _decision(own: Fields) -> tuple[str, tuple[str, ...], date | None]:

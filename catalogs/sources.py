@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from catalogs.contracts import Contract
 from catalogs.fields import Fields
-from catalogs.model import Approval, Catalog, Demand, Material, Power, ServiceItem
+from catalogs.model import Approval, Catalog, Demand, Material, Notice, Power, ServiceItem
+from catalogs.model_posts import Holding
 from catalogs.registers import Register
 
 
@@ -24,3 +25,5 @@ class Sources:
     demands: tuple[tuple[Demand, Fields], ...]
     powers: tuple[tuple[Power, Fields], ...] | None = None
     approvals: tuple[tuple[Approval, Fields], ...] = ()
+    notices: tuple[tuple[Notice, Fields], ...] = ()
+    holdings: tuple[tuple[Holding, Fields], ...] = ()

@@ -71,3 +71,5 @@ OPEN_WORDS: Mapping[str, tuple[str, ...]] = {
 DECIDING_KINDS = ("审批", "审核")
 # Services without waiting at a counter: the result comes to the person.
 REMOTE_DELIVERIES = ("邮寄", "自提柜", "自助打印", "代办", "电子", "短信")
+# What a task may be told of a number beside the count of people.
+MEASURES = ("sum", "mean", "extremes")

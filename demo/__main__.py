@@ -1,4 +1,4 @@
-"""`python -m demo`: build the reference campus, let days pass, run its HTTP systems, ask as its hall."""
+"""`python -m demo`: build the reference campus, let days pass, run its systems, ask as its hall, apply as a student."""
 
 import argparse
 import json
@@ -84,6 +84,15 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("--capacity", help="population in which the applicant acts")
     ask.set_defaults(run=_ask)
 
+    scholarship = commands.add_parser("scholarship", help="run the example service system: a form")
+    scholarship.add_argument("--service", required=True, help="address of the service")
+    scholarship.add_argument("--port", type=int, default=8710)
+    scholarship.set_defaults(run=_scholarship)
+
+    apply = commands.add_parser("apply", help="apply for a scholarship once, and say what was filled")
+    apply.add_argument("--form", required=True, help="address of the scholarship form")
+    apply.set_defaults(run=_apply)
+
     faults = commands.add_parser("faults", help="spoil rows, or what is delivered, on purpose")
     faults.add_argument(
         "what", choices=("rows", "extracts", "keep"), help="keep: what today's files hold, to come again"
@@ -96,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     faults.add_argument("--labels", type=Path, help="where to write what was spoiled")
     faults.set_defaults(run=_faults)
 
-    for command in (build, advance, serve, stop, ask, faults):
+    for command in (build, advance, serve, stop, ask, scholarship, faults):
         command.add_argument("--out", type=Path, required=True, help="folder of the campus")
     return parser
 
@@ -194,6 +203,25 @@ def _ask(asked: argparse.Namespace) -> int:
 
     target, state = built_target(asked.out)
     return ask(target, state, asked.service, asked.service_item, asked.applicant, asked.capacity)
+
+
+def _scholarship(asked: argparse.Namespace) -> int:
+    import uvicorn
+
+    from demo.scholarship.app import create_app
+
+    target, _ = built_target(asked.out)
+    app = create_app(target.folder("hall"), asked.service)
+    print(f"scholarship form: http://127.0.0.1:{asked.port}", flush=True)
+    uvicorn.run(app, host="127.0.0.1", port=asked.port, log_level="warning", server_header=False)
+    return 0
+
+
+def _apply(asked: argparse.Namespace) -> int:
+    from demo.scholarship.show import apply
+
+    console.print(f"奖学金申请表: {apply(asked.form)}", soft_wrap=True)
+    return 0
 
 
 if __name__ == "__main__":

@@ -52,17 +52,17 @@ def applicants(world: "World") -> list[dict]:
         _one(
             "在职攻读博士的教师, 以博士生身份", "grad_student_no", doctoral.student_no, "doctoral", "YJS-001"
         ),
-        _one("本科生", "student_no", student.student_no, "undergrad", "JW-001"),
+        _one("本科生", "student_no", student.student_no, "undergrad", "JW-001", "XG-001"),
     ]
 
 
-def _one(who: str, id_type: str, number: str, capacity: str, service_item: str) -> dict:
+def _one(who: str, id_type: str, number: str, capacity: str, *service_items: str) -> dict:
     return {
         "who": who,
         "id_type": id_type,
         "id": number,
         "capacity": capacity,
-        "service_items": [service_item],
+        "service_items": list(service_items),
     }
 
 

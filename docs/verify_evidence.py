@@ -39,7 +39,9 @@ def main() -> None:
         "the proof is about this entry",
         leaf.hex() == proof["leaf_hash"] and entry["seq"] == proof["index"] + 1,
     )
-    size, root = checkpoint(kept["checkpoint.txt"].decode(), asked.key or keys["checkpoint"])
+    if asked.key:
+        check_succession(keys["succession"], asked.key, keys["checkpoint"])
+    size, root = checkpoint(kept["checkpoint.txt"].decode(), keys["checkpoint"])
     path = [bytes.fromhex(one) for one in proof["path"]]
     hold(
         "the checkpoint covers it",
@@ -49,7 +51,7 @@ def main() -> None:
         digest = hashlib.sha256(kept["details.json"]).hexdigest()
         hold("the details are those that were recorded", digest == entry["detail_hash"])
     if asked.receipt:
-        check_receipt(asked.receipt.read_text().strip(), keys["receipt"]["x"], entry, asked.answer)
+        check_receipt(asked.receipt.read_text().strip(), keys["receipts"], entry, asked.answer)
     if not asked.key:
         print("! the verifier key is the archive's own: compare it with one that you trust:")
         print(f"  {keys['checkpoint']}")
@@ -78,6 +80,17 @@ def checkpoint(note: str, verifier_key: str) -> tuple[int, bytes]:
     return int(size), base64.b64decode(root)
 
 
+def check_succession(succession: list[dict], trusted: str, wanted: str) -> None:
+    """Check that the trusted key is the one wanted, or that a chain of keys leads there, each vouching for the next."""
+    known = trusted
+    for one in succession:
+        text = f"yici record key\n{one['verifier_key']}\n".encode()
+        signature = base64.b64decode(one["vouched"])
+        if known != wanted and verified(base64.b64decode(known.split("+", 2)[2])[1:], signature, text):
+            known = one["verifier_key"]
+    hold("the checkpoint's key is the one that you trust, or follows from it", known == wanted)
+
+
 def included(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes:
     """Return the root that a proof of inclusion leads to (RFC 9162 §2.1.3.2)."""
     last, found = size - 1, leaf
@@ -92,13 +105,13 @@ def included(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes:
     return found if last == 0 else b""
 
 
-def check_receipt(receipt: str, public_key: str, entry: dict, answer_file: Path | None) -> None:
+def check_receipt(receipt: str, keys: list[dict], entry: dict, answer_file: Path | None) -> None:
     """Check that a receipt is ours, is about this entry, and, with the answer, that it proves that answer."""
     header, claims, signature = receipt.split(".")
-    hold(
-        "the receipt is signed",
-        verified(unpadded(public_key), unpadded(signature), f"{header}.{claims}".encode()),
-    )
+    signed = f"{header}.{claims}".encode()
+    named = json.loads(unpadded(header))["kid"]
+    public = [unpadded(key["x"]) for key in keys if key["kid"] == named]
+    hold("the receipt is signed", any(verified(key, unpadded(signature), signed) for key in public))
     told = json.loads(unpadded(claims))
     wanted = {
         "txn": entry["transaction_id"],

@@ -5,10 +5,15 @@ import argparse
 import uvicorn
 
 from catalogs.settings import settings
-from service import logs
+from service import logs, metrics
+from service.configuration import configuration
+from service.stopping import KEEP_ALIVE_S
+from service.wire import Wire, tls_options
 from warehouse.migrate import upgrade
 
 GRACE_S = 10
+# A worker that has not begun to serve by then, or does not answer its supervisor for so long, is given up.
+START_S = 60
 
 
 def main() -> None:
@@ -20,17 +25,23 @@ def main() -> None:
     chosen = parser.parse_args()
     settings()
     upgrade()
-    uvicorn.run(
-        "service.app:create_served",
-        factory=True,
-        host=chosen.host,
-        port=chosen.port,
-        workers=chosen.workers,
-        access_log=False,
-        log_config=None,
-        timeout_graceful_shutdown=GRACE_S,
-        server_header=False,
-    )
+    with metrics.shared(chosen.workers):
+        uvicorn.run(
+            "service.app:create_served",
+            factory=True,
+            host=chosen.host,
+            port=chosen.port,
+            workers=chosen.workers,
+            access_log=False,
+            log_config=None,
+            http=Wire,
+            ws="none",
+            **tls_options(configuration()),
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=GRACE_S,
+            timeout_worker_healthcheck=START_S,
+            server_header=False,
+        )
 
 
 if __name__ == "__main__":

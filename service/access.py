@@ -18,7 +18,7 @@ class Actor(Closed):
     """Who is in front of the screen."""
 
     user_id: Text = Field(repr=False)
-    role: Literal["applicant", "agent", "officer"]
+    role: Literal["applicant", "agent", "guardian", "officer"]
 
 
 def campus_day(catalog: Catalog, at: datetime) -> date:
@@ -35,11 +35,8 @@ def check_purpose(catalog: Catalog, client_id: str, service_item: str, at: datet
     today = campus_day(catalog, at)
     found = [
         grant
-        for grant in catalog.grants()
-        if grant.client == client_id
-        and grant.purpose_kind == "service_item"
-        and grant.purpose == service_item
-        and is_valid(grant.valid_from, grant.valid_to, today)
+        for grant in catalog.grants_for("service_item", service_item)
+        if grant.client == client_id and is_valid(grant.valid_from, grant.valid_to, today)
     ]
     if not found or service_item not in catalog.services:
         detail = "no decided demand covers this service item for this client today"
@@ -77,8 +74,8 @@ def check_elements(
         raise Problem("ELEMENT_NOT_GRANTED", detail, errors, rule="grant:element")
 
 
-def check_actor(actor: Actor, case: Case, subject: Resolved) -> None:
-    """An officer may not handle their own case; an agent must be a party of it.
+def check_actor(actor: Actor, case: Case, subject: Resolved, today: date) -> None:
+    """An officer may not handle their own case; an agent must be a party of it who is authorised today.
 
     Raises:
         Problem: SELF_ACCESS_FORBIDDEN or CASE_NOT_VALID.
@@ -86,8 +83,15 @@ def check_actor(actor: Actor, case: Case, subject: Resolved) -> None:
     own = {number for numbers in subject.keys.values() for number in numbers}
     if actor.role == "officer" and actor.user_id in own:
         raise Problem("SELF_ACCESS_FORBIDDEN", rule="actor:not_the_subject")
-    if actor.role == "agent" and not any(party.role == "agent" for party in case.parties):
-        raise Problem("CASE_NOT_VALID", "the case names no agent", rule="case:agent_is_a_party")
+    if actor.role == "guardian" and not any(party.role == "guardian" for party in case.parties):
+        raise Problem("CASE_NOT_VALID", "the case names no guardian", rule="case:guardian_is_a_party")
+    if actor.role == "agent":
+        agents = [party for party in case.parties if party.role == "agent"]
+        if not agents:
+            raise Problem("CASE_NOT_VALID", "the case names no agent", rule="case:agent_is_a_party")
+        if not any(party.is_authorised(today) for party in agents):
+            detail = "no agent of the case has an authorisation that holds today"
+            raise Problem("CASE_NOT_VALID", detail, rule="case:agent_is_authorised")
 
 
 def check_party(

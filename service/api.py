@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from uuid import uuid4
 
 from fastapi import Depends, Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 from starlette.convertors import Convertor, register_url_convertor
 
@@ -17,6 +17,7 @@ from service.problems import MEDIA_TYPE, Problem
 from service.record import Decision
 from service.state import Current
 from service.tokens import Client
+from service.transactions import DATABASE_ERRORS
 
 
 class _Part(Convertor[str]):
@@ -32,7 +33,6 @@ class _Part(Convertor[str]):
 
 
 register_url_convertor("part", _Part())
-_bearer = HTTPBearer(auto_error=False, description="Access token of `POST /oauth2/token` (RFC 9068)")
 
 
 @dataclass(frozen=True)
@@ -86,28 +86,41 @@ def _around(request: Request) -> Surroundings:
 Around = Annotated[Surroundings, Depends(surroundings)]
 
 
-async def asked(
-    request: Request,
-    around: Around,
-    _documented: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)] = None,
-) -> Asked:
+async def asked(request: Request) -> Asked:
     """Return the caller of a request; a refused token is on record where the request would have been."""
+    known: Asked | None = request.scope.get("yici.asked")
+    if known is not None:
+        return known
+    around = _around(request)
     authorization = request.headers.get("authorization", "")
     if request.method == "GET":
-        client = await _known_caller(request, around, authorization)
-        current = await around.state.current(around.pool)
+        client, release = await _known_caller(request, around, authorization)
+        current = await around.state.published(around.pool, release)
     else:
-        decision = Decision(uuid4(), "access", tokens.claimed_caller(authorization) or "?")
+        decision = Decision(uuid4(), "access", "?")
         async with decisions.deciding(around, decision, {"path": request.scope["path"]}, now()) as one:
-            client = await _known_caller(request, around, authorization)
+            try:
+                client, release = await _known_caller(request, around, authorization)
+            except (Problem, *DATABASE_ERRORS):
+                one.learn(client_id=tokens.claimed_caller(authorization) or "?")
+                raise
             one.learn(client_id=client.client_id, receiver_unit=client.unit, receiver_name=client.name)
-            current = await around.state.current(around.pool)
+            current = await around.state.published(around.pool, release)
             one.is_recorded = True
     request.scope.setdefault("yici.log", {})["client_id"] = client.client_id
     found = Asked(client, current)
     take_quota(request, around, found)
     request.scope["yici.asked"] = found
     return found
+
+
+async def admit(request: Request) -> None:
+    """Let a caller whom we know send a large body; what is learnt of them is kept for the route.
+
+    Raises:
+        Problem: as for any request.
+    """
+    await asked(request)
 
 
 def take_quota(request: Request, around: Surroundings, asked: Asked, count: int = 1) -> None:
@@ -121,13 +134,31 @@ def take_quota(request: Request, around: Surroundings, asked: Asked, count: int 
     request.scope["yici.headers"] |= taken
 
 
-Caller = Annotated[Asked, Depends(asked)]
+class _Bearer(HTTPBearer):
+    """The scheme as it is documented, and the caller in the same step: each further dependency costs every request."""
+
+    async def __call__(self, request: Request) -> Asked:  # type: ignore[override]
+        return await asked(request)
 
 
-async def _known_caller(request: Request, around: Surroundings, authorization: str) -> Client:
-    """Return who a token speaks for; who keeps coming without a good one is soon not even put on record."""
+_bearer = _Bearer(
+    scheme_name="HTTPBearer", description="Access token of `POST /oauth2/token` (RFC 9068)", auto_error=False
+)
+Caller = Annotated[Asked, Security(_bearer)]
+
+
+async def _known_caller(
+    request: Request, around: Surroundings, authorization: str
+) -> tuple[Client, int | None]:
+    """Return who a token speaks for, and the current release.
+
+    Who keeps coming without a good token is soon not even put on record.
+    """
     try:
-        return await tokens.caller(around.pool, around.keys, authorization)
+        client, release = await around.reads.caller(
+            tokens.subject_of(around.proven, around.keys, authorization)
+        )
+        return tokens.active(client), release
     except Problem:
         around.quotas.take("refused", address_of(request), around.configuration.token_rate)
         raise

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Query, Response
 from pydantic import BaseModel
 
 from catalogs.settings import now
-from service import checkpoints, decisions, evidence, notes, replay, tree
+from service import checkpoints, decisions, evidence, replay, tree
 from service.api import Around, Caller, refusals
 from service.guard import ZIP
 from service.problems import Problem
@@ -61,7 +61,7 @@ async def checkpoint(
         root=found.root.hex(),
         at=found.at.isoformat(),
         note=found.note,
-        verifier_key=notes.verifier_key(around.keys.record_name, around.keys.record_public),
+        verifier_key=around.keys.verifier_of(found.note),
     )
 
 

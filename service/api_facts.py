@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel
 
 from catalogs.settings import now
@@ -12,6 +12,7 @@ from service.api import Around, Caller, ProblemOut, refusals, take_quota
 from service.claims import Outcome
 from service.outcomes import Outcomes
 from service.queries import AccessQuery, BatchQuery, ClaimsQuery, FactsQuery, PrefillQuery
+from service.record import Answer
 
 router = APIRouter(tags=["facts"])
 Status = Literal[
@@ -140,12 +141,16 @@ class AccessOut(BaseModel):
 
 
 class FieldOut(FactOut):
-    """A form field; status `applicant` means that only the applicant can know it."""
+    """A form field; status `applicant` means that only the applicant can know it.
+
+    Where the reason is `consent_required`, `notice` says which one the applicant has not consented to.
+    """
 
     field: str
     name_zh: str
     element: str | None
     editable: bool
+    notice: str | None = None
     status: Status | Literal["applicant"]  # type: ignore[assignment]
 
 
@@ -186,15 +191,20 @@ class PrefillOut(BaseModel):
 _REFUSED = refusals(400, 403, 404, 413, 415, 422)
 
 
+def _as_recorded(answer: Answer) -> Response:
+    """Send the very bytes that the record has a digest of."""
+    return Response(answer.content, media_type="application/json")
+
+
 @router.post(
     "/v1/facts:query",
     response_model=FactsOut,
     response_model_exclude_unset=True,
     responses=_REFUSED,
 )
-async def facts_query(query: FactsQuery, around: Around, caller: Caller) -> dict[str, Any]:
+async def facts_query(query: FactsQuery, around: Around, caller: Caller) -> Response:
     """Answer elements for a party of a case; all of them must be granted for the service item."""
-    return await queries.query_facts(around, caller.client, caller.current, query, now())
+    return _as_recorded(await queries.query_facts(around, caller.client, caller.current, query, now()))
 
 
 @router.post(
@@ -225,9 +235,11 @@ async def facts_batch_query(
 )
 async def prefill(
     code: Annotated[str, Path(max_length=64)], query: PrefillQuery, around: Around, caller: Caller
-) -> dict[str, Any]:
+) -> Response:
     """Fill a service item's form and say of each material whether it is still needed."""
-    return await queries.query_prefill(around, caller.client, caller.current, code, query, now())
+    return _as_recorded(
+        await queries.query_prefill(around, caller.client, caller.current, code, query, now())
+    )
 
 
 @router.post(
@@ -262,6 +274,8 @@ async def reconcile_prefill(transaction_id: UUID, told: Outcomes, around: Around
     asked = {"transaction_id": str(transaction_id)} | told.model_dump(mode="json")
     async with decisions.deciding(around, decision, asked, at) as one:
         client_id = caller.client.client_id
-        answer = await outcomes.note(around.pool, caller.catalog, client_id, transaction_id, told, at)
+        answer = await outcomes.note(
+            around.pool, around.keys, caller.catalog, client_id, transaction_id, told, at
+        )
         await decisions.allow(around, one, answer, at, "prefill:own")
     return NotedOut(**answer)

@@ -6,18 +6,21 @@ from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Header, Query, Request
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime, BaseModel, Field
 
 from catalogs.model import Catalog, Grant
 from catalogs.settings import now
-from service import decisions, facts, usages
-from service.api import Around, Caller, refusals
+from service import decisions, declared, facts, usages
+from service.api import Around, Caller, address_of, refusals
 from service.api_facts import FactOut
+from service.cas import LIFETIME_S
 from service.decisions import Surroundings
 from service.facts import Question
 from service.problems import Problem
+from service.reads import Reading
 from service.record import Decision
-from service.subjects import Resolved, resolve
+from service.state import Current
+from service.subjects import Closed, Resolved, resolve
 from service.transactions import pinned
 
 router = APIRouter()
@@ -32,6 +35,7 @@ class OwnFact(FactOut):
 
     element: str
     name_zh: str
+    declared_id: UUID | None = None
 
 
 class OwnFacts(BaseModel):
@@ -70,10 +74,10 @@ async def own_facts(request: Request, around: Around) -> OwnFacts:
     """What the university holds about the person who is logged in, by whom it was verified and since when."""
     at, current = now(), await around.state.current(around.pool)
     catalog = current.catalog
-    whom, decision = await _myself(request, around, "me_facts", current.release)
+    whom, decision = await myself(request, around, "me_facts", current.release)
     async with decisions.deciding(around, decision, {}, at) as one:
         async with pinned(around.pool, current.release) as con:
-            subject = _known(await resolve(con, catalog, whom, at))
+            subject = one_person(await resolve(con, catalog, whom, at))
             grants, hidden = _own_rights(catalog, subject)
             elements = list(dict.fromkeys(grant.element for grant in grants))
             question = Question(
@@ -86,7 +90,7 @@ async def own_facts(request: Request, around: Around) -> OwnFacts:
                 disputed=subject.disputed,
                 record_key=around.keys.derived(f"evidence {SELF}"),
             )
-            gathered = await facts.gather(con, current, question)
+            gathered = await facts.gather(Reading(con), current, question)
         found = facts.settle(current, gathered, {})
         shown = [
             {"element": code, "name_zh": catalog.elements[code].name_zh, **fact.as_dict()}
@@ -98,7 +102,18 @@ async def own_facts(request: Request, around: Around) -> OwnFacts:
             for code, why in hidden.items()
             if code not in found
         ]
-        one.learn(elements=elements)
+        whose = usages.subject_keys(around.keys, subject.keys)
+        own = await declared.read(around.pool, around.keys, catalog, whose, None, at, question.record_key)
+        shown += [
+            {
+                "element": code,
+                "name_zh": catalog.elements[code].name_zh,
+                "declared_id": str(said.id),
+                **said.fact.as_dict(),
+            }
+            for code, said in own.items()
+        ]
+        one.learn(elements=[*elements, *(code for code in own if code not in elements)])
         answer: dict[str, Any] = {
             "transaction_id": str(decision.transaction_id),
             "release": current.release,
@@ -119,10 +134,10 @@ async def own_usages(
 ) -> OwnUsages:
     """Who asked about the person who is logged in, why, for what, and what came of it; refused attempts too."""
     current = await around.state.current(around.pool)
-    whom, decision = await _myself(request, around, "me_usages", current.release)
+    whom, decision = await myself(request, around, "me_usages", current.release)
     async with decisions.deciding(around, decision, {}, now()) as one:
         async with pinned(around.pool, current.release) as con:
-            subject = _known(await resolve(con, current.catalog, whom, now()))
+            subject = one_person(await resolve(con, current.catalog, whom, now()))
         whose = usages.subject_keys(around.keys, subject.keys)
         total = await usages.count(around.pool, whose, since, until)
         rows = await usages.read(around.pool, whose, since, until, offset, limit)
@@ -153,7 +168,7 @@ async def find_usage(
     async with decisions.deciding(around, decision, asked, now()) as one:
         _check_shows_usages(caller.catalog, caller.client.client_id)
         async with pinned(around.pool, caller.current.release) as con:
-            subject = _known(await resolve(con, caller.catalog, [(kind, number)], now()))
+            subject = one_person(await resolve(con, caller.catalog, [(kind, number)], now()))
         keys = usages.subject_keys(around.keys, subject.keys)
         total = await usages.count(around.pool, keys, since, until)
         rows = await usages.read(around.pool, keys, since, until, offset, limit)
@@ -174,13 +189,56 @@ async def heartbeat(around: Around) -> dict[str, str]:
     return {"status": "OK", "message": "API is ready"}
 
 
-async def _myself(
+class Handed(Closed):
+    """`POST /v1/me/session`."""
+
+    ticket: str = Field(
+        min_length=1, max_length=260, repr=False, description="Service ticket of the CAS server"
+    )
+
+
+class SessionOut(BaseModel):
+    """A bearer for `/v1/me/…`."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
+
+
+@router.post("/v1/me/session", tags=["subject"], responses=refusals(404, 413, 415, 422))
+async def session(handed: Handed, request: Request, around: Around) -> SessionOut:
+    """Take a service ticket of the campus's CAS server, once, and give a short bearer for the person it is of."""
+    at, current = now(), await around.state.current(around.pool)
+    request.scope["yici.headers"] |= around.quotas.take(
+        "login", address_of(request), around.configuration.token_rate
+    )
+    request.scope.setdefault("yici.log", {})["client_id"] = SELF
+    decision = Decision(
+        uuid4(), "me_session", SELF, receiver_name="本人", ground="own_data", release=current.release
+    )
+    async with decisions.deciding(around, decision, {}, at) as one:
+        if around.login.cas is None:
+            raise Problem("NOT_FOUND", "no CAS server is set up", rule="login:cas")
+        numbers = await around.login.cas.person_of_ticket(around.pool, handed.ticket)
+        one.learn(actor_id=numbers[0][1], actor_role="applicant", subject=numbers[0])
+        await decisions.allow(around, one, {"expires_in": LIFETIME_S}, at, "login:ticket")
+    return SessionOut(
+        access_token=around.login.cas.bearer(numbers), token_type="Bearer", expires_in=LIFETIME_S
+    )
+
+
+async def myself(
     request: Request, around: Surroundings, action: str, release: int
 ) -> tuple[list[tuple[str, str]], Decision]:
+    """Return the numbers of the person who is logged in, and what is known of a decision about them.
+
+    Raises:
+        Problem: what `Login.person` raises, QUOTA_EXCEEDED.
+    """
     authorization = request.headers.get("authorization", "")
     whom = await around.login.person(authorization)
-    subject_key = around.keys.subject_key(*whom[0])
-    request.scope["yici.headers"] |= around.quotas.take("me", subject_key, _PER_MINUTE)
+    whose = around.keys.digest("me", " ".join(whom[0]))
+    request.scope["yici.headers"] |= around.quotas.take("me", whose, _PER_MINUTE)
     request.scope.setdefault("yici.log", {})["client_id"] = SELF
     decision = Decision(
         uuid4(),
@@ -196,7 +254,30 @@ async def _myself(
     return whom, decision
 
 
-def _known(found: list[Resolved]) -> Resolved:
+async def oneself(
+    around: Surroundings, current: Current, whom: list[tuple[str, str]], at: datetime
+) -> Resolved:
+    """Return the person who is logged in, with all numbers that identity links to them.
+
+    Raises:
+        Problem: SUBJECT_NOT_FOUND.
+    """
+    async with pinned(around.pool, current.release) as con:
+        return one_person(await resolve(con, current.catalog, whom, at))
+
+
+async def own_keys(
+    around: Surroundings, current: Current, whom: list[tuple[str, str]], at: datetime
+) -> list[str]:
+    """Return everything by which the person who is logged in may stand in our own registers.
+
+    Raises:
+        Problem: SUBJECT_NOT_FOUND.
+    """
+    return usages.subject_keys(around.keys, (await oneself(around, current, whom, at)).keys)
+
+
+def one_person(found: list[Resolved]) -> Resolved:
     """Return the one person that all numbers of a login lead to.
 
     Raises:

@@ -53,6 +53,7 @@ async def token(
             credentials,
             {issuer, f"{issuer}/oauth2/token"},
             around.configuration.is_reference_campus,
+            around.client_keys.of,
         )
         one.learn(receiver_unit=client.unit, receiver_name=client.name)
         answer = tokens.issue(around.keys, client, issuer)
@@ -63,8 +64,8 @@ async def token(
 
 @router.get("/.well-known/jwks.json")
 async def jwks(around: Around) -> dict[str, Any]:
-    """The public keys by which tokens and receipts, and checkpoints of the record, are checked."""
-    return {"keys": [key.as_dict(private=False) for key in (around.keys.signing, around.keys.record)]}
+    """The public keys by which tokens and receipts, and checkpoints of the record, are checked; former ones too."""
+    return {"keys": around.keys.published}
 
 
 @router.get("/.well-known/oauth-authorization-server")

@@ -12,32 +12,47 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
 from catalogs.settings import now, settings
+from connectors.duck import PgParams
 from service import (
     api,
     api_audit,
     api_cases,
     api_catalog,
+    api_consents,
     api_corrections,
+    api_declared,
     api_facts,
+    api_jobs,
     api_lists,
     api_me,
     api_proposals,
+    api_questions,
+    api_tasks,
     api_token,
     checkpoints,
     claims,
+    declared,
     following,
+    jobs,
     logs,
     metrics,
+    notes,
     tokens,
+    webhooks,
+    working,
 )
+from service.cas import Cas
+from service.client_keys import ClientKeys
 from service.configuration import Configuration, configuration
+from service.crowd import Crowd, Reader
 from service.decisions import Surroundings
 from service.guard import Guard
+from service.keys import Keys, watching
 from service.keys import load as load_keys
 from service.lists import Lists
 from service.login import Login
@@ -47,10 +62,15 @@ from service.proposals import Proposing
 from service.quotas import Quotas
 from service.record import Recorder
 from service.state import State
+from service.stopping import Stopping
 from service.transactions import DATABASE_ERRORS
 from warehouse.connect import pg_params
 
 _FORGET_EVERY_S = 300
+_WATCH_EVERY_S = 5
+# What a worker may take at its end for the last checkpoint, and for giving its connections back.
+_SEAL_S = 10
+_CLOSE_S = 5
 _MAX_FAULTS = 20
 _OWN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 _STATUS_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE", 415: "UNSUPPORTED_FORMAT"}
@@ -58,12 +78,17 @@ _ROUTES = (
     api_token,
     api_cases,
     api_facts,
+    api_jobs,
     api_catalog,
     api_lists,
     api_audit,
+    api_consents,
     api_corrections,
+    api_declared,
     api_me,
     api_proposals,
+    api_questions,
+    api_tasks,
 )
 _log = structlog.get_logger("yici.service")
 
@@ -78,20 +103,26 @@ def create_app(chosen: Configuration | None = None) -> FastAPI:
         ConfigurationError: a setting is malformed.
     """
     chosen = chosen or configuration()
+    stopping = Stopping(chosen.drain_s)
     app = FastAPI(
         title="Yici",
         version="1.0.0",
         summary="Verified data of the university, for granted purposes and registered cases, on record",
-        lifespan=_lifespan(chosen),
+        lifespan=_lifespan(chosen, stopping),
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
         separate_input_output_schemas=False,
     )
-    app.add_middleware(Guard, max_body_bytes=chosen.max_body_bytes, body_timeout_s=chosen.body_timeout_s)
+    app.add_middleware(
+        Guard,
+        max_body_bytes=chosen.max_body_bytes,
+        body_timeout_s=chosen.body_timeout_s,
+        stopping=stopping,
+    )
     for module in _ROUTES:
         app.include_router(module.router)
-    _ops(app)
+    _ops(app, stopping)
     _failures(app)
     _document(app)
     return app
@@ -103,73 +134,126 @@ def create_served() -> FastAPI:
     return create_app()
 
 
-def _lifespan(chosen: Configuration) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
+def _lifespan(
+    chosen: Configuration, stopping: Stopping
+) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         params = pg_params("service")
-        pool = await asyncpg.create_pool(
-            host=params.host,
-            port=params.port,
-            database=params.dbname,
-            user=params.user,
-            password=params.password,
-            min_size=min(2, chosen.pool_size),
-            max_size=chosen.pool_size,
-            command_timeout=10,
-            timeout=5,
-            reset=_as_it_is,
-            server_settings={
-                "application_name": "yici-service",
-                "timezone": "UTC",
-                "synchronous_commit": "on",
-                "default_transaction_isolation": "read committed",
-            },
-        )
+        for_readers = max(1, chosen.pool_size // 2)
+        pool = await _pool(params, max(1, chosen.pool_size - for_readers))
+        readers = await _pool(params, for_readers, Reader)
         home = settings().home
         keys = load_keys(home)
         recorder = Recorder(pool, keys)
         state = State()
         app.state.around = Surroundings(
-            pool, keys, state, recorder, Quotas(), chosen, Lookups(home, pool), Lists(), Login(chosen.login)
+            pool,
+            keys,
+            state,
+            recorder,
+            Quotas(),
+            chosen,
+            Lookups(home, pool),
+            Lists(),
+            Login(chosen.login, Cas(chosen.cas, keys) if chosen.cas else None),
+            Crowd(pool, readers),
+            client_keys=ClientKeys(chosen.outward),
         )
         app.state.proposing = Proposing(params)
         background = [
-            asyncio.create_task(_forget(pool), name="forget"),
+            asyncio.create_task(_forget(pool, state), name="forget"),
+            asyncio.create_task(_watch(pool, readers), name="pool"),
+            asyncio.create_task(watching(keys), name="keys"),
+            asyncio.create_task(
+                webhooks.sending(pool, keys, state, chosen.outward, chosen.issuer or "urn:yici:service"),
+                name="notices",
+            ),
             asyncio.create_task(checkpoints.sealing(pool, keys, chosen.checkpoint_s), name="checkpoints"),
             asyncio.create_task(following.following(pool, keys, state), name="corrections"),
+            asyncio.create_task(working.starting(pool), name="jobs"),
         ]
         with contextlib.suppress(Problem, *DATABASE_ERRORS):
             # The catalog takes a second to read: better now than at the first request.
             await app.state.around.state.current(pool)
+        metrics.forget_the_dead()
+        stopping.listen()
         try:
             yield
         finally:
             for task in background:
                 task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
             app.state.around.lookups.close()
             await recorder.stop()
-            await pool.close()
+            await _seal_the_last(pool, keys)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.gather(pool.close(), readers.close()), _CLOSE_S)
+            metrics.forget_this_worker()
 
     return lifespan
 
 
+async def _pool(
+    params: PgParams, size: int, kind: type[asyncpg.Connection] = asyncpg.Connection
+) -> asyncpg.Pool:
+    """Open connections as the service's role; those of readers cannot write."""
+    return await asyncpg.create_pool(
+        host=params.host,
+        port=params.port,
+        database=params.dbname,
+        user=params.user,
+        password=params.password,
+        min_size=min(2, size),
+        max_size=size,
+        command_timeout=10,
+        timeout=5,
+        reset=_as_it_is,
+        connection_class=kind,
+        server_settings={
+            "application_name": "yici-service",
+            "timezone": "UTC",
+            "synchronous_commit": "on",
+            "default_transaction_isolation": "read committed",
+            "default_transaction_read_only": "on" if kind is Reader else "off",
+        },
+    )
+
+
+async def _seal_the_last(pool: asyncpg.Pool, keys: Keys) -> None:
+    """Sign what this worker recorded since the last checkpoint: of several that end, the last one signs all of it."""
+    try:
+        await asyncio.wait_for(checkpoints.seal(pool, keys, now()), _SEAL_S)
+    except (TimeoutError, checkpoints.RecordChanged, notes.NoteError, *DATABASE_ERRORS) as error:
+        _log.error("no last checkpoint could be made", error=type(error).__name__)
+
+
 async def _as_it_is(_con: asyncpg.Connection) -> None:
-    """Spare asyncpg's own reset: every setting and lock here ends with its transaction, and a transaction that was
-    left open is rolled back before this.
+    """Spare asyncpg's own reset: every setting and lock here ends with its transaction, but for a reader's release,
+    and a transaction that was left open is rolled back before this.
     """
 
 
-async def _forget(pool: asyncpg.Pool) -> None:
+async def _forget(pool: asyncpg.Pool, state: State) -> None:
     while True:
         try:
             await tokens.forget_used(pool)
+            await jobs.forget(pool, now())
             await claims.forget(pool, (now() - timedelta(days=2)).date())
+            with contextlib.suppress(Problem):  # no release yet, so nobody has declared anything
+                await declared.forget(pool, (await state.current(pool)).catalog, now())
         except DATABASE_ERRORS as error:
             _log.warning("expired assertions could not be removed", error=type(error).__name__)
         await asyncio.sleep(_FORGET_EVERY_S)
 
 
-def _ops(app: FastAPI) -> None:
+async def _watch(*pools: asyncpg.Pool) -> None:
+    while True:
+        metrics.see_pools(pools)
+        await asyncio.sleep(_WATCH_EVERY_S)
+
+
+def _ops(app: FastAPI, stopping: Stopping) -> None:
     @app.get("/healthz", tags=["ops"])
     async def alive() -> dict[str, str]:
         """The worker runs."""
@@ -178,6 +262,8 @@ def _ops(app: FastAPI) -> None:
     @app.get("/readyz", tags=["ops"])
     async def ready(around: api.Around) -> dict[str, Any]:
         """The worker can answer: the warehouse is there, a release is published, the record can be written."""
+        if stopping.begun:
+            raise Problem("STOPPING")
         current = await around.state.current(around.pool)
         writable = await around.pool.fetchval(
             "SELECT has_table_privilege('service.record', 'INSERT') AND NOT pg_is_in_recovery()"
@@ -188,8 +274,8 @@ def _ops(app: FastAPI) -> None:
 
     @app.get("/metrics", tags=["ops"], include_in_schema=False)
     async def counted() -> Response:
-        """This worker's counters for Prometheus."""
-        return Response(generate_latest(metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)
+        """The counters of all workers for Prometheus."""
+        return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
 
 def _failures(app: FastAPI) -> None:

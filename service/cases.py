@@ -4,8 +4,9 @@ Prefill happens while a form is still a draft, so a case is registered before an
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
@@ -20,7 +21,9 @@ OPEN = ("draft", "submitted", "accepted")
 DEFAULT_LIFE = timedelta(days=90)
 MAX_LIFE = timedelta(days=365)
 CASE_RULES = (
-    "the case must be this client's, open, unexpired, of this service item, and the subject its party"
+    "the case must be this client's, open, unexpired, of this service item, and the subject its party:"
+    " a minor with a guardian, a related person by an authorisation of their own, a project, unit or room by a relation"
+    " to the applicant that the service item admits"
 )
 _NEXT = {
     "draft": ("submitted", "closed"),
@@ -28,16 +31,38 @@ _NEXT = {
     "accepted": ("closed",),
     "closed": (),
 }
-_CASE = (
-    "SELECT id, external_no, service_item, status, parties, registered_at, expires_at"
-    ' FROM service."case" WHERE id = $1 AND client_id = $2'
+_COLUMNS = (
+    'SELECT id, external_no, service_item, status, parties, registered_at, expires_at FROM service."case"'
 )
+_CASE = f"{_COLUMNS} WHERE id = $1 AND client_id = $2"
+_CASES = f"{_COLUMNS} WHERE id = ANY ($1) AND client_id = $2"
+
+
+class Authorisation(Closed):
+    """What lets one act or be asked about: whatever paper the service system has seen, and from when until when."""
+
+    reference: Text = Field(description="The service system's own number of the paper; nothing personal")
+    valid_from: date
+    valid_to: date
+
+    def holds(self, day: date) -> bool:
+        """Whether it is valid on a day of the campus."""
+        return self.valid_from <= day <= self.valid_to
 
 
 class Party(Identified):
-    """A person of a case: 申请人, 代办人, 共同申请人, 相关人, 经办人."""
+    """A person of a case: 申请人, 代办人, 共同申请人, 相关人, 监护人, 经办人; or what it is about: 标的.
 
-    role: Literal["applicant", "agent", "co_applicant", "related", "officer"]
+    An agent needs an authorisation, a guardian where no source knows of the guardianship, and a related person who is
+    of age where they are to be asked about: being kin opens nothing.
+    """
+
+    role: Literal["applicant", "agent", "co_applicant", "related", "guardian", "officer", "object"]
+    authorisation: Authorisation | None = None
+
+    def is_authorised(self, day: date) -> bool:
+        """Whether the party has an authorisation that holds on a day."""
+        return self.authorisation is not None and self.authorisation.holds(day)
 
 
 class NewCase(Closed):
@@ -74,8 +99,8 @@ class Case:
     parties: tuple[Party, ...] = field(repr=False)
 
     def subjects(self) -> list[tuple[str, str]]:
-        """Return whom may be asked about: every party but the officer."""
-        return [party.key() for party in self.parties if party.role != "officer"]
+        """Return who may be asked about at all: every party but the officer and the guardian."""
+        return [party.key() for party in self.parties if party.role not in ("officer", "guardian")]
 
 
 async def register(
@@ -85,11 +110,14 @@ async def register(
 
     Raises:
         Problem: IDEMPOTENCY_KEY_REUSED for another body under the same key, REQUEST_IN_PROGRESS while the first is
-            not finished, INVALID_PARAMETER for an expiry that has passed.
+            not finished, INVALID_PARAMETER for an expiry that has passed, an agent without authorisation, or an
+            authorisation that ends before it begins.
     """
     expires = min(case.expires_at or at + DEFAULT_LIFE, at + MAX_LIFE)
     if expires <= at:
         raise Problem("INVALID_PARAMETER", errors=[{"pointer": "/expires_at", "code": "in_the_past"}])
+    if errors := _party_faults(case.parties):
+        raise Problem("INVALID_PARAMETER", errors=errors, rule="case:authorised_parties")
 
     async def create(con: asyncpg.Connection) -> dict[str, Any]:
         case_id = uuid4()
@@ -100,7 +128,7 @@ async def register(
             client_id,
             case.external_no,
             case.service_item,
-            json.dumps([party.model_dump() for party in case.parties], ensure_ascii=False),
+            json.dumps([party.model_dump(mode="json") for party in case.parties], ensure_ascii=False),
             at,
             expires,
         )
@@ -114,6 +142,18 @@ async def register(
         }
 
     return await once(pool, client_id, key, case.model_dump(mode="json"), at, create)
+
+
+def _party_faults(parties: list[Party]) -> list[dict[str, str]]:
+    errors = []
+    for place, party in enumerate(parties):
+        given = party.authorisation
+        if party.role == "agent" and given is None:
+            errors.append({"pointer": f"/parties/{place}/authorisation", "code": "missing"})
+        if given is not None and given.valid_to < given.valid_from:
+            pointer = f"/parties/{place}/authorisation/valid_to"
+            errors.append({"pointer": pointer, "code": "before_valid_from"})
+    return errors
 
 
 async def show(pool: asyncpg.Pool, client_id: str, case_id: UUID) -> dict[str, Any]:
@@ -152,7 +192,20 @@ async def check(pool: asyncpg.Pool, client_id: str, case_id: UUID, service_item:
     Raises:
         Problem: CASE_NOT_VALID, in the same words whatever is wrong with it.
     """
-    row = await pool.fetchrow(_CASE, case_id, client_id)
+    return judged((await rows(pool, client_id, [case_id])).get(case_id), service_item, at)
+
+
+async def rows(pool: asyncpg.Pool, client_id: str, case_ids: Sequence[UUID]) -> dict[UUID, Mapping[str, Any]]:
+    """Return those of the cases that are the client's, by their numbers, to be `judged`."""
+    return {row["id"]: row for row in await pool.fetch(_CASES, case_ids, client_id)}
+
+
+def judged(row: Mapping[str, Any] | None, service_item: str, at: datetime) -> Case:
+    """Return a case under which its client may ask for this service item; None is one that is not the client's.
+
+    Raises:
+        Problem: CASE_NOT_VALID, in the same words whatever is wrong with it.
+    """
     wrong = ""
     if row is None:
         wrong = "case:registered_by_this_client"
@@ -162,21 +215,24 @@ async def check(pool: asyncpg.Pool, client_id: str, case_id: UUID, service_item:
         wrong = "case:unexpired"
     elif row["service_item"] != service_item:
         wrong = "case:of_this_service_item"
-    if wrong:
+    if row is None or wrong:
         raise Problem("CASE_NOT_VALID", CASE_RULES, rule="case:valid", noted=wrong)
-    return Case(case_id, tuple(Party(**party) for party in json.loads(row["parties"])))
+    return _case(row)
 
 
-async def recorded(pool: asyncpg.Pool, client_id: str, case_id: UUID, service_item: str) -> Case:
-    """Return a case under which the client has asked before, over or not.
+def recorded(row: Mapping[str, Any] | None, service_item: str) -> Case:
+    """Return a case under which its client has asked before, over or not.
 
     Raises:
         Problem: CASE_NOT_VALID.
     """
-    row = await pool.fetchrow(_CASE, case_id, client_id)
     if row is None or row["service_item"] != service_item:
         raise Problem("CASE_NOT_VALID", CASE_RULES, rule="case:valid")
-    return Case(case_id, tuple(Party(**party) for party in json.loads(row["parties"])))
+    return _case(row)
+
+
+def _case(row: Mapping[str, Any]) -> Case:
+    return Case(row["id"], tuple(Party(**party) for party in json.loads(row["parties"])))
 
 
 def _shown(row: asyncpg.Record | None) -> dict[str, Any]:

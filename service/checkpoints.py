@@ -70,13 +70,10 @@ async def seal(pool: asyncpg.Pool, keys: Keys, at: datetime) -> Sealed | None:
         if last and (count < last.size or await root(con, (0, last.size)) != last.root):
             raise RecordChanged
         await _keep_blocks(con, count)
-        origin = (
-            notes.opened(last.note, keys.record_name, keys.record_public).origin if last else keys.record_name
-        )
+        name, key = keys.sealer
+        origin = notes.opened(last.note, keys.sealers).origin if last else name
         checkpoint = Checkpoint(origin, count, await root(con, (0, count)))
-        sealed = Sealed(
-            count, checkpoint.root, notes.sign(checkpoint, keys.record_name, keys.record_private), at
-        )
+        sealed = Sealed(count, checkpoint.root, notes.sign(checkpoint, name, key), at)
         await con.execute(
             "INSERT INTO service.record_checkpoint (size, root, note, at) VALUES ($1, $2, $3, $4)",
             sealed.size,
@@ -116,6 +113,9 @@ async def sealing(pool: asyncpg.Pool, keys: Keys, every_s: float) -> None:
 
 
 async def _watch(pool: asyncpg.Pool) -> None:
+    if last := await newest(pool):
+        metrics.RECORD_SEALED.set(last.size)
+        metrics.RECORD_SEALED_AT.set(last.at.timestamp())
     oldest = await pool.fetchval(
         "SELECT min(logtime) FROM service.record"
         " WHERE seq = (SELECT coalesce(max(size), 0) + 1 FROM service.record_checkpoint)"

@@ -2,9 +2,13 @@
 
 import os
 from dataclasses import dataclass
+from ipaddress import ip_network
+from pathlib import Path
 
 from catalogs.settings import ConfigurationError
+from service.cas import CasSettings
 from service.login import LoginSettings
+from service.outward import Network, Outward
 
 
 @dataclass(frozen=True)
@@ -19,8 +23,12 @@ class Configuration:
         body_timeout_s: slower ones too.
         pool_size: connections to the warehouse per worker (YICI_SERVICE_POOL).
         token_rate: token requests per minute and address (YICI_SERVICE_TOKEN_RATE).
-        login: the campus's OpenID provider (YICI_LOGIN_ISSUER, _AUDIENCE, _JWKS, _NUMBERS); None: nobody logs in.
+        login: the campus's OpenID provider (YICI_LOGIN_ISSUER, _AUDIENCE, _JWKS, _NUMBERS); None: nobody logs in by it.
+        cas: the campus's CAS server (YICI_LOGIN_CAS, _CAS_SERVICE, _NUMBERS); None: nobody logs in by it.
         checkpoint_s: seconds between checkpoints of the record, at most 60 (YICI_SERVICE_CHECKPOINT_S).
+        inner_nets: private networks in which clients' own addresses may lie (YICI_SERVICE_INNER_NETS).
+        tls_cert, tls_key: files to serve TLS with, where no proxy does (YICI_SERVICE_TLS_CERT, _KEY).
+        drain_s: seconds in which a worker that was told to end still takes requests (YICI_SERVICE_DRAIN_S).
     """
 
     issuer: str | None = None
@@ -30,7 +38,18 @@ class Configuration:
     pool_size: int = 10
     token_rate: int = 300
     checkpoint_s: int = 20
+    drain_s: int = 0
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    inner_nets: tuple[Network, ...] = ()
+
+    @property
+    def outward(self) -> Outward:
+        """How far the service may reach by itself."""
+        return Outward(self.inner_nets, self.is_reference_campus)
+
     login: LoginSettings | None = None
+    cas: CasSettings | None = None
 
 
 def configuration() -> Configuration:
@@ -42,6 +61,7 @@ def configuration() -> Configuration:
     issuer = (os.environ.get("YICI_SERVICE_URL") or "").rstrip("/") or None
     if issuer and not issuer.startswith(("https://", "http://")):
         raise ConfigurationError("YICI_SERVICE_URL: expected an address starting with https://")
+    tls_cert, tls_key = _tls()
     return Configuration(
         issuer=issuer,
         is_reference_campus=os.environ.get("YICI_REFERENCE_CAMPUS") == "1",
@@ -49,26 +69,76 @@ def configuration() -> Configuration:
         pool_size=_positive("YICI_SERVICE_POOL", Configuration.pool_size),
         token_rate=_positive("YICI_SERVICE_TOKEN_RATE", Configuration.token_rate),
         login=_login(),
+        cas=_cas(),
+        inner_nets=_networks("YICI_SERVICE_INNER_NETS"),
+        tls_cert=tls_cert,
+        tls_key=tls_key,
         checkpoint_s=min(60, _positive("YICI_SERVICE_CHECKPOINT_S", Configuration.checkpoint_s)),
+        drain_s=_whole("YICI_SERVICE_DRAIN_S", Configuration.drain_s),
     )
 
 
 def _login() -> LoginSettings | None:
-    names = ("ISSUER", "AUDIENCE", "JWKS", "NUMBERS")
-    issuer, audience, jwks, numbers = (os.environ.get(f"YICI_LOGIN_{name}") or "" for name in names)
+    issuer, audience, jwks = (
+        os.environ.get(name) or "" for name in ("YICI_LOGIN_ISSUER", "YICI_LOGIN_AUDIENCE", "YICI_LOGIN_JWKS")
+    )
     if not issuer:
         return None
-    pairs = [part.partition("=") for part in numbers.split(",") if part.strip()]
-    if not audience or not jwks or not pairs or any(not claim or not kind for claim, _, kind in pairs):
+    if not audience or not jwks:
         raise ConfigurationError(
             "YICI_LOGIN_ISSUER is set, so YICI_LOGIN_AUDIENCE, YICI_LOGIN_JWKS and YICI_LOGIN_NUMBERS "
             "(claim=kind,claim=kind) are needed too"
         )
-    return LoginSettings(issuer, audience, jwks, {claim.strip(): kind.strip() for claim, _, kind in pairs})
+    return LoginSettings(issuer, audience, jwks, _numbers("YICI_LOGIN_ISSUER"))
+
+
+def _cas() -> CasSettings | None:
+    server = (os.environ.get("YICI_LOGIN_CAS") or "").rstrip("/")
+    service = os.environ.get("YICI_LOGIN_CAS_SERVICE") or ""
+    if not server:
+        return None
+    is_safe = server.startswith("https://") or os.environ.get("YICI_REFERENCE_CAMPUS") == "1"
+    if not is_safe or not service:
+        raise ConfigurationError(
+            "YICI_LOGIN_CAS: expected an address starting with https://, and in YICI_LOGIN_CAS_SERVICE the portal's"
+            " address as the CAS server knows it"
+        )
+    return CasSettings(server, service, _numbers("YICI_LOGIN_CAS"))
+
+
+def _numbers(wanted_by: str) -> dict[str, str]:
+    parts = (os.environ.get("YICI_LOGIN_NUMBERS") or "").split(",")
+    pairs = [part.partition("=") for part in parts if part.strip()]
+    if not pairs or any(not claim.strip() or not kind.strip() for claim, _, kind in pairs):
+        raise ConfigurationError(
+            f"{wanted_by} is set, so YICI_LOGIN_NUMBERS (claim=kind,claim=kind) is needed too"
+        )
+    return {claim.strip(): kind.strip() for claim, _, kind in pairs}
+
+
+def _networks(name: str) -> tuple[Network, ...]:
+    parts = [one.strip() for one in (os.environ.get(name) or "").split(",") if one.strip()]
+    try:
+        return tuple(ip_network(one) for one in parts)
+    except ValueError:
+        raise ConfigurationError(f"{name}: expected networks as 10.1.0.0/16,10.2.0.0/16") from None
+
+
+def _tls() -> tuple[str | None, str | None]:
+    files = [os.environ.get(name) or None for name in ("YICI_SERVICE_TLS_CERT", "YICI_SERVICE_TLS_KEY")]
+    if any(files) and not all(one and Path(one).is_file() for one in files):
+        raise ConfigurationError(
+            "YICI_SERVICE_TLS_CERT and YICI_SERVICE_TLS_KEY: expected two files in PEM, the certificate with its chain"
+        )
+    return files[0], files[1]
 
 
 def _positive(name: str, default: int) -> int:
+    return _whole(name, default, 1)
+
+
+def _whole(name: str, default: int, least: int = 0) -> int:
     text = os.environ.get(name) or str(default)
-    if not text.isdigit() or int(text) < 1:
-        raise ConfigurationError(f"{name}: expected a whole number above 0")
+    if not text.isdigit() or int(text) < least:
+        raise ConfigurationError(f"{name}: expected a whole number, at least {least}")
     return int(text)

@@ -24,7 +24,7 @@ from service.facts import Fact
 from service.keys import Keys
 from service.problems import Problem
 from service.queries import PrefillQuery
-from service.subjects import Closed, Resolved, Text
+from service.subjects import WITHOUT_NUL, Closed, Resolved, Text
 from service.values import digest
 
 State = Literal["routed", "accepted", "rejected", "propagated"]
@@ -43,16 +43,26 @@ class NewCorrection(PrefillQuery):
     service_item: Text
     element: Text
     stated: str | None = Field(
-        None, min_length=1, max_length=500, repr=False, description="The right value, as stated"
+        None,
+        min_length=1,
+        max_length=500,
+        pattern=WITHOUT_NUL,
+        repr=False,
+        description="The right value, as stated",
     )
-    reason: str = Field(min_length=1, max_length=1000, repr=False)
+    reason: str = Field(min_length=1, max_length=1000, pattern=WITHOUT_NUL, repr=False)
 
 
 class CorrectionDecision(Closed):
     """`POST /v1/corrections/{id}:decide`."""
 
     decision: Literal["accept", "reject"]
-    reason: str = Field(min_length=1, max_length=1000, description="For the applicant; without personal data")
+    reason: str = Field(
+        min_length=1,
+        max_length=1000,
+        pattern=WITHOUT_NUL,
+        description="For the applicant; without personal data",
+    )
 
 
 class CorrectionOut(BaseModel):

@@ -6,7 +6,7 @@ caller learns only that.
 
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -14,6 +14,7 @@ from uuid import uuid4
 import asyncpg
 import structlog
 
+from service.client_keys import ClientKeys
 from service.configuration import Configuration
 from service.keys import Keys
 from service.lists import Lists
@@ -21,9 +22,10 @@ from service.login import Login
 from service.lookups import Lookups
 from service.problems import Problem
 from service.quotas import Quotas
-from service.record import Decision, Recorder
+from service.reads import Reads
+from service.record import Decision, Recording
 from service.state import State
-from service.tokens import Client
+from service.tokens import Client, Proven
 from service.transactions import DATABASE_ERRORS
 
 _log = structlog.get_logger("yici.service")
@@ -38,21 +40,29 @@ class Surroundings:
     pool: asyncpg.Pool
     keys: Keys
     state: State
-    recorder: Recorder
+    recorder: Recording
     quotas: Quotas
     configuration: Configuration
     lookups: Lookups
     lists: Lists
     login: Login
+    reads: Reads
+    client_keys: ClientKeys = field(default_factory=ClientKeys)
+    proven: Proven = field(default_factory=Proven)
 
 
 @dataclass
 class Deciding:
-    """A decision under way: what will stand on record about it, and whether it does already."""
+    """A decision under way: what will stand on record about it, and whether it does already.
+
+    Attributes:
+        also: what the record says beside the rule by which something was allowed.
+    """
 
     decision: Decision
     asked: Any
     is_recorded: bool = False
+    also: list[str] = field(default_factory=list)
 
     def learn(self, **fields: Any) -> None:
         """Add what has become known."""
@@ -115,7 +125,7 @@ async def allow(around: Surroundings, one: Deciding, answer: Any, at: datetime, 
         Problem: AUDIT_UNAVAILABLE.
     """
     one.is_recorded = True
-    one.learn(outcome="allowed", code="OK", rule=rule)
+    one.learn(outcome="allowed", code="OK", rule="; ".join([rule, *one.also]))
     return await around.recorder.append(one.decision, one.asked, answer, at)
 
 

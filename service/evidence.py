@@ -9,7 +9,6 @@ import zipfile
 from collections.abc import Mapping
 from typing import Any
 
-from service import notes
 from service.checkpoints import Sealed
 from service.keys import Keys
 from service.record import canonical, leaf_content
@@ -42,8 +41,9 @@ def packed(
         "path": [one.hex() for one in path],
     }
     public = {
-        "checkpoint": notes.verifier_key(keys.record_name, keys.record_public),
-        "receipt": keys.signing.as_dict(private=False),
+        "checkpoint": keys.verifier_of(sealed.note),
+        "succession": keys.succession,
+        "receipts": keys.for_receipts.as_dict(private=False)["keys"],
     }
     members = {
         ENTRY: leaf_content(entry),

@@ -12,18 +12,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
-
-import asyncpg
 
 from catalogs.derive import NOT_SHARED
 from catalogs.model import Catalog, CodeTable, FactSource, Grant, Item, Resource
 from service import masks, metrics
 from service.lookups import Call, Told
 from service.membership import Membership, memberships
-from service.reading import Row, Wish, plan, read
+from service.reading import Plan, Row, Wish, plan
+from service.reads import Reading
 from service.state import Current, SourceState
+from service.subjects import type_of
 from service.values import canonical, digest, shown
 
 _WAIVED = "released"  # a person's word stands in for a rule that the row breaks
@@ -64,6 +65,7 @@ class Question:
         max_age: how old a fact may be at most for this caller, if that is less than the source's promise.
         disputed: elements of which a correction is under way.
         record_key: keys the digests of evidence, one per client.
+        for_us: elements that are read whatever is granted, in every capacity, and never answered.
     """
 
     keys: Mapping[str, Sequence[str]] = field(repr=False)
@@ -75,6 +77,7 @@ class Question:
     max_age: timedelta | None = None
     disputed: frozenset[str] = frozenset()
     record_key: bytes = field(default=b"", repr=False)
+    for_us: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ class Gathered:
         answers: element → what the stored ones of its sources say.
         calls: one per lookup resource that is to be asked.
         unasked: lookup resource → why it cannot be asked.
+        ours: element read for us → every value that a stored source has.
     """
 
     question: Question
@@ -98,44 +102,32 @@ class Gathered:
     answers: Mapping[str, Sequence["_Answer"]] = field(repr=False)
     calls: Sequence[Call]
     unasked: Mapping[str, str]
+    ours: Mapping[str, Sequence[Any]] = field(default_factory=dict, repr=False)
 
 
-async def gather(con: asyncpg.Connection, current: Current, question: Question) -> Gathered:
+async def gather(reading: Reading, current: Current, question: Question) -> Gathered:
     """Read what the release says for one subject, in one statement.
 
     Args:
-        con: in a transaction pinned to the release.
+        reading: of the release.
         current: the release.
         question: what is asked.
     """
     catalog = current.catalog
-    # Of two grants for the same thing the one without a mask counts: it gives the right to the whole value.
-    by_right = sorted(question.grants, key=lambda grant: not grant.mask)
-    granted = {(grant.element, grant.resource, grant.item): grant for grant in by_right}
-    sources = {
-        element: tuple(s for s in catalog.sources_of(element) if (element, s.resource, s.item) in granted)
-        for element in dict.fromkeys(question.elements)
-    }
-    inputs = _inputs(catalog, sources)
-    readable = [
-        source
-        for found in (*sources.values(), *inputs.values())
-        for source in found
-        if _is_stored(current, source.resource) and source.id_type in question.keys
-    ]
-    wishes = dict.fromkeys(Wish(s.resource, s.key_item, s.id_type, s.item, s.pick) for s in readable)
-    rows, registered = await read(con, plan(catalog, tuple(wishes)), question.keys)
+    id_types = tuple(sorted(question.keys))
+    of = _wanted(_Same(current, *question.grants), tuple(question.elements), tuple(question.for_us), id_types)
+    rows, registered = await reading.rows(of.plan, question.keys)
     held = memberships(catalog, registered)
 
     def stored(element: str, lawful: Sequence[FactSource], is_sent: bool = False) -> list[_Answer]:
         return [
             one
             for source in lawful
-            if source in readable
+            if (source.resource, source.item) in of.readable
             for one in _read(
                 current,
                 source,
-                "" if is_sent else granted[element, source.resource, source.item].mask,
+                "" if is_sent else of.granted[element, source.resource, source.item].mask,
                 rows[source.resource],
                 held,
                 question,
@@ -144,12 +136,97 @@ async def gather(con: asyncpg.Connection, current: Current, question: Question) 
 
     lawful = {
         element: tuple(source for source in found if _applies(catalog, source, held, question))
-        for element, found in sources.items()
+        for element, found in of.sources.items()
     }
     answers = {element: stored(element, found) for element, found in lawful.items()}
-    sent = {element: _value(stored(element, found, is_sent=True)) for element, found in inputs.items()}
+    sent = {element: _value(stored(element, found, is_sent=True)) for element, found in of.inputs.items()}
     calls, unasked = _calls(catalog, question, held, lawful, answers, sent)
-    return Gathered(question, held, lawful, granted, answers, calls, unasked)
+    anyhow = replace(question, capacity=None)
+    ours = {
+        element: [
+            one.fact.raw
+            for source in found
+            if (source.resource, source.item) in of.readable
+            for one in _read(current, source, "", rows[source.resource], held, anyhow)
+            if one.fact.raw is not None
+        ]
+        for element, found in of.for_us.items()
+    }
+    return Gathered(question, held, lawful, of.granted, answers, calls, unasked, ours)
+
+
+class _Same:
+    """Things that are compared by identity, as a cache key that keeps them: no other can take their place."""
+
+    def __init__(self, *things: Any) -> None:
+        self.things = things
+        self._hash = hash(tuple(map(id, things)))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Same) or len(other.things) != len(self.things):
+            return False
+        return all(one is another for one, another in zip(self.things, other.things, strict=True))
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What questions of one release, purpose and kinds of number have in common.
+
+    Attributes:
+        granted: (element, resource, item) → the grant under which it is answered.
+        sources: element → the granted ones of its sources.
+        inputs: what lookup resources are asked with, by element.
+        for_us: sources of what is read for ourselves, by element.
+        readable: resource and item of those of all these sources that can be read here.
+        plan: reads them.
+    """
+
+    granted: Mapping[tuple[str, str, str], Grant]
+    sources: Mapping[str, tuple[FactSource, ...]]
+    inputs: Mapping[str, Sequence[FactSource]]
+    for_us: Mapping[str, Sequence[FactSource]]
+    readable: frozenset[tuple[str, str]]
+    plan: Plan
+
+
+@lru_cache(maxsize=512)
+def _wanted(
+    given: _Same, elements: tuple[str, ...], own: tuple[str, ...], id_types: tuple[str, ...]
+) -> _Wanted:
+    current: Current = given.things[0]
+    catalog, grants = current.catalog, given.things[1:]
+    # Of two grants for the same thing the one without a mask counts: it gives the right to the whole value.
+    by_right = sorted(grants, key=lambda grant: not grant.mask)
+    granted = {(grant.element, grant.resource, grant.item): grant for grant in by_right}
+    kinds = {type_of(catalog, id_type) for id_type in id_types}
+    sources = {
+        element: tuple(
+            source
+            for source in catalog.sources_of(element)
+            if (element, source.resource, source.item) in granted and source.subject_type in kinds
+        )
+        for element in dict.fromkeys(elements)
+    }
+    inputs = _inputs(catalog, sources)
+    for_us = {element: catalog.sources_of(element) for element in own}
+    readable = [
+        source
+        for found in (*sources.values(), *inputs.values(), *for_us.values())
+        for source in found
+        if _is_stored(current, source.resource) and source.id_type in id_types
+    ]
+    wishes = dict.fromkeys(Wish(s.resource, s.key_item, s.id_type, s.item, s.pick) for s in readable)
+    return _Wanted(
+        granted,
+        sources,
+        inputs,
+        for_us,
+        frozenset((source.resource, source.item) for source in readable),
+        plan(catalog, tuple(wishes)),
+    )
 
 
 def settle(current: Current, gathered: Gathered, told: Mapping[str, Told]) -> dict[str, Fact]:
@@ -412,21 +489,29 @@ def _verified(
     unmet: str,
     evidence: Mapping[str, Any],
 ) -> dict[str, Any]:
+    aged, verification = _verified_alike(resource.provider, confirmed, at, promise, unmet)
     return {
-        "confirmed_at": confirmed.isoformat(),
+        **aged,
+        "verification": {**verification, "evidence": [evidence]},
+        **({"reason": unmet} if unmet else {}),
+    }
+
+
+# The facts of one row, and of most rows of one extract, say the same here.
+@lru_cache(maxsize=1024)
+def _verified_alike(
+    provider: str, confirmed: datetime, at: datetime, promise: timedelta, unmet: str
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    time = confirmed.isoformat()
+    aged = {
+        "confirmed_at": time,
         "valid_from": None,
         "valid_until": None,
         "age_seconds": max(0, int((at - confirmed) / timedelta(seconds=1))),
         "stale_after": (confirmed + promise).isoformat(),
-        "verification": {
-            "level": "system_verified" if unmet else "authoritative",
-            "time": confirmed.isoformat(),
-            "verifier": resource.provider,
-            "unmet": unmet or None,
-            "evidence": [evidence],
-        },
-        **({"reason": unmet} if unmet else {}),
     }
+    level = "system_verified" if unmet else "authoritative"
+    return aged, {"level": level, "time": time, "verifier": provider, "unmet": unmet or None}
 
 
 def _evidence(
@@ -478,7 +563,7 @@ def _agreed(element: str, known: Sequence[_Answer]) -> Fact:
     """Return the answer of the first rank, or `conflict` where equals differ: never a guess."""
     first = min(answer.rank for answer in known)
     leading = [answer for answer in known if answer.rank == first]
-    if len({canonical(answer.fact.raw) for answer in leading}) == 1:
+    if len(leading) == 1 or len({canonical(answer.fact.raw) for answer in leading}) == 1:
         order = {"available": 0, "stale": 1}
         return min(leading, key=lambda answer: order.get(answer.fact.status, 2)).fact
     return Fact(

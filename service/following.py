@@ -12,11 +12,12 @@ import structlog
 
 from catalogs.model import Grant
 from catalogs.settings import now
-from service import facts
+from service import facts, usages, webhooks
 from service.corrections import unseal, value_digest
 from service.facts import Fact, Question
 from service.keys import Keys
 from service.problems import Problem
+from service.reads import Reading
 from service.state import Current, State
 from service.subjects import Resolved, resolve
 from service.transactions import DATABASE_ERRORS, opened, pinned
@@ -69,8 +70,9 @@ async def follow(pool: asyncpg.Pool, keys: Keys, current: Current) -> int:
                 current.release,
             )
             if row["state"] == "accepted" and value_digest(keys, fact) != row["value_digest"]:
-                whose = [keys.subject_key(kind, key) for kind, own in subject.keys.items() for key in own]
+                whose = usages.subject_keys(keys, subject.keys)
                 await con.execute(_TOLD, row["id"], whose, now(), current.release)
+                await webhooks.write(con, row["id"], current.catalog.campus.clients, now())
                 await con.execute(
                     "UPDATE service.correction SET state = 'propagated', closed_at = $2 WHERE id = $1",
                     row["id"],
@@ -96,7 +98,7 @@ async def _read(pool: asyncpg.Pool, keys: Keys, current: Current, row: Any) -> t
             elements=[element],
             at=now(),
         )
-        gathered = await facts.gather(con, current, question)
+        gathered = await facts.gather(Reading(con), current, question)
     return subject, facts.settle(current, gathered, {})[element]
 
 

@@ -1,6 +1,7 @@
-"""Who a person is, as the campus's own login says it: a token of its OpenID provider, checked by the provider's keys.
+"""Who a person is, as the campus's own login says it: a token of its OpenID provider, checked by the provider's keys,
+or a bearer that was given for a ticket of its CAS server (`service.cas`).
 
-The service keeps no passwords and makes no sessions. Which claims of the token are numbers that systems know a person
+The service keeps no passwords and stores no sessions. Which claims of the token are numbers that systems know a person
 by is set up (YICI_LOGIN_NUMBERS); whoever has none of them is nobody here.
 """
 
@@ -18,6 +19,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from service.cas import MARK, Cas
 from service.problems import Problem
 
 ALGORITHMS = ["EdDSA", "Ed25519", "ES256", "PS256", "RS256"]
@@ -52,6 +54,7 @@ class Login:
     """Checks tokens of the campus's login; one per worker."""
 
     settings: LoginSettings | None
+    cas: Cas | None = None
     _keys: KeySet | None = field(default=None, repr=False)
     _read_at: float = field(default=-_KEYS_KEPT_S, repr=False)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
@@ -63,11 +66,15 @@ class Login:
             Problem: INVALID_TOKEN, SUBJECT_NOT_FOUND where the token names no number that we know of, LOGIN_UNAVAILABLE
                 where no login is set up or its keys cannot be had.
         """
-        if self.settings is None:
+        if self.settings is None and self.cas is None:
             raise Problem("LOGIN_UNAVAILABLE", "no campus login is set up")
         kind, _, token = authorization.partition(" ")
         if kind.lower() != "bearer" or not token.strip():
             raise Problem("INVALID_TOKEN", "no bearer token")
+        if self.cas is not None and token.strip().startswith(MARK):
+            return self.cas.person(token.strip())
+        if self.settings is None:
+            raise Problem("INVALID_TOKEN", rule="login:token")
         claims = await self._claims(self.settings, token.strip())
         found = [
             (id_type, str(claims[claim]))

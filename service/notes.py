@@ -6,6 +6,7 @@ can prove later that what it covers was neither changed nor removed.
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
@@ -50,21 +51,31 @@ def sign(checkpoint: Checkpoint, name: str, key: Ed25519PrivateKey) -> str:
     return f"{checkpoint.text}\n— {name} {base64.b64encode(signature).decode()}\n"
 
 
-def opened(note: str, name: str, key: Ed25519PublicKey) -> Checkpoint:
-    """Return what a note says, if `key`, known as `name`, signed it.
+def opened(note: str, signers: Mapping[str, Ed25519PublicKey]) -> Checkpoint:
+    """Return what a note says, if one of the keys, each known by its name, signed it.
 
     Raises:
-        NoteError: it did not, or the note is malformed.
+        NoteError: none did, or the note is malformed.
+    """
+    signer(note, signers)
+    return _read(note.partition("\n\n")[0])
+
+
+def signer(note: str, signers: Mapping[str, Ed25519PublicKey]) -> str:
+    """Return which of the keys signed a note.
+
+    Raises:
+        NoteError: none did.
     """
     text, separator, signatures = note.partition("\n\n")
     if not separator:
         raise NoteError("the note has no signature")
     for line in signatures.splitlines():
         dash, _, rest = line.partition(" ")
-        signer, _, encoded = rest.partition(" ")
-        if dash == "—" and signer == name and _is_signed(f"{text}\n", name, key, encoded):
-            return _read(text)
-    raise NoteError("the note is not signed by that key")
+        name, _, encoded = rest.partition(" ")
+        if dash == "—" and name in signers and _is_signed(f"{text}\n", name, signers[name], encoded):
+            return name
+    raise NoteError("the note is not signed by a key that we know")
 
 
 def _is_signed(text: str, name: str, key: Ed25519PublicKey, encoded: str) -> bool:

@@ -15,6 +15,8 @@ from pydantic import Field
 
 from catalogs.model import Catalog
 from expectations.admission import Finding
+from service import declared
+from service.keys import Keys
 from service.problems import Problem
 from service.subjects import Closed, Text
 
@@ -24,10 +26,11 @@ WINDOW, AT_LEAST, SHARE = timedelta(days=30), 20, 0.05
 
 
 class FieldOutcome(Closed):
-    """What became of one field. `source` is the one that the answer's evidence named."""
+    """What became of one field. `source` and `serial` are those that the answer's evidence named."""
 
     field: Text
     source: Text
+    serial: UUID | None = Field(None, description="Of a value that the applicant had declared before")
     outcome: Literal["kept", "changed", "cleared"]
 
 
@@ -38,9 +41,11 @@ class Outcomes(Closed):
 
 
 async def note(
-    pool: asyncpg.Pool, catalog: Catalog, client_id: str, id_: UUID, told: Outcomes, at: datetime
+    pool: asyncpg.Pool, keys: Keys, catalog: Catalog, client_id: str, id_: UUID, told: Outcomes, at: datetime
 ) -> dict[str, Any]:
     """Note what became of the fields of a prefill; what was noted before stays as it is.
+
+    A value that the applicant had declared before is dated anew where it was kept, and destroyed where it was not.
 
     Returns:
         `noted`: how many fields are noted now.
@@ -64,10 +69,17 @@ async def note(
         sources = {source.resource for source in catalog.sources_of(elements.get(one.field, ""))}
         if one.field not in elements:
             errors.append({"pointer": f"/fields/{place}/field", "code": "not_in_form"})
-        elif one.source not in sources:
+        elif one.source != declared.SOURCE and one.source not in sources:
             errors.append({"pointer": f"/fields/{place}/source", "code": "not_its_source"})
     if errors:
         raise Problem("INVALID_PARAMETER", errors=errors, rule="prefill:of_this_form")
+    for place, one in enumerate(told.fields):
+        if one.source != declared.SOURCE:
+            continue
+        was_kept, element = one.outcome == "kept", elements[one.field]
+        if one.serial is None or not await declared.reuse(pool, keys, one.serial, element, was_kept, at):
+            errors = [{"pointer": f"/fields/{place}/serial", "code": "not_its_source"}]
+            raise Problem("INVALID_PARAMETER", errors=errors, rule="prefill:of_this_form")
     await pool.executemany(
         """INSERT INTO service.prefill_outcome (transaction_id, field, element, source, outcome, at)
            VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING""",

@@ -6,12 +6,16 @@ A material is `satisfied` only if every fact that it proves is granted, verified
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from catalogs.derive import STILL_REQUIRED, MaterialVerdict, material_verdicts
-from catalogs.model import Catalog, Grant, ServiceItem
+from catalogs.model import Catalog, FormField, Grant, ServiceItem
+from service.consents import Needed
+from service.declared import ABSENT
 from service.facts import Fact
 from service.predicates import holds
+from service.reading import Versioned
 
 FILLED = ("available", "stale", "in_dispute")
 
@@ -19,13 +23,19 @@ FILLED = ("available", "stale", "in_dispute")
 def elements_of(catalog: Catalog, item: ServiceItem, grants: Sequence[Grant]) -> list[str]:
     """Return the elements that a prefill reads: those of form and materials, as far as they are granted."""
     asked = [field.element for field in item.form if field.element]
-    asked += [fact.element for verdict in material_verdicts(catalog, item.code) for fact in verdict.facts]
+    asked += [fact.element for verdict in _verdicts(Versioned(catalog), item.code) for fact in verdict.facts]
     granted = {grant.element for grant in grants}
     return [element for element in dict.fromkeys(asked) if element in granted]
 
 
 def answer(
-    catalog: Catalog, item: ServiceItem, client: str, facts: Mapping[str, Fact], today: date
+    catalog: Catalog,
+    item: ServiceItem,
+    client: str,
+    facts: Mapping[str, Fact],
+    today: date,
+    unconsented: Needed,
+    own: Mapping[str, Fact],
 ) -> dict[str, Any]:
     """Return the filled form and the verdict on each material.
 
@@ -35,11 +45,13 @@ def answer(
         client: whose grants count.
         facts: what was read, by element; an element of the form that is not there was not granted.
         today: the campus's day.
+        unconsented: elements that are granted and lack a consent, and the notice to consent to.
+        own: what the person has declared before; it fills fields that no source fills, and proves nothing.
     """
-    fields = [_field(field.field, field.name_zh, field.element, field.editable, facts) for field in item.form]
+    fields = [_field(field, facts, unconsented, own) for field in item.form]
     materials = [
-        _material(catalog, verdict, facts, today)
-        for verdict in material_verdicts(catalog, item.code, client, today)
+        _material(catalog, verdict, facts, today, unconsented)
+        for verdict in _verdicts(Versioned(catalog), item.code, client, today)
     ]
     return {
         "service_item": item.code,
@@ -50,20 +62,40 @@ def answer(
     }
 
 
+@lru_cache(maxsize=1024)
+def _verdicts(
+    versioned: Versioned, service_item: str, client: str | None = None, today: date | None = None
+) -> tuple[MaterialVerdict, ...]:
+    """Return what each material comes to by the catalog alone: the same for everybody who asks on one day."""
+    return material_verdicts(versioned.catalog, service_item, client, today)
+
+
 def _field(
-    name: str, name_zh: str, element: str, editable: bool, facts: Mapping[str, Fact]
+    field: FormField, facts: Mapping[str, Fact], unconsented: Needed, own: Mapping[str, Fact]
 ) -> dict[str, Any]:
-    entry: dict[str, Any] = {"field": name, "name_zh": name_zh, "element": element or None}
+    element = field.element
+    entry: dict[str, Any] = {"field": field.field, "name_zh": field.name_zh, "element": element or None}
     fact = facts.get(element)
     if not element:
         return entry | {"status": "applicant", "editable": True}
+    if element in unconsented:
+        notice = unconsented[element]
+        reason = {"reason": "consent_required", "notice": notice.notice if notice else None}
+        return entry | {"status": "not_permitted", "editable": True} | reason
     if fact is None:
         return entry | {"status": "not_permitted", "editable": True}
-    return entry | fact.as_dict() | {"editable": editable or fact.status not in FILLED}
+    if field.is_declared and fact.status in ABSENT:
+        said = own[element].as_dict() if element in own else {"status": "applicant"}
+        return entry | said | {"editable": True}
+    return entry | fact.as_dict() | {"editable": field.editable or fact.status not in FILLED}
 
 
 def _material(
-    catalog: Catalog, verdict: MaterialVerdict, facts: Mapping[str, Fact], today: date
+    catalog: Catalog,
+    verdict: MaterialVerdict,
+    facts: Mapping[str, Fact],
+    today: date,
+    unconsented: Needed,
 ) -> dict[str, Any]:
     reasons = list(verdict.blocked) if verdict.outcome == STILL_REQUIRED else []
     proven = []
@@ -71,7 +103,8 @@ def _material(
         fact = facts.get(proof.element)
         if fact is None:
             if not proof.blocked:
-                reasons.append(f"{proof.element}:not_read")
+                lacking = "consent_required" if proof.element in unconsented else "not_read"
+                reasons.append(f"{proof.element}:{lacking}")
             continue
         reason = _falls_short(catalog, proof.element, proof.predicate, fact, today)
         if reason:

@@ -30,6 +30,7 @@ KINDS = {
     "PURPOSE_NOT_GRANTED": Kind(403, "caller", False, "用途未获授权", "The purpose is not granted"),
     "ELEMENT_NOT_GRANTED": Kind(403, "caller", False, "数据元未获授权", "An element is not granted"),
     "CASE_NOT_VALID": Kind(403, "caller", False, "办件无效", "The case is not valid"),
+    "CONSENT_REQUIRED": Kind(403, "caller", False, "须先取得本人同意", "Consent is required"),
     "SELF_ACCESS_FORBIDDEN": Kind(
         403, "caller", False, "经办人不得查询本人", "Officers may not query themselves"
     ),
@@ -48,8 +49,10 @@ KINDS = {
     "CORRECTION_DECIDED": Kind(
         409, "caller", False, "该更正已另有决定", "The correction was decided otherwise"
     ),
+    "QUESTION_ANSWERED": Kind(409, "caller", False, "该询问已答复", "The question was answered before"),
     "PROPOSAL_CLOSED": Kind(409, "caller", False, "该提案已办结", "The proposal is closed"),
     "NOT_SEALED": Kind(409, "us", True, "尚未封存, 请稍后再取", "No checkpoint covers the entry yet"),
+    "NOT_DONE": Kind(409, "us", True, "任务尚未完成, 请稍后再取", "The job is not done yet"),
     "NOT_REPLAYABLE": Kind(409, "us", False, "该次答复无法重现", "This answer cannot be replayed"),
     "GONE": Kind(410, "us", False, "该版次的数据已按期删除", "The data of that release was deleted in time"),
     "TOO_LARGE": Kind(413, "caller", False, "请求过大", "The request is too large"),
@@ -68,6 +71,7 @@ KINDS = {
     ),
     "SOURCE_UNAVAILABLE": Kind(503, "us", True, "数据仓库暂不可用", "The warehouse is not available"),
     "LOGIN_UNAVAILABLE": Kind(503, "us", True, "校园登录暂不可用", "The campus login is not available"),
+    "STOPPING": Kind(503, "us", True, "本进程即将停止", "This worker is about to end"),
     "NO_RELEASE": Kind(503, "us", True, "尚无发布版次", "There is no release yet"),
 }
 _OAUTH_ERRORS = {

@@ -6,13 +6,14 @@ service's role see to that. Reading a catalog takes a second or more of a proces
 """
 
 import asyncio
+import json
 import re
 from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Annotated, Any, TypeVar
 
 import psycopg
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from catalogs.changes.deciding import Waiting
 from catalogs.changes.edits import Edit
@@ -26,7 +27,7 @@ from catalogs.model import Catalog
 from catalogs.rules import ERROR
 from connectors.duck import PgParams
 from service.problems import Problem
-from service.subjects import Closed
+from service.subjects import WITHOUT_NUL, Closed
 from service.tokens import Client
 from warehouse import proposals
 from warehouse.catalog_changes import Hindered, InUse, hand_in, look, today
@@ -42,22 +43,36 @@ _EVERY_STATE = (
 )  # fmt: skip
 _RIGHT = "SELECT may_propose FROM service.client WHERE client_id = %s"
 
-Title = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Reason = Annotated[str, StringConstraints(max_length=_LONG)]
+Title = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=WITHOUT_NUL)]
+Reason = Annotated[str, StringConstraints(max_length=_LONG, pattern=WITHOUT_NUL)]
 _ContentFile = Annotated[
     str, StringConstraints(max_length=200, pattern=r"^[a-z][A-Za-z0-9_./-]*\.(yaml|csv)$")
 ]
 T = TypeVar("T")
 
 
+def _without_nul(value: Any) -> Any:
+    if "\\u0000" in json.dumps(value):
+        raise ValueError("a text holds the character U+0000")
+    return value
+
+
 class EditIn(Closed):
     """One field that is to change (`yici catalog diff --json` shows edits in the same form)."""
 
     file: _ContentFile
-    entry: str = Field("", max_length=200, description="Code of the entry, in a file of several")
-    field: str = Field("", max_length=_LONG, description="Address in the entry; empty: the whole entry")
-    old: Any = Field(None, description="What stands there now; null: nothing")
-    new: Any = Field(None, description="What shall stand there; null: nothing")
+    entry: str = Field(
+        "", max_length=200, pattern=WITHOUT_NUL, description="Code of the entry, in a file of several"
+    )
+    field: str = Field(
+        "", max_length=_LONG, pattern=WITHOUT_NUL, description="Address in the entry; empty: the whole entry"
+    )
+    old: Annotated[Any, AfterValidator(_without_nul)] = Field(
+        None, description="What stands there now; null: nothing"
+    )
+    new: Annotated[Any, AfterValidator(_without_nul)] = Field(
+        None, description="What shall stand there; null: nothing"
+    )
 
 
 class NewProposal(Closed):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from service import metrics
 from service.problems import Problem
 
 DEFAULT_PER_MINUTE = 600
@@ -47,6 +48,7 @@ class Quotas:
         count = min(count, per_minute)
         limit = {"RateLimit-Policy": f'"{policy}";q={per_minute};w={WINDOW_S}'}
         if bucket.level < count:
+            metrics.QUOTA_REFUSALS.labels(policy).inc()
             wait_s = math.ceil((count - bucket.level) / rate)
             headers = limit | {"RateLimit": f'"{policy}";r=0;t={wait_s}', "Retry-After": str(wait_s)}
             raise Problem("QUOTA_EXCEEDED", f"policy {policy}", rule=f"quota:{policy}", headers=headers)

@@ -1,7 +1,8 @@
-"""One statement for all rows that a question needs: built from the catalog once, run with bound keys.
+"""One statement for all rows that questions need: built from the catalog once, run with bound keys.
 
-Every part of the union finds rows of one resource by the subject's linked keys. Names come from the catalog and are
-quoted; rules of populations and picks are SQL that the catalog's check has read; keys are always parameters.
+Every part of the union finds rows of one resource by the linked keys of one subject or of many. Names come from the
+catalog and are quoted; rules of populations and picks are SQL that the catalog's check has read; keys are always
+parameters.
 """
 
 import json
@@ -52,15 +53,21 @@ class Row:
 
 @dataclass(frozen=True)
 class Plan:
-    """A statement and what its parts read. Parameters: one array of keys per kind, in the order of `id_types`."""
+    """A statement and what its parts read. Parameters: one array of keys per kind, in the order of `id_types`.
+
+    Attributes:
+        resources: those whose rows are read, by the number of their part.
+        id_type_of: resource, or register → the kind of key by which its rows are found.
+    """
 
     statement: str
     id_types: tuple[str, ...]
     resources: tuple[Resource, ...]
+    id_type_of: Mapping[str, str]
 
 
 # Wishes are compared by value and a catalog by its version, so that a plan is made once per release and purpose.
-class _Versioned:
+class Versioned:
     """A catalog as a cache key."""
 
     def __init__(self, catalog: Catalog) -> None:
@@ -70,16 +77,16 @@ class _Versioned:
         return hash(self.catalog.version)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Versioned) and self.catalog.version == other.catalog.version
+        return isinstance(other, Versioned) and self.catalog.version == other.catalog.version
 
 
 def plan(catalog: Catalog, wishes: tuple[Wish, ...]) -> Plan:
     """Return the statement for these items and for the registers of all populations that may matter to them."""
-    return _plan(_Versioned(catalog), wishes)
+    return _plan(Versioned(catalog), wishes)
 
 
 @lru_cache(maxsize=512)
-def _plan(versioned: _Versioned, wishes: tuple[Wish, ...]) -> Plan:
+def _plan(versioned: Versioned, wishes: tuple[Wish, ...]) -> Plan:
     catalog = versioned.catalog
     by_resource: dict[str, list[Wish]] = {}
     for wish in wishes:
@@ -93,7 +100,11 @@ def _plan(versioned: _Versioned, wishes: tuple[Wish, ...]) -> Plan:
     for name, populations in registers.items():
         parts.append(_register_part(catalog.resources[name], populations, place[_id_type(catalog, name)]))
     statement = "\nUNION ALL\n".join(parts)
-    return Plan(statement, tuple(id_types), tuple(catalog.resources[name] for name in by_resource))
+    id_type_of = {name: _id_type(catalog, name) for name in registers}
+    id_type_of |= {name: own[0].id_type for name, own in by_resource.items()}
+    return Plan(
+        statement, tuple(id_types), tuple(catalog.resources[name] for name in by_resource), id_type_of
+    )
 
 
 def _registers(catalog: Catalog) -> dict[str, list[Population]]:
@@ -166,51 +177,62 @@ def _is_among(resource: Resource, key_item: str, key: str, id_type_keys: str) ->
     return f"{key} = ANY ({id_type_keys}{cast})"
 
 
+# The rows of a subject per resource, and its rows in the registers of populations.
+Read = tuple[dict[str, list[Row]], list[Registered]]
+
+
 async def read(
-    con: asyncpg.Connection, chosen: Plan, keys: Mapping[str, Sequence[str]]
-) -> tuple[dict[str, list[Row]], list[Registered]]:
-    """Run a plan for one subject.
+    con: asyncpg.Connection, chosen: Plan, wanted: Sequence[Mapping[str, Sequence[str]]]
+) -> list[Read]:
+    """Run a plan for some subjects, in one statement.
 
     Args:
         con: in a transaction pinned to the release.
         chosen: the plan.
-        keys: kind → the subject's natural keys.
+        wanted: of each subject kind → natural keys.
 
     Returns:
-        Rows per resource in the order of its key, so that an answer of many values is always the same one, and the
-        subject's rows in the registers of populations.
+        Of each subject the rows per resource in the order of its key, so that an answer of many values is always the
+        same one, and the rows in the registers of populations.
     """
-    rows: dict[str, list[Row]] = {resource.name: [] for resource in chosen.resources}
-    registered: list[Registered] = []
+    found: list[Read] = [({resource.name: [] for resource in chosen.resources}, []) for _ in wanted]
     if not chosen.statement:
-        return rows, registered
-    arguments = [list(keys.get(id_type, ())) for id_type in chosen.id_types]
-    found = await con.fetch(chosen.statement, *arguments)
-    for record in sorted(found, key=lambda one: one["place"] or []):
+        return found
+    whose: dict[str, dict[str, list[int]]] = {id_type: {} for id_type in chosen.id_types}
+    for place, keys in enumerate(wanted):
+        for id_type, known in whose.items():
+            for key in keys.get(id_type, ()):
+                known.setdefault(key, []).append(place)
+    records = await con.fetch(chosen.statement, *(list(known) for known in whose.values()))
+    for record in sorted(records, key=lambda one: one["place"] or []):
+        part, key = record["part"], record["key"]
         items = json.loads(record["items"], parse_float=Decimal)
-        if record["part"] < 0:
+        if part < 0:
             current, former = (
-                tuple(code for code, found in items.items() if found == state) for state in (CURRENT, FORMER)
+                tuple(code for code, state in items.items() if state == wished)
+                for wished in (CURRENT, FORMER)
             )
-            registered.append(Registered(record["register"], record["key"], current, former))
+            register = record["register"]
+            for place in whose[chosen.id_type_of[register]].get(key, ()):
+                found[place][1].append(Registered(register, key, current, former))
             continue
-        resource = chosen.resources[record["part"]]
+        resource = chosen.resources[part]
         typed = {
             name: value if name.startswith(_FILTER) else from_json(resource.item(name), value)
             for name, value in items.items()
         }
-        rows[resource.name].append(
-            Row(
-                record["key"],
-                typed,
-                record["_state"],
-                record["_extract"],
-                record["_last_extract"],
-                record["updated_at"],
-                record["last_reported_at"],
-            )
+        row = Row(
+            key,
+            typed,
+            record["_state"],
+            record["_extract"],
+            record["_last_extract"],
+            record["updated_at"],
+            record["last_reported_at"],
         )
-    return rows, registered
+        for place in whose[chosen.id_type_of[resource.name]].get(key, ()):
+            found[place][0][resource.name].append(row)
+    return found
 
 
 def quoted(name: str) -> str:

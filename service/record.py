@@ -8,6 +8,7 @@ holds a salted hash, so that they can be deleted when their time is over without
 """
 
 import asyncio
+import base64
 import hashlib
 import hmac
 import json
@@ -15,12 +16,11 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import asyncpg
 import structlog
-from joserfc import jws
 
 from service import metrics, tree
 from service.keys import Keys
@@ -30,12 +30,13 @@ from service.transactions import opened
 RETENTION = timedelta(days=3 * 365)
 MAX_BATCH = 500
 WAIT_S = 5.0
-_LOCK = "BEGIN; SELECT pg_advisory_xact_lock(hashtext('yici record'))"
+LOCKED = "BEGIN; SELECT pg_advisory_xact_lock(hashtext('yici record'))"
 _LAST = "SELECT coalesce(max(seq), 0) FROM service.record"
 _INSERT = (
     "WITH entry AS (INSERT INTO service.record SELECT * FROM jsonb_populate_recordset(NULL::service.record, $1::jsonb))"
     " INSERT INTO service.record_detail SELECT * FROM jsonb_populate_recordset(NULL::service.record_detail, $2::jsonb)"
 )
+_WRITER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
 _log = structlog.get_logger("yici.service")
 
 _Entry = tuple[dict[str, Any], dict[str, Any]]  # an entry and its details, before they have a number
@@ -69,9 +70,32 @@ class Decision:
     release: int | None = None
 
 
+class Answer(dict[str, Any]):
+    """An answer that leaves just as it was put on record, and once written is not written again.
+
+    Attributes:
+        content: its JSON: the bytes whose digest the record holds, and the receipt.
+    """
+
+    content: bytes = b""
+
+    @classmethod
+    def sealed(cls, answer: Mapping[str, Any], written: bytes, receipt: str) -> "Answer":
+        """Return an answer with its receipt.
+
+        Args:
+            answer: without its receipt.
+            written: its canonical bytes.
+            receipt: of its entry.
+        """
+        found = cls(answer, receipt=receipt)
+        found.content = b'%s,"receipt":"%s"}' % (written[:-1], receipt.encode())
+        return found
+
+
 def canonical(value: Any) -> bytes:
-    """Write plain data so that equal data has equal bytes."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str).encode()
+    """Write plain data so that equal data has equal bytes; what is bytes was written before."""
+    return value if isinstance(value, bytes) else _WRITER.encode(value).encode()
 
 
 def leaf_content(entry: Mapping[str, Any]) -> bytes:
@@ -96,6 +120,13 @@ def written(row: asyncpg.Record | Mapping[str, Any]) -> dict[str, Any]:
         entry[name] = _time(entry[name])
     entry["transaction_id"] = str(entry["transaction_id"])
     return entry
+
+
+class Recording(Protocol):
+    """Takes decisions down."""
+
+    async def append(self, decision: Decision, request: Any, answer: Any, at: datetime) -> str:
+        """Append one decision and return its receipt."""
 
 
 class Recorder:
@@ -127,11 +158,7 @@ class Recorder:
         Raises:
             Problem: AUDIT_UNAVAILABLE; the caller must then give no other answer.
         """
-        salt = secrets.token_bytes(16)
-        request_digest, response_digest = (
-            hmac.new(salt, canonical(part), hashlib.sha256).hexdigest() for part in (request, answer)
-        )
-        entry = self._entry(decision, request_digest, response_digest, at)
+        entry, claims = prepared(self._keys, decision, request, answer, at)
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         if self._stopping or self._task.done():
             raise Problem("AUDIT_UNAVAILABLE")
@@ -142,54 +169,7 @@ class Recorder:
         except TimeoutError:
             raise Problem("AUDIT_UNAVAILABLE") from None
         metrics.DECISIONS.labels(decision.action, decision.outcome, decision.code).inc()
-        claims = {
-            "txn": str(decision.transaction_id),
-            "seq": seq,
-            "client": decision.client_id,
-            "purpose": decision.purpose,
-            "case": decision.case_id,
-            "request_digest": request_digest,
-            "response_digest": response_digest,
-            "salt": salt.hex(),
-            "iat": int(at.timestamp()),
-        }
-        header = {"alg": "Ed25519", "kid": self._keys.signing.kid, "typ": "yici-receipt+jws"}
-        return jws.serialize_compact(header, canonical(claims), self._keys.signing, algorithms=["Ed25519"])
-
-    def _entry(self, decision: Decision, request_digest: str, response_digest: str, at: datetime) -> _Entry:
-        subject = decision.subject and self._keys.subject_key(*decision.subject)
-        actor = decision.actor_id
-        if actor is not None and decision.actor_role != "officer":
-            # an applicant's user id is a number of the person, mostly the subject's own
-            actor = self._keys.subject_key("actor", actor)
-        details = {
-            "salt": secrets.token_hex(16),
-            "actor_id": actor,
-            "actor_role": decision.actor_role,
-            "subject_key": subject,
-            "subject_key_id": subject and self._keys.subject_key_id,
-            "case_id": decision.case_id,
-        }
-        entry = {
-            "transaction_id": str(decision.transaction_id),
-            "logtime": _time(at),
-            "action": decision.action,
-            "client_id": decision.client_id,
-            "receiver_unit": decision.receiver_unit,
-            "receiver_name": decision.receiver_name,
-            "purpose": decision.purpose,
-            "ground": decision.ground,
-            "elements": list(decision.elements),
-            "outcome": decision.outcome,
-            "code": decision.code,
-            "rule": decision.rule,
-            "request_digest": request_digest,
-            "response_digest": response_digest,
-            "release": decision.release,
-            "confidentiality": "normal",
-            "retention_until": _time(at + RETENTION),
-        }
-        return entry, details
+        return receipt(self._keys, claims | {"seq": seq})
 
     async def _run(self) -> None:
         while self._waiting or not self._stopping:
@@ -216,22 +196,106 @@ class Recorder:
 
     async def _write(self, batch: list[_Entry]) -> int:
         """Append entries in one transaction and return the number before the first."""
-        async with opened(self._pool, _LOCK, WAIT_S) as con:
-            last: int = await con.fetchval(
-                _LAST
-            )  # a statement of its own, so that it sees what the lock waited for
-            rows, rows_of_details = [], []
-            for seq, (entry, details) in enumerate(batch, start=last + 1):
-                details = {"seq": seq, **details}
-                row = {"seq": seq, **entry, "detail_hash": detail_hash(details)}
-                rows.append(row | {"leaf_hash": leaf_hash(row)})
-                rows_of_details.append(details)
-            await con.execute(
-                _INSERT,
-                json.dumps(rows, ensure_ascii=False),
-                json.dumps(rows_of_details, ensure_ascii=False),
-            )
-        return last
+        async with opened(self._pool, LOCKED, WAIT_S) as con:
+            return await add(con, batch)
+
+
+def prepared(
+    keys: Keys, decision: Decision, request: Any, answer: Any, at: datetime
+) -> tuple[_Entry, dict[str, Any]]:
+    """Return the entry of a decision, and what its receipt will say once the entry has a number.
+
+    Args:
+        keys: of the installation.
+        decision: what was decided.
+        request: the request as plain data; only a salted digest is written.
+        answer: the answer without its receipt; likewise.
+        at: the moment of the decision.
+    """
+    salt = secrets.token_bytes(16)
+    request_digest, response_digest = (
+        hmac.digest(salt, canonical(part), "sha256").hex() for part in (request, answer)
+    )
+    claims = {
+        "txn": str(decision.transaction_id),
+        "client": decision.client_id,
+        "purpose": decision.purpose,
+        "case": decision.case_id,
+        "request_digest": request_digest,
+        "response_digest": response_digest,
+        "salt": salt.hex(),
+        "iat": int(at.timestamp()),
+    }
+    return _entry(keys, decision, request_digest, response_digest, at), claims
+
+
+def receipt(keys: Keys, claims: Mapping[str, Any]) -> str:
+    """Sign what a receipt says."""
+    key = keys.signing  # asked for once: it may be another a moment later
+    header = {"alg": "Ed25519", "kid": key.kid, "typ": "yici-receipt+jws"}
+    # RFC 7515 §5.1 and RFC 8037 §3.1 by hand: for one fixed algorithm a library's checks cost as much as the signature.
+    signed = b".".join(base64.urlsafe_b64encode(canonical(part)).rstrip(b"=") for part in (header, claims))
+    signature = base64.urlsafe_b64encode(key.private_key.sign(signed)).rstrip(b"=")
+    return f"{signed.decode()}.{signature.decode()}"
+
+
+async def add(con: asyncpg.Connection, batch: Sequence[_Entry]) -> int:
+    """Append entries and return the number before the first.
+
+    Args:
+        con: in a transaction opened by `LOCKED`, which is committed before anything leaves.
+        batch: as `prepared`.
+    """
+    # A statement of its own, so that it sees what the lock waited for.
+    last: int = await con.fetchval(_LAST)
+    rows, rows_of_details = [], []
+    for seq, (entry, details) in enumerate(batch, start=last + 1):
+        details = {"seq": seq, **details}
+        row = {"seq": seq, **entry, "detail_hash": detail_hash(details)}
+        rows.append(row | {"leaf_hash": leaf_hash(row)})
+        rows_of_details.append(details)
+    await con.execute(
+        _INSERT,
+        json.dumps(rows, ensure_ascii=False),
+        json.dumps(rows_of_details, ensure_ascii=False),
+    )
+    return last
+
+
+def _entry(keys: Keys, decision: Decision, request_digest: str, response_digest: str, at: datetime) -> _Entry:
+    key_id, subject = keys.subject_entry(*decision.subject) if decision.subject else (None, None)
+    actor = decision.actor_id
+    if actor is not None and decision.actor_role != "officer":
+        # an applicant's user id is a number of the person, mostly the subject's own
+        actor = keys.subject_key("actor", actor)
+    details = {
+        "salt": secrets.token_hex(16),
+        "actor_id": actor,
+        "actor_role": decision.actor_role,
+        "subject_key": subject,
+        "subject_key_id": key_id,
+        "case_id": decision.case_id,
+    }
+    entry = {
+        "transaction_id": str(decision.transaction_id),
+        "logtime": _time(at),
+        "action": decision.action,
+        "client_id": decision.client_id,
+        "receiver_unit": decision.receiver_unit,
+        "receiver_name": decision.receiver_name,
+        "purpose": decision.purpose,
+        "ground": decision.ground,
+        "elements": list(decision.elements),
+        "outcome": decision.outcome,
+        "code": decision.code,
+        "rule": decision.rule,
+        "request_digest": request_digest,
+        "response_digest": response_digest,
+        "release": decision.release,
+        "confidentiality": "normal",
+        "retention_until": _time(at + RETENTION),
+    }
+    return entry, details
 
 
 def _time(value: datetime) -> str:

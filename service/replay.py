@@ -102,7 +102,7 @@ def _statuses(answer: dict[str, Any]) -> dict[str, str]:
 def _salt(around: Surroundings, receipt: str, id_: UUID) -> bytes:
     try:
         claims = json.loads(
-            jws.deserialize_compact(receipt, around.keys.signing, algorithms=["Ed25519"]).payload
+            jws.deserialize_compact(receipt, around.keys.for_receipts, algorithms=["Ed25519"]).payload
         )
         if claims["txn"] == str(id_):
             return bytes.fromhex(claims["salt"])

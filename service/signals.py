@@ -23,7 +23,7 @@ class Signal:
     """One thing to look at.
 
     Attributes:
-        kind: burst, self_access, no_party, guessing, unknown_case, unused_grant.
+        kind: burst, self_access, no_party, kin, guessing, unknown_case, unused_grant, not_destroyed.
         who: client, and officer where it is one.
         count: how often.
         detail: in what, without a subject.
@@ -50,11 +50,13 @@ def signals(con: psycopg.Connection, catalog: Catalog, since: datetime, at: date
         *_refused(
             con, since, "no_party", "case:subject_is_a_party", "asked about one who is no party of the case"
         ),
+        *_refused(con, since, "kin", "related:authorised", "asked about an adult who is only related"),
         *_refused(
             con, since, "guessing", "quota:mismatches", "stated wrong values until there was no answer"
         ),
         *_unknown_cases(con, since),
         *_unused(con, catalog, at),
+        *_undestroyed(con, catalog, at),
     ]
 
 
@@ -103,7 +105,8 @@ def _unused(con: psycopg.Connection, catalog: Catalog, at: datetime) -> Iterator
     used = set(
         con.execute(
             """SELECT DISTINCT client_id, purpose, unnest(elements) FROM service.record
-               WHERE outcome = 'allowed' AND action IN ('facts', 'prefill', 'claims') AND logtime >= %s""",
+               WHERE outcome = 'allowed' AND action IN ('facts', 'prefill', 'claims', 'task_aggregate')
+                   AND logtime >= %s""",
             [at - UNUSED_AFTER],
         ).fetchall()
     )
@@ -117,3 +120,26 @@ def _unused(con: psycopg.Connection, catalog: Catalog, at: datetime) -> Iterator
     for (client, purpose, demand), elements in sorted(idle.items()):
         detail = f"demand {demand} for {purpose}: unused for {UNUSED_AFTER.days} days: {', '.join(sorted(elements))}"
         yield Signal("unused_grant", client, len(elements), detail)
+
+
+def _undestroyed(con: psycopg.Connection, catalog: Catalog, at: datetime) -> Iterator[Signal]:
+    """Yield tasks whose data should be destroyed by now and whose client, once answered, has not said that they are."""
+    told = set(con.execute("SELECT client_id, demand_id FROM service.task_destroyed").fetchall())
+    answered = {
+        (client, purpose): times
+        for client, purpose, times in con.execute(
+            "SELECT client_id, purpose, count(*) FROM service.record"
+            " WHERE action = 'task_aggregate' AND outcome = 'allowed' GROUP BY 1, 2"
+        )
+    }
+    for demand in sorted(catalog.demands.values(), key=lambda one: one.demand_id):
+        times = answered.get((demand.client, demand.purpose), 0)
+        is_late = demand.destroy_by is not None and demand.destroy_by < at.date()
+        if (
+            demand.purpose_kind == "task"
+            and times
+            and is_late
+            and (demand.client, demand.demand_id) not in told
+        ):
+            detail = f"demand {demand.demand_id} for {demand.purpose}: to be destroyed by {demand.destroy_by}"
+            yield Signal("not_destroyed", demand.client, times, detail)

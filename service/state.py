@@ -59,6 +59,7 @@ class State:
         self._releases: dict[int, Current] = {}
         self._catalogs: dict[str, tuple[Catalog, tuple[Fault, ...]]] = {}
         self._lock = asyncio.Lock()
+        self._told: int | None = None
 
     async def current(self, pool: asyncpg.Pool) -> Current:
         """Return the release that is current now.
@@ -66,14 +67,24 @@ class State:
         Raises:
             Problem: NO_RELEASE.
         """
-        release = await pool.fetchval("SELECT yici.current()")
+        return await self.published(pool, await pool.fetchval("SELECT yici.current()"))
+
+    async def published(self, pool: asyncpg.Pool, release: int | None) -> Current:
+        """Return the release that was just read to be the current one.
+
+        Raises:
+            Problem: NO_RELEASE.
+        """
         if release is None:
             raise Problem("NO_RELEASE")
         found = self._releases.get(release)
         if found is None:
             async with self._lock:
                 found = self._releases.get(release) or await self._read(pool, release)
-        metrics.RELEASE.set(release)
+        if release != self._told:
+            self._told = release
+            metrics.RELEASE.set(release)
+            metrics.RELEASE_AT.set(found.published_at.timestamp())
         return found
 
     async def at(self, pool: asyncpg.Pool, release: int) -> Current:

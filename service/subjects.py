@@ -15,6 +15,8 @@ from warehouse.identity import DOCUMENT, resident_id_18
 PERSON = "person"
 # What callers write: no control characters, which PostgreSQL's text and JSON refuse or readers of a log stumble over.
 Text = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
+# Longer text, of which only what PostgreSQL cannot hold is refused.
+WITHOUT_NUL = r"^[^\x00]*$"
 _RESOLVE = """
 SELECT p.n, l.subject_id,
     (SELECT jsonb_agg(jsonb_build_array(o.id_type, o.key)) FROM raw.links o WHERE o.subject_id = l.subject_id)::text
@@ -23,9 +25,9 @@ SELECT p.n, l.subject_id,
         AND v.release <= current_setting('yici.release')::int
         AND (v.closed_release IS NULL OR v.closed_release > current_setting('yici.release')::int)) AS in_doubt,
     (SELECT array_agg(c.element) FROM service.correction c
-        WHERE c.subject_id = l.subject_id AND c.filed_at <= $4
-        AND (c.closed_at IS NULL OR c.closed_at > $4)) AS disputed
-FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS p(type, id_type, key, n)
+        WHERE c.subject_id = l.subject_id AND c.filed_at <= p.at
+        AND (c.closed_at IS NULL OR c.closed_at > p.at)) AS disputed
+FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) WITH ORDINALITY AS p(type, id_type, key, at, n)
 LEFT JOIN raw.links l ON l.type = p.type AND l.id_type = p.id_type AND l.key = p.key
 """
 
@@ -79,13 +81,20 @@ async def resolve(
         asked: kind and number of each.
         at: the moment of the question, which decides what is in dispute.
     """
-    types = _types(catalog)
+    return await resolve_each(con, catalog, [(number, at) for number in asked])
+
+
+async def resolve_each(
+    con: asyncpg.Connection, catalog: Catalog, asked: Sequence[tuple[tuple[str, str], datetime]]
+) -> list[Resolved]:
+    """Look up numbers as `resolve` does, each at a moment of its own."""
+    types = catalog.types_of_numbers()
     rows = await con.fetch(
         _RESOLVE,
-        [types.get(kind, PERSON) for kind, _ in asked],
-        [kind for kind, _ in asked],
-        [number for _, number in asked],
-        at,
+        [types.get(kind, PERSON) for (kind, _), _ in asked],
+        [kind for (kind, _), _ in asked],
+        [number for (_, number), _ in asked],
+        [at for _, at in asked],
     )
     found = []
     for row in sorted(rows, key=lambda row: row["n"]):
@@ -96,10 +105,6 @@ async def resolve(
     return found
 
 
-def _types(catalog: Catalog) -> dict[str, str]:
-    types = {}
-    for resource in catalog.resources.values():
-        if resource.subject:
-            types[resource.subject.id_type] = resource.subject.type
-            types |= {link.id_type: resource.subject.type for link in resource.subject.links}
-    return types
+def type_of(catalog: Catalog, id_type: str) -> str:
+    """Return which type of subject a kind of number belongs to; documents, and what nobody keeps, to persons."""
+    return catalog.types_of_numbers().get(id_type, PERSON)

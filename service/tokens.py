@@ -9,6 +9,7 @@ import json
 import re
 import secrets
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,7 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
+from joserfc.jwt import Token
 
 from service.keys import Keys
 from service.problems import Problem
@@ -30,6 +32,7 @@ AUDIENCE = "urn:yici:service"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 CLIENT_ALGORITHMS = ["EdDSA", "Ed25519", "ES256", "PS256", "RS256"]
 CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_MOST_PROVEN = 1000
 _JTI = re.compile(r"[\x21-\x7e]{1,200}")
 # What reading a token that somebody made up may end in; the last one by brackets nested without end.
 _UNREADABLE = (JoseError, ValueError, TypeError, KeyError, RecursionError)
@@ -37,14 +40,16 @@ _UNREADABLE = (JoseError, ValueError, TypeError, KeyError, RecursionError)
 
 @dataclass(frozen=True)
 class Client:
-    """A registered service system."""
+    """A registered service system; its keys are `jwks` as it was registered, or published at `jwks_url`."""
 
     client_id: str
     unit: str
     name: str
     status: str
-    jwks: dict[str, Any] | None = field(repr=False)
+    jwks: str | None = field(repr=False)
     secret_hash: str | None = field(repr=False)
+    jwks_url: str | None = None
+    retired_kids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,14 +67,31 @@ async def find_client(pool: asyncpg.Pool, client_id: str) -> Client | None:
     """Return a registered client, or None."""
     if not CLIENT_ID.fullmatch(client_id):
         return None
-    row = await pool.fetchrow(
-        "SELECT client_id, unit, name, status, jwks, secret_hash FROM service.client WHERE client_id = $1",
-        client_id,
+    return (await known(pool, [client_id]))[0].get(client_id)
+
+
+async def known(pool: asyncpg.Pool, client_ids: Sequence[str]) -> tuple[dict[str, Client], int | None]:
+    """Return those of the clients that are registered, and the number of the current release, in one statement."""
+    rows = await pool.fetch(
+        "SELECT yici.current() AS release, client_id, unit, name, status, jwks, secret_hash, jwks_url, retired_kids"
+        " FROM (VALUES (1)) AS one LEFT JOIN service.client ON client_id = ANY ($1)",
+        client_ids,
     )
-    if row is None:
-        return None
-    jwks = json.loads(row["jwks"]) if row["jwks"] else None
-    return Client(row["client_id"], row["unit"], row["name"], row["status"], jwks, row["secret_hash"])
+    found = {
+        row["client_id"]: Client(
+            client_id=row["client_id"],
+            unit=row["unit"],
+            name=row["name"],
+            status=row["status"],
+            jwks=row["jwks"],
+            secret_hash=row["secret_hash"],
+            jwks_url=row["jwks_url"],
+            retired_kids=tuple(row["retired_kids"]),
+        )
+        for row in rows
+        if row["client_id"] is not None
+    }
+    return found, rows[0]["release"]
 
 
 def claimed_client(credentials: Credentials) -> str:
@@ -84,7 +106,11 @@ def claimed_client(credentials: Credentials) -> str:
 
 
 async def authenticate(
-    pool: asyncpg.Pool, credentials: Credentials, audiences: set[str], secrets_allowed: bool
+    pool: asyncpg.Pool,
+    credentials: Credentials,
+    audiences: set[str],
+    secrets_allowed: bool,
+    keys_of: Callable[[Client], Awaitable[KeySet]],
 ) -> Client:
     """Check who asks for a token.
 
@@ -93,6 +119,7 @@ async def authenticate(
         credentials: what the request holds.
         audiences: names under which we are addressed: the issuer and its token endpoint.
         secrets_allowed: whether a client secret may stand in for a key; only on the reference campus.
+        keys_of: which keys a client may sign with now.
 
     Raises:
         Problem: INVALID_CLIENT, the same whatever was wrong, or CLIENT_SUSPENDED.
@@ -101,7 +128,7 @@ async def authenticate(
     if client is None:
         raise Problem("INVALID_CLIENT", noted="unknown_client")
     if credentials.assertion:
-        await _check_assertion(pool, client, credentials.assertion, audiences)
+        await _check_assertion(pool, client, await keys_of(client), credentials.assertion, audiences)
     else:
         await _check_secret(client, credentials.client_secret, secrets_allowed)
     if client.status != "active":
@@ -109,14 +136,14 @@ async def authenticate(
     return client
 
 
-async def _check_assertion(pool: asyncpg.Pool, client: Client, assertion: str, audiences: set[str]) -> None:
+async def _check_assertion(
+    pool: asyncpg.Pool, client: Client, keys: KeySet, assertion: str, audiences: set[str]
+) -> None:
     """Known key, our audience, short life, used once (RFC 7523 §3)."""
     try:
-        if client.jwks is None:
+        if not keys.keys:
             raise ValueError("no key")
-        claims = jwt.decode(
-            assertion, KeySet.import_key_set(client.jwks), algorithms=CLIENT_ALGORITHMS
-        ).claims
+        claims = jwt.decode(assertion, keys, algorithms=CLIENT_ALGORITHMS).claims
     except _UNREADABLE:
         raise Problem("INVALID_CLIENT", noted="signature") from None
     audience = claims.get("aud")
@@ -168,22 +195,47 @@ def issue(keys: Keys, client: Client, issuer: str) -> dict[str, Any]:
         "exp": moment + LIFETIME_S,
         "jti": secrets.token_urlsafe(16),
     }
-    header = {"alg": "Ed25519", "typ": "at+jwt", "kid": keys.signing.kid}
-    token = jwt.encode(header, claims, keys.signing, algorithms=["Ed25519"])
+    key = keys.signing
+    header = {"alg": "Ed25519", "typ": "at+jwt", "kid": key.kid}
+    token = jwt.encode(header, claims, key, algorithms=["Ed25519"])
     return {"access_token": token, "token_type": "Bearer", "expires_in": LIFETIME_S}
 
 
-async def caller(pool: asyncpg.Pool, keys: Keys, authorization: str) -> Client:
-    """Return the active client that a bearer token speaks for.
+class Proven:
+    """Access tokens whose signature was verified before: the same bytes under a key that still counts need it once.
+
+    Whether a token has expired, and what became of its client, is asked for every request.
+    """
+
+    def __init__(self) -> None:
+        self._tokens: dict[str, Token] = {}
+
+    def read(self, keys: Keys, token: str) -> Token:
+        """Return a token's header and claims.
+
+        Raises:
+            JoseError: none of our keys that count signed it; ValueError and others for what is no token.
+        """
+        live, found = keys.for_tokens, self._tokens.get(token)
+        if found is None or all(found.header.get("kid") != key.kid for key in live.keys):
+            found = jwt.decode(token, live, algorithms=["Ed25519"])
+            if len(self._tokens) >= _MOST_PROVEN:
+                self._tokens.clear()
+            self._tokens[token] = found
+        return found
+
+
+def subject_of(proven: Proven, keys: Keys, authorization: str) -> str:
+    """Return which client a bearer token speaks for; what became of that client since is another question.
 
     Raises:
-        Problem: INVALID_TOKEN or CLIENT_SUSPENDED.
+        Problem: INVALID_TOKEN.
     """
     kind, _, token = authorization.partition(" ")
     if kind.lower() != "bearer" or not token:
         raise Problem("INVALID_TOKEN", noted="no_token")
     try:
-        found = jwt.decode(token.strip(), keys.signing, algorithms=["Ed25519"])
+        found = proven.read(keys, token.strip())
     except _UNREADABLE:
         raise Problem("INVALID_TOKEN", noted="signature") from None
     claims = found.claims
@@ -192,7 +244,15 @@ async def caller(pool: asyncpg.Pool, keys: Keys, authorization: str) -> Client:
         raise Problem("INVALID_TOKEN", noted="audience")
     if not isinstance(expires, int) or expires <= time.time():
         raise Problem("INVALID_TOKEN", noted="expired")
-    client = await find_client(pool, str(claims.get("sub")))
+    return str(claims.get("sub"))
+
+
+def active(client: Client | None) -> Client:
+    """Return a client that may ask.
+
+    Raises:
+        Problem: INVALID_TOKEN or CLIENT_SUSPENDED.
+    """
     if client is None:
         raise Problem("INVALID_TOKEN", noted="unknown_client")
     if client.status != "active":

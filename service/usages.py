@@ -15,7 +15,7 @@ from catalogs.model import Catalog
 from service.keys import Keys
 from service.problems import KINDS
 
-_ROLES = {"applicant": "本人", "agent": "代办人", "officer": "经办人"}
+_ROLES = {"applicant": "本人", "agent": "代办人", "guardian": "监护人", "officer": "经办人"}
 _ACTIONS = {
     "facts": "读取",
     "prefill": "预填申请表",
@@ -23,8 +23,17 @@ _ACTIONS = {
     "case_register": "登记办件",
     "correction_file": "提出更正",
     "correction_read": "办理更正",
+    "consent_give": "登记同意",
+    "consent_withdraw": "撤回同意",
+    "declared_keep": "保存本人填报内容",
+    "me_consents": "本人查看同意记录",
+    "me_consent_withdraw": "本人撤回同意",
+    "me_declared_delete": "本人删除填报内容",
     "me_facts": "本人查看自己的数据",
     "me_usages": "本人查看访问记录",
+    "me_question": "本人询问一次访问",
+    "me_questions": "本人查看自己的询问",
+    "me_session": "本人登录",
 }
 _FROM = """
 FROM service.record_detail d JOIN service.record r ON r.seq = d.seq
@@ -73,7 +82,7 @@ async def oldest(con: asyncpg.Connection | asyncpg.Pool) -> datetime | None:
 
 def subject_keys(keys: Keys, linked: Mapping[str, Iterable[str]]) -> list[str]:
     """Return everything by which a person may stand in the record."""
-    return [keys.subject_key(kind, number) for kind, numbers in linked.items() for number in numbers]
+    return [key for kind, own in linked.items() for number in own for key in keys.subject_keys(kind, number)]
 
 
 def words(catalog: Catalog, entry: Mapping[str, Any]) -> str:

@@ -127,7 +127,7 @@ def _checkpoints(con: psycopg.Connection, keys: Keys, found: Verdict) -> dict[in
         found.checkpoints += 1
         found.sealed = size
         try:
-            told = notes.opened(note, keys.record_name, keys.record_public)
+            told = notes.opened(note, keys.sealers)
         except notes.NoteError as error:
             found.tell(f"checkpoint of size {size}: {error}")
             continue

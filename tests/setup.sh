@@ -1,7 +1,8 @@
 #!/bin/sh
-# What the tests need beyond .venv: datacontract-cli in an environment of its own; a MariaDB server program, and
-# LibreOffice's spreadsheet, which writes workbooks that Python libraries do not. Installs the programs on Debian as
-# root; elsewhere says what is missing, and pytest names the tests that it skips for that.
+# What the tests need beyond .venv: datacontract-cli in an environment of its own; a MariaDB server program,
+# LibreOffice's spreadsheet, which writes workbooks that Python libraries do not, a browser, and what the examples for
+# other languages run with. Installs the programs on Debian as root; elsewhere says what is missing, and pytest names the
+# tests that it skips for that.
 set -eu
 
 here=$(dirname "$0")
@@ -28,6 +29,9 @@ have() { PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v "$1" >/dev/null 2>&1;
 missing=
 have mariadbd || missing="mariadb-server"
 have soffice || missing="$missing libreoffice-calc-nogui"
+have javac || missing="$missing default-jdk-headless"
+have chromium || missing="$missing chromium"
+for program in curl jq openssl; do have "$program" || missing="$missing $program"; done
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" -ne 0 ] || ! have apt-get; then

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-CHAIN = ("catalogs", "connectors", "warehouse", "expectations", "service", "pipelines", "yici")
+CHAIN = ("catalogs", "connectors", "warehouse", "expectations", "service", "portal", "pipelines", "yici")
 ROOMS = (*CHAIN, "demo")
+CLIENT = "yici.client"
 ORCHESTRATOR = re.compile(r"dagster(_\w+)?")
 REGISTRIES = re.compile(
     r"pypi\.org|pythonhosted\.org|registry\.npmjs\.org|(?:deb|security)\.debian\.org|--(?:extra-)?index-url"
@@ -19,15 +20,24 @@ MACHINE_PATHS = re.compile(r"(?:^|[^\w/])/(?:work|farm|root|home/\w+|Users/\w+)/
 
 
 def imports_of(room: str) -> Iterator[tuple[str, str]]:
-    """(file:line, top-level package) of every import, those inside functions included."""
+    """(file:line, module) of every import, those inside functions included."""
     for path in sorted((REPOSITORY / room).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             where = f"{path.relative_to(REPOSITORY)}:{getattr(node, 'lineno', 0)}"
             if isinstance(node, ast.Import):
                 for alias in node.names:
-                    yield where, alias.name.partition(".")[0]
+                    yield where, alias.name
             elif isinstance(node, ast.ImportFrom) and node.module:
-                yield where, node.module.partition(".")[0]
+                yield where, node.module
+
+
+def package(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def is_client(module: str) -> bool:
+    """Whether a module is of what service systems install: it knows no room, and any may know it."""
+    return module == CLIENT or module.startswith(f"{CLIENT}.")
 
 
 def tracked_texts() -> Iterator[tuple[str, str]]:
@@ -53,16 +63,25 @@ def found(pattern: re.Pattern[str]) -> list[str]:
 @pytest.mark.parametrize("room", CHAIN)
 def test_a_room_imports_only_rooms_before_it(room):
     forbidden = set(ROOMS) - set(CHAIN[: CHAIN.index(room) + 1])
-    assert [(where, package) for where, package in imports_of(room) if package in forbidden] == []
+    assert [(where, module) for where, module in imports_of(room) if package(module) in forbidden] == []
 
 
-def test_the_demo_imports_no_room():
-    assert [(where, package) for where, package in imports_of("demo") if package in CHAIN] == []
+def test_the_demo_imports_no_room_but_what_every_service_system_may_install():
+    found = [(where, module) for where, module in imports_of("demo") if package(module) in CHAIN]
+    assert [(where, module) for where, module in found if not is_client(module)] == []
+
+
+def test_the_client_imports_no_room_so_that_it_can_be_installed_anywhere():
+    found = [
+        (where, module) for where, module in imports_of(CLIENT.replace(".", "/")) if package(module) in ROOMS
+    ]
+    assert found
+    assert [(where, module) for where, module in found if not is_client(module)] == []
 
 
 @pytest.mark.parametrize("room", sorted(set(ROOMS) - {"pipelines"}))
 def test_only_pipelines_knows_the_orchestrator(room):
-    assert [where for where, package in imports_of(room) if ORCHESTRATOR.fullmatch(package)] == []
+    assert [where for where, module in imports_of(room) if ORCHESTRATOR.fullmatch(package(module))] == []
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -1,8 +1,8 @@
 """Connections to the warehouse, one way for every room: who connects, and pinned to which release.
 
 Roles: `owner` runs the pipeline and owns every schema; `service` may read `raw`, `marts` and parts of `yici`
-and append to the record; `retention` may delete versions and quarantine and nothing else. A connection that reads
-`raw` is pinned by `SET yici.release`; unset, the views fail.
+and append to the record; `retention` may delete versions and quarantine and nothing else; `portal` reads no row about
+a person. A connection that reads `raw` is pinned by `SET yici.release`; unset, the views fail.
 """
 
 import os
@@ -20,13 +20,14 @@ from sqlalchemy.exc import ArgumentError
 from catalogs.settings import ConfigurationError, Settings, kept_secret, settings
 from connectors.duck import PgParams, describe
 
-Role = Literal["owner", "service", "retention"]
+Role = Literal["owner", "service", "retention", "portal"]
 DATABASE = "yici"
 _REACH_S = 10
 ROLE_NAMES: Mapping[Role, str] = {
     "owner": "yici_owner",
     "service": "yici_service",
     "retention": "yici_retention",
+    "portal": "yici_portal",
 }
 
 
@@ -142,7 +143,7 @@ def _external(found: Settings, role: Role) -> PgParams:
     text = found.database_url if role == "owner" else os.environ.get(name)
     if not text:
         raise ConfigurationError(
-            f"{name} is not set: with an external PostgreSQL the service signs in as a role of its own, "
+            f"{name} is not set: with an external PostgreSQL the {role} signs in as a role of its own, "
             "which may read but not change; create it, grant it nothing, and name it here"
         )
     malformed = ConfigurationError(f"{name}: expected postgresql://user:password@host:port/database")

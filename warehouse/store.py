@@ -125,9 +125,9 @@ def reported_rows(con: psycopg.Connection, resource: Resource) -> int:
     if name is None:
         return 0
     (count,) = con.execute(
-        sql.SQL("SELECT count(*) FROM store.{} WHERE _to IS NULL AND _state IN ('reported', 'released')").format(
-            sql.Identifier(name)
-        )
+        sql.SQL(
+            "SELECT count(*) FROM store.{} WHERE _to IS NULL AND _state IN ('reported', 'released')"
+        ).format(sql.Identifier(name))
     ).fetchone()
     return count
 

@@ -1,4 +1,4 @@
-"""The tables of schema `service` as SQLAlchemy sees them; migrations 0002, 0005, 0011 and 0013 to 0017 create them.
+"""The tables of schema `service` as SQLAlchemy sees them; migrations 0002, 0005, 0011 and 0013 to 0019 create them.
 
 A test compares this file with what the migrations build, so neither can drift from the other.
 """
@@ -34,6 +34,8 @@ client = Table(
     Column("status", Text, nullable=False),
     Column("registered_at", _at, nullable=False),
     Column("may_propose", Boolean, nullable=False),
+    Column("jwks_url", Text),
+    Column("retired_kids", ARRAY(Text), nullable=False),
 )
 
 jti = Table(
@@ -42,6 +44,40 @@ jti = Table(
     Column("client_id", Text, primary_key=True),
     Column("jti", Text, primary_key=True),
     Column("expires_at", _at, nullable=False),
+)
+
+question = Table(
+    "question",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("transaction_id", Uuid, nullable=False),
+    Column("subject_key", Text, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("service_item", Text),
+    Column("accessed_at", _at, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("asked_at", _at, nullable=False),
+    Column("due_on", Date, nullable=False),
+    Column("answered_at", _at),
+    Column("answered_by", Text),
+    Column("answering_unit", Text),
+    Column("answer", LargeBinary),
+)
+
+webhook_notice = Table(
+    "webhook_notice",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("client_id", Text, ForeignKey("service.client.client_id"), nullable=False),
+    Column("changes", ARRAY(BigInteger), nullable=False),
+    Column("at", _at, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("next_at", _at, nullable=False),
+    Column("error", Text),
 )
 
 case = Table(
@@ -131,6 +167,42 @@ change = Table(
     Column("element", Text, nullable=False),
     Column("correction", Uuid, ForeignKey("service.correction.id"), nullable=False),
     Column("at", _at, nullable=False),
+)
+
+consent = Table(
+    "consent",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("client_id", Text, ForeignKey("service.client.client_id"), nullable=False),
+    Column("case_id", Uuid, ForeignKey("service.case.id"), nullable=False),
+    Column("service_item", Text, nullable=False),
+    Column("subject_key", Text, nullable=False),
+    Column("notice", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("notice_digest", Text, nullable=False),
+    Column("elements", ARRAY(Text), nullable=False),
+    Column("given_by", Text, nullable=False),
+    Column("actor_key", Text, nullable=False),
+    Column("evidence_digest", Text, nullable=False),
+    Column("given_at", _at, nullable=False),
+    Column("withdrawn_at", _at),
+    Column("withdrawn_by", Text),
+)
+
+declared = Table(
+    "declared",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("subject_key", Text, nullable=False),
+    Column("element", Text, nullable=False),
+    Column("client_id", Text, ForeignKey("service.client.client_id"), nullable=False),
+    Column("case_id", Uuid, ForeignKey("service.case.id"), nullable=False),
+    Column("service_item", Text, nullable=False),
+    Column("sealed", LargeBinary),
+    Column("declared_at", _at, nullable=False),
+    Column("confirmed_at", _at, nullable=False),
+    Column("ended_at", _at),
+    Column("ended_by", Text),
 )
 
 record = Table(

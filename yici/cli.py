@@ -15,10 +15,13 @@ from yici import (
     dev,
     identity,
     keeping,
+    key,
     landing,
+    portal,
     quality,
     quarantine,
     record,
+    sandbox,
     serving,
     source,
     warehouse,
@@ -38,6 +41,7 @@ app.command()(keeping.purge)
 app.command()(keeping.rebuild)
 app.command()(keeping.retention)
 app.command()(serving.serve)
+app.command()(sandbox.sandbox)
 app.command()(dev.dev)
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(source.app, name="source")
@@ -47,6 +51,8 @@ app.add_typer(identity.app, name="identity")
 app.add_typer(quality.app, name="quality")
 app.add_typer(landing.app, name="landing")
 app.add_typer(clients.app, name="client")
+app.add_typer(portal.app, name="portal")
+app.add_typer(key.app, name="key")
 app.add_typer(record.app, name="record")
 app.add_typer(demo.app, name="demo")
 app.add_typer(db.app, name="db")

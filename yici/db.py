@@ -1,8 +1,13 @@
-"""`yici db`: start, stop and look at the embedded PostgreSQL."""
+"""`yici db`: start, stop and look at the embedded PostgreSQL; back up and restore the database, wherever it is."""
+
+from pathlib import Path
 
 import typer
 
-app = typer.Typer(help="The embedded PostgreSQL; an external one is never touched.", no_args_is_help=True)
+app = typer.Typer(
+    help="The embedded PostgreSQL, an external one is never touched; backup and restore of either.",
+    no_args_is_help=True,
+)
 
 
 @app.command()
@@ -50,6 +55,30 @@ def remove(yes: bool = typer.Option(False, "--yes", help="Do not ask.")) -> None
         typer.confirm(f"Delete the warehouse in {server.status().data}?", abort=True)
     server.remove()
     typer.echo("The embedded server and its data are gone.")
+
+
+@app.command()
+def backup(
+    file: Path = typer.Argument(help="A new file; it will hold everything, personal data too."),
+) -> None:
+    """Write the whole database into one file, as it is at one moment. Landing zone and keys are copied apart."""
+    from warehouse.backup import backup as write
+
+    size = write(file)
+    typer.echo(
+        f"{file}: {size / 1e6:,.1f} MB. Copy the landing zone and the keys after it (docs/operations.md)."
+    )
+
+
+@app.command()
+def restore(file: Path = typer.Argument(help="What `yici db backup` wrote.")) -> None:
+    """Bring a backup back into an empty database, then run the migrations that are newer than it."""
+    from warehouse.backup import restore as bring_back
+    from warehouse.migrate import upgrade
+
+    bring_back(file)
+    upgrade()
+    typer.echo("Restored. Now: yici record verify, yici landing verify, yici release digest.")
 
 
 def _server():

@@ -4,10 +4,14 @@ The campus is another program (`python -m demo`): it is started, never imported,
 port, a folder and an HTTP address only.
 """
 
+import contextlib
 import os
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import typer
@@ -15,6 +19,7 @@ import typer
 app = typer.Typer(help="The reference campus: made-up people in real source systems.", no_args_is_help=True)
 
 SIZES = ("small", "campus", "province")
+_FORM_READY_S = 20
 
 
 @app.command()
@@ -65,7 +70,7 @@ def run(
     seed: int = typer.Option(1, help="Same seed, same people."),
     keep: bool = typer.Option(False, help="Leave campus, service and warehouse running."),
 ) -> None:
-    """From nothing to an answered query: build the campus, run the pipeline, serve, ask as the service hall."""
+    """From nothing to a filled form: build the campus, run the pipeline, serve, ask as the hall, apply as a student."""
     from yici import clients, serving, warehouse
     from yici.screen import console
 
@@ -88,8 +93,14 @@ def run(
             name="网上办事大厅",
             jwks=home / "demo" / "hall" / "client_public.jwks.json",
         )
-        with serving.running(home) as address:
-            _campus("ask", "--out", str(home / "demo"), "--service", address)
+        with contextlib.ExitStack() as outlives:
+            with serving.running(home) as address:
+                _campus("ask", "--out", str(home / "demo"), "--service", address)
+                console.rule("4 A form that fills itself, and one when the service is silent")
+                form = outlives.enter_context(_scholarship_form(home, address))
+                _campus("apply", "--form", form)
+            console.print("The service is stopped. The same form:")
+            _campus("apply", "--form", form)
         console.rule("Where to look next")
         _look_next()
         console.print(f"Done in {time.monotonic() - started:.0f} s.")
@@ -97,6 +108,45 @@ def run(
         if not keep:
             _campus("stop", "--out", str(home / "demo"))
             _server().stop()
+
+
+@app.command()
+def scholarship(
+    service: str = typer.Option("http://127.0.0.1:8700", help="Address of the service."),
+    port: int = typer.Option(8710, help="Port to listen on."),
+) -> None:
+    """The example service system: a scholarship form that fills itself, beside a running `yici serve`."""
+    arguments = ["scholarship", "--out", str(_home() / "demo"), "--service", service, "--port", str(port)]
+    os.execve(sys.executable, [sys.executable, "-m", "demo", *arguments], _surroundings())
+
+
+@contextlib.contextmanager
+def _scholarship_form(home: Path, service: str) -> Iterator[str]:
+    """Run the example service system beside this process until the block ends; yields its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    arguments = ["scholarship", "--out", str(home / "demo"), "--service", service, "--port", str(port)]
+    log = home / "logs" / "scholarship.log"
+    with log.open("a", encoding="utf-8") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "demo", *arguments], stdout=out, stderr=out, env=_surroundings()
+        )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + _FORM_READY_S
+        while True:
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"{address}/", timeout=2).close()
+                break
+            if process.poll() is not None or time.monotonic() > deadline:
+                typer.secho(f"yici: the scholarship form did not start; see {log}", fg="red", err=True)
+                raise typer.Exit(4)
+            time.sleep(0.1)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=_FORM_READY_S)
 
 
 def _look_next() -> None:
@@ -108,6 +158,7 @@ def _look_next() -> None:
         (f"{yici} demo advance --days 1 && {yici} run", "the next day: only what changed moves"),
         (f"{yici} quarantine list", "rows that broke their contract, by rule"),
         (f"{yici} serve", "the service; its contract is at /openapi.json"),
+        (f"{yici} demo scholarship", "beside it: a form that fills itself, in the browser"),
         (f"{yici} dev", "Dagster's pages and the service"),
     ):
         console.print(f"  {command:<58} {what}", soft_wrap=True)
@@ -115,10 +166,14 @@ def _look_next() -> None:
 
 def _campus(*arguments: str, **variables: str) -> None:
     """Run the campus's own program; its exit code is ours."""
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)} | variables
-    done = subprocess.run([sys.executable, "-m", "demo", *arguments], env=environment, check=False)
+    command = [sys.executable, "-m", "demo", *arguments]
+    done = subprocess.run(command, env=_surroundings() | variables, check=False)
     if done.returncode:
         raise typer.Exit(done.returncode)
+
+
+def _surroundings() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
 
 
 def _is_built(home: Path) -> bool:

@@ -13,6 +13,7 @@ _KNOWN = (
     ("catalogs.settings", "ConfigurationError", 2),
     ("catalogs.faults", "CatalogError", 2),
     ("warehouse.placement", "EmbeddedServerError", 3),
+    ("warehouse.backup", "BackupFailed", 3),
     ("connectors.base", "SourceError", 4),
     ("connectors.landing", "LandingError", 4),
     ("warehouse.releases", "NoSuchRelease", 2),

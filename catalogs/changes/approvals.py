@@ -26,6 +26,7 @@ from catalogs.model_decisions import (
     Approval,
     ApprovalStep,
 )
+from catalogs.notices import on_consent
 from catalogs.words import SENSITIVE_CLASSES
 
 _STRICTNESS = ("", "unconditional", "conditional", "none")
@@ -112,10 +113,11 @@ def _demand_tracks(
     for change in told.grants:
         if change.widens and change.new is not None:
             widened.setdefault(change.new.demand_id, set()).add(change.new.element)
-    touched = set(_entries_of(edits, "demands/", old, new))
+    freed = _freed_of_consent(old, new)
+    touched = set(_entries_of(edits, "demands/", old, new)) | freed.keys()
     for code in sorted(touched | widened.keys()):
         demand = new.demands.get(code) or old.demands[code]
-        elements = widened.get(code, set()) | _asked_anew(old, new, code)
+        elements = widened.get(code, set()) | _asked_anew(old, new, code) | freed.get(code, set())
         kind = TASK if demand.purpose_kind == "task" else DEMAND
         share, personal, providers, closed = _strictest(new, elements)
         if not elements:
@@ -142,6 +144,16 @@ def _asked_anew(old: Catalog, new: Catalog, code: str) -> set[str]:
         return set()
     had = set(before.elements) if before is not None and before.state == derive.GRANTED else set()
     return set(demand.elements) - had
+
+
+def _freed_of_consent(old: Catalog, new: Catalog) -> dict[str, set[str]]:
+    """Elements of granted demands that were given only on consent and would be given without: more is handed out."""
+    freed = {
+        code: (set(demand.elements) & on_consent(old, old.demands[code])) - on_consent(new, demand)
+        for code, demand in new.demands.items()
+        if code in old.demands and demand.state == derive.GRANTED
+    }
+    return {code: elements for code, elements in freed.items() if elements}
 
 
 def _strictest(

@@ -125,6 +125,8 @@ def _entry_code(member: Any) -> str:
         when = member.get("when")
         cases = ",".join(f"{key}={value}" for key, value in sorted(when.items())) if when else ""
         return f"{member['change']}:{cases}" if cases else str(member["change"])
+    if "notice" in member and "version" in member:
+        return f"{member['notice']}/{member['version']}"
     return next((str(member[key]) for key in _ENTRY_KEYS if member.get(key)), "")
 
 

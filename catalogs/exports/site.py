@@ -2,7 +2,7 @@
 
 One page per resource, service item, code table and list; the search box alone needs JavaScript and is hidden
 without it. Pages are in Chinese with English headings beside. What is shown is what `catalogs.views` lets the
-tier's readers see: a template decides how, never what.
+tier's readers see: a template decides how, never what. The portal shows the same pages, with what is so just now.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +28,7 @@ from catalogs.views_services import (
 )
 
 _TEMPLATES = Path(__file__).parent.parent / "templates" / "site"
+STYLE = _TEMPLATES / "style.css"
 _ASSETS = ("style.css", "search.js")
 _SECTIONS = (
     ("services.html", "服务事项", "Services"),
@@ -85,22 +86,58 @@ def resource_page(name: str) -> str:
 
 def site_files(content: Content) -> Iterator[tuple[str, str]]:
     """Yield every file of the site: path below its root, and text."""
-    yield from _Site(content).files()
+    site = Site(content)
+    templates = environment()
+    for name in _ASSETS:
+        yield f"assets/{name}", (_TEMPLATES / name).read_text(encoding="utf-8")
+    yield "assets/search-index.js", index_script(site.entries())
+    for page in site.pages():
+        template = templates.get_template(page.template)
+        root = "../" * page.path.count("/")
+        yield page.path, template.render(site=site.told, root=root, section=page.section, **page.told)
 
 
-class _Site:
+def environment(*folders: Path) -> Environment:
+    """Return the templates of the site; those of the folders, if any, go before its own of the same name."""
+    templates = Environment(
+        loader=FileSystemLoader([*folders, _TEMPLATES]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters |= {"anchor": slug, "law": law_text, "contact": contact_text, "cell": cell_text}
+    return templates
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page before it is rendered.
+
+    Attributes:
+        path: its address below the site's root.
+        template: that shows it.
+        section: address of the page that it belongs to in the navigation.
+        told: what the template shows.
+    """
+
+    path: str
+    template: str
+    section: str
+    told: View
+
+
+class Site:
+    """The pages of one tier.
+
+    Attributes:
+        told: what every page says of the site.
+    """
+
     def __init__(self, content: Content) -> None:
         self.content = content
         self.seen = content.seen
-        self.pages = Environment(
-            loader=FileSystemLoader(_TEMPLATES),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self.pages.filters |= {"anchor": slug, "law": law_text, "contact": contact_text, "cell": cell_text}
-        self.pages.globals["site"] = {
+        self.told = {
             "name": f"{self.seen['campus']['nameZh']}校务数据共享目录",
             "tier": views.TIER_NAMES[content.reader],
             "tier_code": content.reader,
@@ -112,10 +149,8 @@ class _Site:
         self.resources = [_shown_resource(view, meanings) for view in self.seen["resources"]]
         self.code_pages = {one["name"]: f"codes/{slug(one['name'])}.html" for one in self.seen["codeTables"]}
 
-    def files(self) -> Iterator[tuple[str, str]]:
-        for name in _ASSETS:
-            yield f"assets/{name}", (_TEMPLATES / name).read_text(encoding="utf-8")
-        yield "assets/search-index.js", index_script(self._entries())
+    def pages(self) -> Iterator[Page]:
+        """Yield every page."""
         yield from self._home()
         yield from self._service_pages()
         yield from self._resource_pages()
@@ -123,11 +158,10 @@ class _Site:
         yield from self._list_pages()
         yield self._page("data.html", "data.html.j2", files=self.content.files)
 
-    def _page(self, path: str, template: str, section: str = "", **told: Any) -> tuple[str, str]:
-        root = "../" * path.count("/")
-        return path, self.pages.get_template(template).render(root=root, section=section or path, **told)
+    def _page(self, path: str, template: str, section: str = "", **told: Any) -> Page:
+        return Page(path, template, section or path, told)
 
-    def _home(self) -> Iterator[tuple[str, str]]:
+    def _home(self) -> Iterator[Page]:
         uses = [use for one in self.services for use in one["materials"]]
         counts = {
             "no_visit": sum(one["visits"] == 0 for one in self.services),
@@ -155,7 +189,7 @@ class _Site:
                 found.append((code, name, f"services/for-{code}.html", count))
         return found
 
-    def _service_pages(self) -> Iterator[tuple[str, str]]:
+    def _service_pages(self) -> Iterator[Page]:
         audiences = self._audiences()
         chosen = [("services.html", "服务事项", "", self.services)]
         for code, name, page, _ in audiences:
@@ -239,7 +273,7 @@ class _Site:
             uses.setdefault(resource, []).append(use)
         return uses
 
-    def _resource_pages(self) -> Iterator[tuple[str, str]]:
+    def _resource_pages(self) -> Iterator[Page]:
         yield self._page(
             "resources.html",
             "resources.html.j2",
@@ -258,7 +292,7 @@ class _Site:
                 code_pages=self.code_pages,
             )
 
-    def _code_pages(self) -> Iterator[tuple[str, str]]:
+    def _code_pages(self) -> Iterator[Page]:
         tables = [one | {"page": self.code_pages[one["name"]]} for one in self.seen["codeTables"]]
         yield self._page("codes.html", "codes.html.j2", tables=tables)
         used: dict[str, list[str]] = {}
@@ -269,14 +303,15 @@ class _Site:
                 one["page"], "code.html.j2", "codes.html", one=one, used=used.get(one["name"], ())
             )
 
-    def _list_pages(self) -> Iterator[tuple[str, str]]:
+    def _list_pages(self) -> Iterator[Page]:
         yield self._page("lists.html", "lists.html.j2", lists=self.content.lists)
         for one in self.content.lists:
             yield self._page(
                 f"lists/{one.name}.html", "list.html.j2", "lists.html", one=one, shown=_SHOWN_ROWS
             )
 
-    def _entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[Entry]:
+        """Yield what the search finds."""
         for one in self.services:
             more = f"{one['nameEn']} {one['theme']} {one['lifeEvent']} {one['description']}"
             yield _entry("服务事项", one["nameZh"], one["code"], one["leadUnitName"], one["page"], more)

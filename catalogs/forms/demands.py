@@ -58,6 +58,7 @@ _PATHS = {
     "destroyBy": "destroyBy",
     "undertaking": "undertaking",
     "assessment": "assessment",
+    "notice": "notice",
     "note": "note",
 }
 
@@ -107,6 +108,7 @@ class DemandsForm(Form):
             Column("destroyBy", "销毁日期", Day(), over=True, width=12),
             Column("undertaking", "安全承诺/保密协议", over=True, width=20),
             Column("assessment", "影响评估编号", over=True),
+            Column("notice", "单独同意告知书", over=True),
             Column("note", "备注", over=True),
             Column("state", "审批状态", state, over=True, derived=True, width=10),
             Column("opinion", "审批意见", over=True, derived=True, width=24),

@@ -1,7 +1,7 @@
 """数据提供责任清单 and 数据共享需求清单, and how each row of the second finds its row of the first.
 
 Each demanded element resolves to one responsibility row per source that may be shared, or to one named gap: 无源,
-争议, 不予共享 or 待归集 (CATALOG §2 A). The responsibility list is generated from authoritative items; what a
+争议, 不予共享, 待归集 or 本人填报 (CATALOG §2 A). The responsibility list is generated from authoritative items; what a
 decision has said is to be collected stands on it too, as the presumed unit's duty to come.
 """
 
@@ -29,7 +29,7 @@ from catalogs.lists.measured import Kept
 from catalogs.model import Resource
 from catalogs.views import CYCLE_NAMES, SHARE_NAMES, STATE_NAMES
 
-GAPS = ("无源", "争议", "不予共享", "待归集")
+GAPS = ("无源", "争议", "不予共享", "待归集", derive.SELF_DECLARED)
 FREQUENCY_NAMES = {
     "per_case": "逐件", "daily": "每日", "weekly": "每周", "monthly": "每月", "termly": "每学期", "yearly": "每年",
     "once": "一次",
@@ -302,5 +302,6 @@ def _gap_in_words(given: Given, line: DemandLine) -> str:
         "无源": f"目录中没有“{name}”的权威源{whom}, 须认责。",
         "待归集": f"已确认须归集“{name}”{whom}, 归集前无从提供。",
         "不予共享": f"“{name}”的权威源不予共享, 依据见责任清单。",
+        derive.SELF_DECLARED: f"“{name}”只有本人知道, 由申请人填报一次, 再用时由本人确认。",
         "争议": f"“{name}”的数源有争议{whom}, 待认责会议决定。",
     }[line.gap]

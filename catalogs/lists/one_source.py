@@ -177,7 +177,11 @@ def _claim(what: str, file: str) -> Row:
 
 
 def _used_without_source(given: Given) -> list[tuple[str, list[str]]]:
-    """Element → what uses it, of the elements that forms and demands use and nobody is the source of."""
+    """Element → what uses it, of the elements that forms and demands use and nobody is the source of.
+
+    What applicants declare themselves has no other source, and needs none.
+    """
+    declared = given.catalog.declared_elements
     users: dict[str, list[str]] = {}
     for item in given.items:
         for field in item.form:
@@ -189,7 +193,7 @@ def _used_without_source(given: Given) -> list[tuple[str, list[str]]]:
     return [
         (element, list(dict.fromkeys(names)))
         for element, names in sorted(users.items())
-        if not given.catalog.sources_of(element)
+        if not given.catalog.sources_of(element) and element not in declared
     ]
 
 

@@ -12,11 +12,24 @@ from tests.catalogs import (
     test_faults,
     test_flows,
     test_guides,
+    test_posts,
     test_registers,
     test_resources,
+    test_rights,
+    test_things_and_sums,
 )
 
-NEWER = (test_between_rules, test_decisions, test_flows, test_guides, test_registers, test_resources)
+NEWER = (
+    test_between_rules,
+    test_decisions,
+    test_flows,
+    test_guides,
+    test_posts,
+    test_registers,
+    test_resources,
+    test_rights,
+    test_things_and_sums,
+)
 
 ROOM = Path(catalogs.__file__).parent
 

@@ -34,7 +34,9 @@ def test_chinese_written_in_utf8_and_read_as_gbk_is_seen(text: str):
 @pytest.mark.parametrize("beside", ["{}一", "一{}", "{}堿", "堿{}"])
 def test_no_common_character_hides_mojibake(beside: str):
     texts = [beside.format(char).encode().decode("gb18030", "replace") for char in COMMON]
-    unseen = CON.execute(f"SELECT text FROM unnest(?::VARCHAR[]) AS t(text) WHERE NOT {unreadable('text')}", [texts])
+    unseen = CON.execute(
+        f"SELECT text FROM unnest(?::VARCHAR[]) AS t(text) WHERE NOT {unreadable('text')}", [texts]
+    )
     assert unseen.fetchall() == []
 
 

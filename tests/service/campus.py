@@ -64,7 +64,7 @@ _SYSTEMS = [
     },
 ]  # fmt: skip
 _CLIENTS = [
-    {"client": HALL, "nameZh": "办事大厅", "unit": "DT", "quota": {"perMinute": 100000}},
+    {"client": HALL, "nameZh": "办事大厅", "unit": "DT", "quota": {"perMinute": 100000}, "jobs": True},
     {"client": PORTAL, "nameZh": "报账系统", "unit": "CW", "quota": {"perMinute": 100000}, "usages": True},
     {"client": HR, "nameZh": "人事系统", "unit": "RS", "quota": {"perMinute": 100000}, "corrections": True},
     {"client": STRANGER, "nameZh": "无授权系统", "unit": "CW", "quota": {"perMinute": 20}},

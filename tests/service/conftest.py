@@ -1,14 +1,17 @@
 """A running service for the tests of one module."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
+from catalogs.model import Catalog
 from service.app import create_app
 from service.configuration import Configuration
+from service.wire import Wire
 from tests.service import campus, desk
 from tests.service.desk import Desk
 from tests.support.http import asgi_server
@@ -20,19 +23,25 @@ SERVICE_PASSWORD = "for-tests-only"
 
 
 @contextlib.contextmanager
-def opened(database: PgDatabase, home: Path, chosen: Configuration | None = None) -> Iterator[Desk]:
-    """Run a service over a fresh database that holds the small campus's releases."""
+def opened(
+    database: PgDatabase,
+    home: Path,
+    chosen: Configuration | None = None,
+    content: Catalog | None = None,
+    rows: Mapping[str, Sequence[Mapping[str, Any]]] = desk.ROWS,
+) -> Iterator[Desk]:
+    """Run a service over a fresh database that holds the releases of the small campus, or of another one."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("YICI_HOME", str(home))
         patch.setenv("YICI_DATABASE_URL", database.url)
         patch.setenv("YICI_SERVICE_DATABASE_URL", service_url(database))
         upgrade()
-        content = campus.catalog()
+        content = content or campus.catalog()
         with database.connect() as owner:
-            campus.publish(owner, content, desk.ROWS)
+            campus.publish(owner, content, rows)
             campus.publish(owner, content, {"hr.staff": desk.STAFF[:3] + desk.GONE})
             app = create_app(chosen)
-            with asgi_server(app) as url:
+            with asgi_server(app, http=Wire, ws="none") as url:
                 at = Desk(url, content, owner, home, app)
                 for client_id in (campus.HALL, campus.PORTAL, campus.STRANGER):
                     at.register(client_id, home)

@@ -180,7 +180,9 @@ def test_an_officer_of_the_case_is_no_one_to_ask_about(at_desk: Desk):
 
 
 def test_an_agent_may_act_where_the_case_names_one(at_desk: Desk):
-    case_id = at_desk.case(parties=[{"role": "applicant", **T001}, {"role": "agent", **OTHER}])
+    paper = {"reference": "委托书 1", "valid_from": "2020-01-01", "valid_to": "2099-12-31"}
+    agent = {"role": "agent", **OTHER, "authorisation": paper}
+    case_id = at_desk.case(parties=[{"role": "applicant", **T001}, agent])
     assert at_desk.facts(["XM"], case_id=case_id, actor={"user_id": "U1", "role": "agent"}).status_code == 200
 
 

@@ -75,7 +75,7 @@ def test_the_tree_only_grows_and_every_entry_is_in_it(at_desk: Desk, pg_module_d
         seen.append(newest(at_desk, at_desk.last()["seq"]))
     keys = load_keys(at_desk.home)
     for one in seen:
-        told = notes.opened(one["note"], keys.record_name, keys.record_public)
+        told = notes.opened(one["note"], keys.sealers)
         assert (told.size, told.root.hex(), told.origin) == (one["size"], one["root"], keys.record_name)
     first, last = seen[0], seen[-1]
     proof = at_desk.get(f"/v1/audit/proofs/consistency?older={first['size']}&newer={last['size']}").json()
@@ -133,7 +133,7 @@ def test_the_evidence_of_a_decision_is_checked_offline_by_a_script_of_its_own(
     key = newest(at_desk, before)["verifier_key"]
     good = check(archive, "--key", key, "--receipt", receipt, "--answer", told)
     assert good.returncode == 0, good.stdout + good.stderr
-    assert good.stdout.count("✓") == 7
+    assert good.stdout.count("✓") == 8
     assert "XM, ZT" in good.stdout
     told.write_text(json.dumps(answer | {"complete": not answer["complete"]}))
     assert check(archive, "--key", key, "--receipt", receipt, "--answer", told).returncode == 1
@@ -141,7 +141,7 @@ def test_the_evidence_of_a_decision_is_checked_offline_by_a_script_of_its_own(
     receipt.write_text(other["receipt"])
     assert "✕ the receipt is about this entry" in check(archive, "--receipt", receipt).stdout
     foreign = "+".join([*key.split("+")[:2], base64.b64encode(b"\x01" + bytes(32)).decode()])
-    assert "✕ the checkpoint is signed by that key" in check(archive, "--key", foreign).stdout
+    assert "✕ the checkpoint's key is the one that you trust" in check(archive, "--key", foreign).stdout
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ TAMPERED = {
     "the end": ("DELETE FROM service.record_detail WHERE seq > 7; DELETE FROM service.record WHERE seq > 7",
                 "missing; a checkpoint covers them"),
     "an entry and its leaf": ("leaf", "not those of the checkpoint of size"),
-    "a checkpoint": ("UPDATE service.record_checkpoint SET note = replace(note, 'yi', 'iy')", "not signed by that key"),
+    "a checkpoint": ("UPDATE service.record_checkpoint SET note = replace(note, 'yi', 'iy')", "not signed by a key"),
     "a root": ("UPDATE service.record_checkpoint SET root = sha256(root)", "its columns are not what its note says"),
 }  # fmt: skip
 

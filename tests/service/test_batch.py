@@ -1,5 +1,9 @@
 """Many questions at once: each answered, refused, counted and recorded as if it were asked alone."""
 
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from tests.service import campus
 from tests.service.desk import CANARY, T001, Desk
 
@@ -63,3 +67,48 @@ def test_every_question_counts_against_the_quota(at_desk: Desk):
     item = question(at_desk, "T001")
     told = [batch(at_desk, [item] * 15, campus.STRANGER).status_code for _ in range(2)]
     assert told == [200, 429]
+
+
+_SUBJECTS = st.sampled_from(["T001", "T002", "T003", "T004", "T999"])
+_CAPACITIES = st.sampled_from([None, "staff", "undergrad", "guest", "nobody"])
+
+
+@given(
+    asked=st.lists(st.tuples(_SUBJECTS, _SUBJECTS, _CAPACITIES), min_size=1, max_size=12),
+    elements=st.lists(
+        st.sampled_from(["XM", "ZT", "DW", "GH", "GZ", "SFZJH", "DH"]), min_size=1, unique=True
+    ),
+)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_set_is_answered_exactly_as_its_questions_one_by_one(at_desk: Desk, cases: dict, asked, elements):
+    items = []
+    for number, case_of, capacity in asked:
+        if case_of not in cases:
+            cases[case_of] = at_desk.case(campus.EMPLOYED, [{"role": "applicant", **T001, "id": case_of}])
+        subject = T001 | {"id": number} | ({"capacity": capacity} if capacity else {})
+        items.append({"subject": subject, "case_id": cases[case_of], "actor": OFFICER})
+    before = at_desk.last()["seq"]
+    told = batch(at_desk, items, elements=elements).json()["results"]
+    assert len(at_desk.record("seq > %s", before)) == len(items)
+    for one, item in zip(told, items, strict=True):
+        alone = at_desk.facts(elements, item["subject"], item["case_id"])
+        if alone.status_code == 200:
+            assert unaged(one["answer"]["facts"]) == unaged(alone.json()["facts"])
+        else:
+            own = ("instance", "trace_id")
+            assert {name: value for name, value in one["problem"].items() if name not in own} == {
+                name: value for name, value in alone.json().items() if name not in own
+            }
+
+
+@pytest.fixture(scope="module")
+def cases() -> dict[str, str]:
+    """Cases by the number of their applicant."""
+    return {}
+
+
+def unaged(facts: dict) -> dict:
+    return {
+        element: {name: value for name, value in fact.items() if name != "age_seconds"}
+        for element, fact in facts.items()
+    }

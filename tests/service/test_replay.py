@@ -143,7 +143,7 @@ def test_rows_are_read_in_the_order_of_their_key_wherever_they_lie(at_desk: Desk
     async def months() -> list[str]:
         address = service_url(pg_module_database)
         async with asyncpg.create_pool(address, min_size=1, max_size=1) as pool, pinned(pool, 2) as con:
-            rows, _ = await read(con, plan(at_desk.catalog, (wish,)), {"staff_no": ["T001", "T003"]})
+            ((rows, _),) = await read(con, plan(at_desk.catalog, (wish,)), [{"staff_no": ["T001", "T003"]}])
             return [row.items["month"] for row in rows["finance.payroll"]]
 
     for _ in range(2):

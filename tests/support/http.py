@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 
@@ -94,11 +95,13 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def asgi_server(application: object) -> Iterator[str]:
-    """Serve an ASGI application with uvicorn from a thread; yields its address."""
+def asgi_server(application: object, **options: Any) -> Iterator[str]:
+    """Serve an ASGI application with uvicorn from a thread; yields its address. `options` are uvicorn's."""
     import uvicorn
 
-    config = uvicorn.Config(application, host="127.0.0.1", port=0, log_level="warning", lifespan="on")
+    config = uvicorn.Config(
+        application, host="127.0.0.1", port=0, log_level="warning", lifespan="on", **options
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -107,7 +110,7 @@ def asgi_server(application: object) -> Iterator[str]:
             raise RuntimeError("the application did not start; its traceback is in the captured output")
         time.sleep(0.02)
     try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        yield f"http{'s' if config.is_ssl else ''}://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join()

@@ -1,0 +1,177 @@
+"""A driver for HTTP that costs less than the server it drives: raw sockets, ready-made requests, one process.
+
+`wrk` and `oha` say how many requests a second there were, but not what each was answered; here every status is counted,
+requests differ (each asks about somebody else), and the rate may be given.
+"""
+
+import asyncio
+import itertools
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import uvloop
+
+_HEAD_END = b"\r\n\r\n"
+_LENGTH = b"content-length: "
+_TIMEOUT_S = 20
+
+
+@dataclass
+class Drive:
+    """What a drive came to.
+
+    Attributes:
+        seconds: how long it took.
+        statuses: answers by status; 0 for a connection that broke.
+        latencies_s: of every answer, from the moment that its turn came, so that waiting for a slow server counts.
+    """
+
+    seconds: float = 0.0
+    statuses: Counter[int] = field(default_factory=Counter)
+    latencies_s: list[float] = field(default_factory=list)
+
+    @property
+    def per_second(self) -> float:
+        """Answers of 200 a second."""
+        return self.statuses[200] / self.seconds
+
+    @property
+    def failures(self) -> int:
+        """Everything that was not answered with 200."""
+        return self.statuses.total() - self.statuses[200]
+
+    def percentile_ms(self, share: float) -> float:
+        """Return the latency that this share of the answers stayed below, in milliseconds."""
+        ordered = sorted(self.latencies_s)
+        return 1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def request(path: str, token: str, body: object) -> bytes:
+    """Return the bytes of a POST."""
+    content = json.dumps(body, ensure_ascii=False).encode()
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+    )
+    return head.encode() + content
+
+
+def flat_out(port: int, requests: Iterable[bytes], seconds: float, connections: int) -> Drive:
+    """Ask as fast as answers come, each connection one request at a time."""
+    drive = Drive()
+    uvloop.run(_flat_out(drive, port, iter(requests), seconds, connections))
+    return drive
+
+
+def steady(
+    port: int,
+    requests: Iterable[bytes],
+    per_second: float,
+    is_over: Callable[[float], bool],
+    on_answer: Callable[[int, bytes], None] | None = None,
+) -> Drive:
+    """Ask at a constant rate, whether or not answers come.
+
+    Args:
+        port: of the server on this machine.
+        requests: what to send, in turn.
+        per_second: how many.
+        is_over: told the seconds so far, says whether to end; asked once a second.
+        on_answer: told status and body of every answer.
+    """
+    drive = Drive()
+    uvloop.run(_steady(drive, port, iter(requests), per_second, is_over, on_answer))
+    return drive
+
+
+class _Connection:
+    """A kept-open connection; opened anew when it was closed."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def ask(self, sent: bytes) -> tuple[int, bytes]:
+        """Return status and body."""
+        if self._streams is None:
+            self._streams = await asyncio.open_connection("127.0.0.1", self._port)
+        reader, writer = self._streams
+        try:
+            writer.write(sent)
+            head = (await reader.readuntil(_HEAD_END)).lower()
+            at = head.index(_LENGTH) + len(_LENGTH)
+            body = await reader.readexactly(int(head[at : head.index(b"\r\n", at)]))
+        except (OSError, asyncio.IncompleteReadError, ValueError):
+            self.close()
+            return 0, b""
+        if b"connection: close" in head:
+            self.close()
+        return int(head[9:12]), body
+
+    def close(self) -> None:
+        """Close it."""
+        if self._streams:
+            self._streams[1].close()
+        self._streams = None
+
+
+async def _flat_out(
+    drive: Drive, port: int, requests: Iterator[bytes], seconds: float, connections: int
+) -> None:
+    started = time.perf_counter()
+    ends = started + seconds
+
+    async def one() -> None:
+        connection = _Connection(port)
+        while (asked := time.perf_counter()) < ends:
+            status, _ = await connection.ask(next(requests))
+            drive.statuses[status] += 1
+            drive.latencies_s.append(time.perf_counter() - asked)
+        connection.close()
+
+    await asyncio.gather(*(one() for _ in range(connections)))
+    drive.seconds = time.perf_counter() - started
+
+
+async def _steady(
+    drive: Drive,
+    port: int,
+    requests: Iterator[bytes],
+    per_second: float,
+    is_over: Callable[[float], bool],
+    on_answer: Callable[[int, bytes], None] | None,
+) -> None:
+    started = time.perf_counter()
+    idle: list[_Connection] = []
+
+    async def one(due: float) -> None:
+        connection = idle.pop() if idle else _Connection(port)
+        try:
+            async with asyncio.timeout(_TIMEOUT_S):
+                status, body = await connection.ask(next(requests))
+        except TimeoutError:
+            connection.close()
+            status, body = 0, b""
+        drive.statuses[status] += 1
+        drive.latencies_s.append(time.perf_counter() - due)
+        if on_answer:
+            on_answer(status, body)
+        idle.append(connection)
+
+    tasks: set[asyncio.Task[None]] = set()
+    for number in itertools.count():
+        due = started + number / per_second
+        if (wait := due - time.perf_counter()) > 0:
+            await asyncio.sleep(wait)
+        if number % max(1, int(per_second)) == 0 and is_over(due - started):
+            break
+        task = asyncio.create_task(one(due))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+    await asyncio.gather(*tasks)
+    drive.seconds = time.perf_counter() - started
+    for connection in idle:
+        connection.close()

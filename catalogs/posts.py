@@ -1,0 +1,135 @@
+"""Posts and their holders (posts.csv): which role somebody has in the portal, from when to when, and for which unit.
+
+What was decided:
+- A post belongs to a unit because the unit register names it there, as accountable, as steward or among its contacts;
+  posts.csv says who holds it and never which unit that is.
+- The role has to suit the post: whoever answers for a unit is its head, its data steward a steward, whoever is named
+  for enquiries a clerk. The data office and the reform office are the units that campus.yaml names.
+- A deputy has exactly the post and role of the holding stood in for, and no longer than that.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+
+from catalogs.derive import POST, is_valid
+from catalogs.faults import Faults, did_you_mean
+from catalogs.fields import Fields, read_csv
+from catalogs.model import Catalog
+from catalogs.model_posts import CLERK, DATA_OFFICE, HEAD, REFORM_OFFICE, ROLES, STEWARD, Holding
+from catalogs.sources import Sources
+
+POSTS_FILE = "posts.csv"
+_REQUIRED = ("id", "person", "post", "role", "validFrom")
+_OPTIONAL = ("validTo", "deputyOf", "note")
+# Role → the key of campus.yaml that names its unit.
+_OFFICES = {DATA_OFFICE: "dataOffice", REFORM_OFFICE: "leadOffice"}
+
+
+def read_posts(content: bytes, faults: Faults) -> list[tuple[Holding, Fields]]:
+    """Read posts.csv: one row per post and holder."""
+    holdings = []
+    seen: dict[str, int] = {}
+    for row in read_csv(content, POSTS_FILE, _REQUIRED, _OPTIONAL, faults):
+        own = Fields(row.data, POSTS_FILE, f'holding "{row.data["id"]}"', faults, row.line)
+        name = own.code("id")
+        first = seen.setdefault(name, row.line)
+        if first != row.line:
+            what = f'holding "{name}" is already at line {first}'
+            own.fault("V04", "id", what, expected="each id once")
+            continue
+        own.text("validFrom", required=True)
+        valid_from, valid_to = own.period("validFrom", "validTo")
+        role = own.text("role", required=True, among=ROLES)
+        if name and role:
+            holding = Holding(
+                id=name,
+                person=own.text("person", required=True),
+                post=own.text("post", required=True),
+                role=role,
+                valid_from=valid_from,
+                valid_to=valid_to,
+                deputy_of=own.text("deputyOf"),
+            )
+            holdings.append((holding, own))
+    return holdings
+
+
+def holdings_of(catalog: Catalog, person: str, day: date) -> tuple[Holding, ...]:
+    """Return the posts that a person holds on a day, those held as a deputy only while the other's own holds too."""
+    known = {one.id: one for one in catalog.holdings}
+    return tuple(
+        one
+        for one in catalog.holdings
+        if one.person == person
+        and _holds(one, day)
+        and (not one.deputy_of or (one.deputy_of in known and _holds(known[one.deputy_of], day)))
+    )
+
+
+def units_of_post(catalog: Catalog, post: str) -> frozenset[str]:
+    """Return the codes of the units that name a post, in whatever place."""
+    return frozenset(
+        code
+        for code, unit in catalog.units.items()
+        if post in (unit.accountable, unit.steward, *_contacts(unit.contact))
+    )
+
+
+def tell_post_faults(sources: Sources, faults: Faults) -> None:
+    """Check that posts are known, that roles suit them, and that deputies stand in for somebody."""
+    catalog = sources.catalog
+    places = _places(catalog)
+    known = {holding.id: holding for holding, _ in sources.holdings}
+    for holding, own in sources.holdings:
+        if holding.post not in places:
+            what = f'no unit or contract names "{holding.post}"'
+            own.fault("O01", "post", what, mend=did_you_mean(holding.post, places))
+        elif not _suits(catalog, holding, places[holding.post]):
+            own.fault("O02", "role", f'role "{holding.role}" does not suit {holding.post}')
+        if holding.deputy_of:
+            for what in _deputy_faults(holding, known.get(holding.deputy_of)):
+                own.fault("O03", "deputyOf", what)
+
+
+def _holds(holding: Holding, day: date) -> bool:
+    return is_valid(holding.valid_from, holding.valid_to, day)
+
+
+def _places(catalog: Catalog) -> dict[str, frozenset[str]]:
+    """Return post → the roles that its places in registers and contracts give; empty: named, with no such place."""
+    found: dict[str, set[str]] = {}
+    for unit in catalog.units.values():
+        for post, role in (
+            (unit.accountable, HEAD),
+            (unit.steward, STEWARD),
+            *((one, CLERK) for one in _contacts(unit.contact)),
+        ):
+            found.setdefault(post, set()).add(role)
+    for resource in catalog.resources.values():
+        found.setdefault(resource.accountable, set()).add(HEAD)
+        found.setdefault(resource.steward, set()).add(STEWARD)
+    return {post: frozenset(roles) for post, roles in found.items() if post.startswith(POST)}
+
+
+def _suits(catalog: Catalog, holding: Holding, roles: frozenset[str]) -> bool:
+    if holding.role in (CLERK, STEWARD, HEAD):
+        return holding.role in roles
+    key = _OFFICES.get(holding.role)
+    return key is None or str(catalog.campus.raw.get(key) or "") in units_of_post(catalog, holding.post)
+
+
+def _deputy_faults(deputy: Holding, other: Holding | None) -> Iterator[str]:
+    if other is None:
+        yield f'there is no holding "{deputy.deputy_of}"'
+        return
+    if other.deputy_of or other.person == deputy.person:
+        yield f"holding \"{other.id}\" is a deputy's, or the same person's"
+    if (other.post, other.role) != (deputy.post, deputy.role):
+        yield f'holding "{other.id}" is of another post or role'
+    begins = (deputy.valid_from or date.min) >= (other.valid_from or date.min)
+    if not begins or (deputy.valid_to or date.max) > (other.valid_to or date.max):
+        yield f'holding "{other.id}" does not last as long'
+
+
+def _contacts(contact: str) -> tuple[str, ...]:
+    return tuple(word for word in contact.split() if word.startswith(POST))

@@ -1,0 +1,135 @@
+"""Who may see which page: one table and one function that decides; what the table does not name, nobody sees.
+
+A role comes from a post that a person holds today (posts.csv). Some pages are about one unit: stewards and heads see
+those of the units that their post belongs to, offices see them all.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from catalogs.model import Catalog
+from catalogs.model_posts import (
+    ADMINISTRATOR,
+    AUDITOR,
+    DATA_OFFICE,
+    ENGINEER,
+    HEAD,
+    LEADERSHIP,
+    MEMBER,
+    REFORM_OFFICE,
+    ROLES,
+    STEWARD,
+)
+from catalogs.posts import holdings_of, units_of_post
+from catalogs.views import TIERS
+
+ANY, OWN = "any", "own"
+_EVERYBODY = dict.fromkeys((*ROLES, MEMBER), ANY)
+_IN_OFFICE = dict.fromkeys(ROLES, ANY)
+_OFFICES = dict.fromkeys((DATA_OFFICE, REFORM_OFFICE, ADMINISTRATOR, LEADERSHIP, AUDITOR), ANY)
+_ANSWERING = _OFFICES | dict.fromkeys((STEWARD, HEAD), OWN)
+_LOOKING = _ANSWERING | {STEWARD: ANY, HEAD: ANY, ENGINEER: ANY}
+# Page → role → units about which it may be seen.
+PAGES: Mapping[str, Mapping[str, str]] = {
+    "home": _EVERYBODY,
+    "search": _EVERYBODY,
+    "resources": _EVERYBODY,
+    "resource": _EVERYBODY,
+    "contract": _EVERYBODY,
+    "services": _EVERYBODY,
+    "service": _EVERYBODY,
+    "codes": _EVERYBODY,
+    "code": _EVERYBODY,
+    "lists": _EVERYBODY,
+    "list": _EVERYBODY,
+    "list_file": _EVERYBODY,
+    "logout": _EVERYBODY,
+    "demands": _IN_OFFICE,
+    "responsibilities": _IN_OFFICE,
+    "quality": _LOOKING,
+    "quality_unit": _ANSWERING | {ENGINEER: ANY},
+    "tickets": _ANSWERING,
+    "ticket": _ANSWERING,
+}
+# What is shown before anybody has logged in: how to log in, and how pages look.
+OPEN = frozenset(("login", "login_account", "login_campus", "login_back", "language", "asset", "alive"))
+# Who reads the whole catalog, drafts and office rows included; all others read what is for the campus.
+_WHOLE_CATALOG = frozenset((DATA_OFFICE, AUDITOR))
+
+
+@dataclass(frozen=True)
+class Held:
+    """A post that somebody holds today: its role, and the units it belongs to."""
+
+    post: str
+    role: str
+    units: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Somebody who has logged in.
+
+    Attributes:
+        person: the number that the login gave.
+        held: posts held today, besides being a member.
+    """
+
+    person: str
+    held: tuple[Held, ...] = ()
+
+    @property
+    def tier(self) -> str:
+        """Which tier of the catalog is shown: office or campus."""
+        is_whole = any(one.role in _WHOLE_CATALOG for one in self.held)
+        return TIERS[2] if is_whole else TIERS[1]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided about a viewer and a page.
+
+    Attributes:
+        post, role: as which the viewer may, or would have been judged; a member has no post.
+        units: about which units the page may be shown; None: all.
+        rule: that decided.
+    """
+
+    is_allowed: bool
+    post: str
+    role: str
+    units: frozenset[str] | None
+    rule: str
+
+
+def viewer_of(catalog: Catalog, person: str, day: date) -> Viewer:
+    """Return what somebody is on a day."""
+    held = holdings_of(catalog, person, day)
+    return Viewer(person, tuple(Held(one.post, one.role, units_of_post(catalog, one.post)) for one in held))
+
+
+def decide(viewer: Viewer, page: str, unit: str | None = None) -> Decision:
+    """Decide whether somebody may see a page.
+
+    Args:
+        viewer: who.
+        page: its name; one that the table does not have is refused to everybody.
+        unit: the unit that it is about; None for a page that shows whatever of `Decision.units` there is.
+    """
+    roles = PAGES.get(page, {})
+    member = Held("", MEMBER, frozenset())
+    fitting = [one for one in (*viewer.held, member) if one.role in roles]
+    broad = [one for one in fitting if roles[one.role] == ANY]
+    narrow = [one for one in fitting if roles[one.role] == OWN and (unit is None or unit in one.units)]
+    if broad:
+        return Decision(True, broad[0].post, broad[0].role, None, f"page:{page}")
+    if narrow:
+        return Decision(True, narrow[0].post, narrow[0].role, _all(narrow), f"page:{page}:own_unit")
+    first = (*viewer.held, member)[0]
+    rule = f"page:{page}:own_unit" if fitting else f"page:{page}:role" if roles else "page:unknown"
+    return Decision(False, first.post, first.role, frozenset(), rule)
+
+
+def _all(held: Iterable[Held]) -> frozenset[str]:
+    return frozenset(unit for one in held for unit in one.units)

@@ -1,0 +1,138 @@
+"""What pages tell of the warehouse: extracts against their promise, scores, tickets. Counts and names only."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+
+import psycopg
+from psycopg.rows import class_row
+
+from catalogs.model import LOOKUP_SYSTEM_KIND, Catalog, Resource
+from catalogs.settings import now
+from expectations.quality.desk import Event
+from expectations.quality.kept import Kept, scores_on
+from expectations.quality.tickets import Ticket
+
+EXTRACTS = 30
+# The reference of a ticket leads to a person's case: the portal's role may not read it.
+_TICKET = (
+    "id, kind, channel, resource, rule, dimension, severity, unit, post, level, about, NULL AS reference,"
+    " inherited_from, rows_failed, opened_on, due_on, climb_after, reopened, state, closed_at"
+)
+
+
+@dataclass(frozen=True)
+class Extract:
+    """An extract as its promise sees it: sign ✓ on time, ! late, ✕ refused, – not judged yet."""
+
+    taken_at: datetime
+    rows: int
+    state: str
+    sign: str
+
+
+def extracts(con: psycopg.Connection, resource: Resource) -> list[Extract]:
+    """Return the latest extracts of a resource, oldest first; whether each came in time is told by the one before."""
+    rows = con.execute(
+        "SELECT taken_at, rows, state FROM yici.extract WHERE resource = %s ORDER BY id DESC LIMIT %s",
+        [resource.name, EXTRACTS + 1],
+    ).fetchall()[::-1]
+    gaps = [timedelta()] + [after[0] - before[0] for before, after in pairwise(rows)]
+    told = [
+        Extract(taken_at, count, state, _sign(state, gap > resource.promise))
+        for (taken_at, count, state), gap in zip(rows, gaps, strict=True)
+    ]
+    return told[-EXTRACTS:]
+
+
+def _sign(state: str, is_late: bool) -> str:
+    if state == "refused":
+        return "✕"
+    if state == "landed":
+        return "–"
+    return "!" if is_late else "✓"
+
+
+def last_published(con: psycopg.Connection) -> dict[str, datetime]:
+    """Return resource → when its last published extract was taken."""
+    return dict(
+        con.execute(
+            "SELECT resource, max(taken_at) FROM yici.extract WHERE state = 'published' GROUP BY resource"
+        ).fetchall()
+    )
+
+
+def promised(catalog: Catalog) -> list[Resource]:
+    """Return the active resources that somebody has promised to deliver."""
+    return [
+        one
+        for _, one in sorted(catalog.resources.items())
+        if one.status == "active" and catalog.systems[one.system].kind != LOOKUP_SYSTEM_KIND
+    ]
+
+
+def is_late(resource: Resource, last: datetime | None) -> bool:
+    """Whether a resource is older than promised now."""
+    return last is None or now() - last > resource.promise
+
+
+def scores(con: psycopg.Connection, day: date) -> Kept:
+    """Return the newest scores up to a day."""
+    return scores_on(con, day)
+
+
+def tickets(con: psycopg.Connection, units: frozenset[str] | None, resource: str = "") -> list[Ticket]:
+    """Return the open tickets of some units, or of all, those due first."""
+    return _tickets(
+        con,
+        "state = 'open' AND (%(all)s OR unit = ANY(%(units)s)) AND %(resource)s IN ('', resource) ORDER BY due_on, id",
+        {"all": units is None, "units": sorted(units or ()), "resource": resource},
+    )
+
+
+def ticket(con: psycopg.Connection, number: int) -> tuple[Ticket, list[Event]] | None:
+    """Return a ticket with its history; None if there is none of this number."""
+    found = _tickets(con, "id = %(number)s", {"number": number})
+    if not found:
+        return None
+    with con.cursor(row_factory=class_row(Event)) as cursor:
+        events = cursor.execute(
+            "SELECT at, event, post, text, release FROM yici.ticket_event WHERE ticket = %s ORDER BY id",
+            [number],
+        ).fetchall()
+    return found[0], events
+
+
+def _tickets(con: psycopg.Connection, condition: str, values: Mapping[str, object]) -> list[Ticket]:
+    with con.cursor(row_factory=class_row(_ticket)) as cursor:
+        return cursor.execute(f"SELECT {_TICKET} FROM yici.ticket WHERE {condition}", values).fetchall()
+
+
+def _ticket(**row) -> Ticket:
+    return Ticket(**row | {"inherited_from": tuple(row["inherited_from"])})
+
+
+@dataclass(frozen=True)
+class Release:
+    """A published release, and what became of how many resources in it."""
+
+    id: int
+    published_at: datetime
+    applied: int
+    carried: int
+    refused: int
+
+
+def releases(con: psycopg.Connection, count: int) -> Sequence[Release]:
+    """Return the latest published releases, the newest first."""
+    with con.cursor(row_factory=class_row(Release)) as cursor:
+        return cursor.execute(
+            """SELECT r.id, r.published_at, count(*) FILTER (WHERE o.outcome = 'applied') AS applied,
+                   count(*) FILTER (WHERE o.outcome = 'carried') AS carried,
+                   count(*) FILTER (WHERE o.outcome IN ('refused', 'held')) AS refused
+               FROM (SELECT id, published_at FROM yici.release WHERE state = 'published' ORDER BY id DESC LIMIT %s) r
+               LEFT JOIN yici.release_resource o ON o.release = r.id
+               GROUP BY r.id, r.published_at ORDER BY r.id DESC""",
+            [count],
+        ).fetchall()

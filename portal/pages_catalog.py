@@ -1,0 +1,117 @@
+"""The catalog: what the published site shows to readers of a tier, search, and how a resource stands just now."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from catalogs.exports.yaml_text import dump_yaml, read_plain
+from catalogs.views import contract_for, visible_resources
+from expectations.quality.scores import RESOURCE
+from expectations.quality.terms import terms
+from portal import cells, facts
+from portal.access import decide
+from portal.entry import Entered, House
+from portal.problems import not_found
+from portal.rendering import age, language_of, moment, page
+from portal.search import LONGEST, search
+
+router = APIRouter()
+_WORDS = {"✓": "state.kept", "!": "state.late", "✕": "state.refused", "–": "state.waiting"}
+
+
+@router.get("/search", name="search")
+def find(request: Request, q: str = "", kind: str = "", unit: str = "") -> Response:
+    """What the catalog has under a name."""
+    typed = q.strip()[:LONGEST]
+    found = search(request.state.entered.shown.entries, typed, kind, unit)
+    return page(request, "search.html.j2", typed=typed, found=found, kind=kind, unit=unit)
+
+
+@router.get("/services.html", name="services")
+def services(request: Request) -> Response:
+    """All service items."""
+    return _shown(request, "services.html", "services")
+
+
+@router.get("/services/{name}.html", name="service")
+def service(request: Request, name: str) -> Response:
+    """A service item, or those for one group of people."""
+    path = f"services/{name}.html"
+    is_group = name.startswith("for-")
+    return _shown(request, path, "services", None if is_group else "live_service.html.j2")
+
+
+@router.get("/resources.html", name="resources")
+def resources(request: Request) -> Response:
+    """All resources."""
+    return _shown(request, "resources.html", "resources")
+
+
+@router.get("/resources/{name}.html", name="resource")
+def resource(request: Request, name: str) -> Response:
+    """A resource, and how it stands."""
+    entered: Entered = request.state.entered
+    path = f"resources/{name}.html"
+    if path not in entered.shown.pages:
+        raise not_found()
+    return _shown(request, path, "resources", "live_resource.html.j2", **_state(request, entered, name))
+
+
+@router.get("/resources/{system}/{name}.odcs.yaml", name="contract")
+def contract(request: Request, system: str, name: str) -> Response:
+    """A resource's contract, as far as the reader may see it."""
+    entered: Entered = request.state.entered
+    file = f"resources/{system}/{name}.odcs.yaml"
+    catalog, tier = entered.edition.catalog, entered.viewer.tier
+    found = next((one for one in visible_resources(catalog, tier) if one.file == file), None)
+    if found is None:
+        raise not_found()
+    doc = contract_for(catalog, read_plain(catalog.files[file]), found, tier)
+    return Response(dump_yaml(doc), media_type="application/yaml")
+
+
+@router.get("/codes.html", name="codes")
+def codes(request: Request) -> Response:
+    """All code tables."""
+    return _shown(request, "codes.html", "codes")
+
+
+@router.get("/codes/{name}.html", name="code")
+def code(request: Request, name: str) -> Response:
+    """A code table."""
+    return _shown(request, f"codes/{name}.html", "codes")
+
+
+def _shown(request: Request, path: str, section: str, template: str | None = None, **told: Any) -> Response:
+    found = request.state.entered.shown.pages.get(path)
+    if found is None:
+        raise not_found()
+    return page(request, template or found.template, section=section, **found.told | told)
+
+
+def _state(request: Request, entered: Entered, name: str) -> dict[str, Any]:
+    """Return promise against fact, scores and open tickets of a resource."""
+    house: House = request.app.state.house
+    catalog, language = entered.edition.catalog, language_of(request)
+    found = catalog.resources[name]
+    may_see_tickets = decide(entered.viewer, "tickets")
+    with house.database.connection() as con:
+        taken = facts.extracts(con, found)
+        kept = facts.scores(con, entered.edition.on)
+        open_tickets = facts.tickets(con, may_see_tickets.units, name) if may_see_tickets.is_allowed else []
+    zone = catalog.campus.time_zone
+    return {
+        "is_asked": catalog.is_asked(name),
+        "kept_count": sum(one.sign == "✓" for one in taken),
+        "extracts": [
+            {
+                "at": moment(one.taken_at, zone),
+                "age": age(one.taken_at, language),
+                "rows": one.rows,
+                "status": cells.status(one.sign, _WORDS[one.sign], language),
+            }
+            for one in taken
+        ],
+        "scores": cells.of(kept, RESOURCE, name, terms(catalog), language),
+        "tickets": open_tickets,
+    }

@@ -1,0 +1,172 @@
+"""Quality: units by dimensions, a unit's failing rules, tickets. Counts and names, never a value."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from catalogs.model import Catalog
+from catalogs.views import unit_name
+from expectations.quality.kept import read_states, scored_resources
+from expectations.quality.scores import CAMPUS, RESOURCE, UNIT
+from expectations.quality.standing import ADMISSION, SUMMARY
+from expectations.quality.terms import terms
+from expectations.quality.tickets import Ticket
+from expectations.quality.titles import resource_title, rule_title
+from expectations.quality.words import TOTAL
+from portal import cells, facts
+from portal.access import decide
+from portal.entry import Entered, House, about_unit
+from portal.problems import not_found
+from portal.rendering import language_of, moment, page
+
+router = APIRouter()
+_SEVERITIES = ("critical", "warning", "info")
+
+
+@router.get("/quality", name="quality")
+def quality(request: Request) -> Response:
+    """Which unit, in which dimension: the poorest first."""
+    entered, house, language = _request(request)
+    catalog = entered.edition.catalog
+    with house.database.connection() as con:
+        kept = facts.scores(con, entered.edition.on)
+    known = terms(catalog)
+    units: list[dict[str, Any]] = []
+    for code in kept.names(UNIT):
+        may_look = decide(entered.viewer, "quality_unit", code).is_allowed
+        units.append(
+            {
+                "name": unit_name(catalog, code),
+                "page": f"/quality/{code}" if may_look else "",
+                "cells": cells.of(kept, UNIT, code, known, language),
+                "total": _score(kept.get(UNIT, code, TOTAL)),
+            }
+        )
+    return page(
+        request,
+        "quality.html.j2",
+        section="quality",
+        units=sorted(units, key=lambda one: one["total"]),
+        campus=cells.of(kept, CAMPUS, catalog.campus.code, known, language),
+        bad_count=sum(any(cell["status"]["sign"] == "✕" for cell in one["cells"]) for one in units),
+        good_from=f"{known.good_from:g}",
+        watch_from=f"{known.watch_from:g}",
+        day=kept.day,
+    )
+
+
+@router.get("/quality/{unit}", name="quality_unit")
+def quality_of_unit(request: Request, unit: str) -> Response:
+    """Which rules of a unit fail, since when, and the ticket of each."""
+    entered, house, language = _request(request)
+    catalog, day = entered.edition.catalog, entered.edition.on
+    about_unit(request, "quality_unit", unit, unit if unit in catalog.units else "?")
+    if unit not in catalog.units:
+        raise not_found()
+    own = {name for name, (_, code) in scored_resources(catalog, day).items() if code == unit}
+    may_see_tickets = decide(entered.viewer, "tickets", unit).is_allowed
+    with house.database.connection() as con:
+        kept = facts.scores(con, day)
+        states = [one for one in read_states(con).values() if one.resource in own and not one.passed]
+        opened = facts.tickets(con, frozenset((unit,))) if may_see_tickets else []
+    numbers = {(one.resource, one.rule): one.id for one in opened}
+    failing = [
+        {
+            "resource": resource_title(catalog, one.resource, language),
+            "page": _page(entered, one.resource),
+            "rule": rule_title(catalog, one.resource, one.rule, language),
+            "dimension": one.dimension,
+            "severity": one.severity,
+            "rows_failed": one.rows_failed,
+            "rows_total": one.rows_total or "",
+            "since": moment(one.since, catalog.campus.time_zone),
+            "ticket": numbers.get((one.resource, one.rule)),
+        }
+        for one in sorted(
+            states, key=lambda one: (_SEVERITIES.index(one.severity), -one.points, one.resource, one.rule)
+        )
+        if not (one.stage == ADMISSION and one.rule == SUMMARY)
+    ]
+    known = terms(catalog)
+    return page(
+        request,
+        "quality_unit.html.j2",
+        section="quality",
+        name=unit_name(catalog, unit),
+        total=cells.of(kept, UNIT, unit, known, language),
+        failing=failing,
+        resources=[
+            {
+                "name": resource_title(catalog, name, language),
+                "page": _page(entered, name),
+                "cells": cells.of(kept, RESOURCE, name, known, language),
+            }
+            for name in sorted(own, key=lambda name: _score(kept.get(RESOURCE, name, TOTAL)))
+        ],
+    )
+
+
+@router.get("/tickets", name="tickets")
+def tickets(request: Request) -> Response:
+    """The open tickets of the viewer's units, or of all for those who see all."""
+    entered, house, _ = _request(request)
+    with house.database.connection() as con:
+        found = facts.tickets(con, entered.decision.units)
+    told = [_told(entered, one) for one in found]
+    return page(
+        request,
+        "tickets.html.j2",
+        section="tickets",
+        tickets=told,
+        overdue=sum(one["is_overdue"] for one in told),
+    )
+
+
+@router.get("/tickets/{number:int}", name="ticket")
+def ticket(request: Request, number: int) -> Response:
+    """A ticket and what happened to it."""
+    entered, house, _ = _request(request)
+    with house.database.connection() as con:
+        found = facts.ticket(con, number) if number < 2**31 else None
+    if found is None:
+        raise not_found()
+    one, events = found
+    about_unit(request, "ticket", one.unit, str(number))
+    zone = entered.edition.catalog.campus.time_zone
+    history = [
+        {"at": moment(event.at, zone), "event": event.event, "text": event.text, "post": event.post}
+        for event in events
+    ]
+    return page(request, "ticket.html.j2", section="tickets", one=_told(entered, one), events=history)
+
+
+def _told(entered: Entered, one: Ticket) -> dict[str, Any]:
+    catalog: Catalog = entered.edition.catalog
+    return {
+        "id": one.id,
+        "about": one.about,
+        "unit": unit_name(catalog, one.unit),
+        "post": one.post,
+        "resource": resource_title(catalog, one.resource),
+        "page": _page(entered, one.resource),
+        "dimension": one.dimension,
+        "severity": one.severity,
+        "rows_failed": one.rows_failed,
+        "opened_on": one.opened_on,
+        "due_on": one.due_on,
+        "is_open": one.state == "open",
+        "is_overdue": one.is_overdue(entered.edition.on),
+    }
+
+
+def _page(entered: Entered, resource: str) -> str:
+    path = f"resources/{resource}.html"
+    return f"/{path}" if path in entered.shown.pages else ""
+
+
+def _score(score: Any) -> float:
+    return score.score if score else 101.0
+
+
+def _request(request: Request) -> tuple[Entered, House, str]:
+    return request.state.entered, request.app.state.house, language_of(request)

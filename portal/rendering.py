@@ -1,0 +1,127 @@
+"""From what a page tells to HTML: the site's templates in the portal's frame, in the reader's language."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import pass_context
+from jinja2.runtime import Context
+
+from catalogs.derive import POST
+from catalogs.exports.site import environment
+from catalogs.settings import now
+from portal.access import MEMBER, decide
+from portal.entry import Entered
+from portal.texts import LANGUAGES, text
+
+LANGUAGE_COOKIE = "yici-language"
+_NAVIGATION = (
+    ("home", "/"),
+    ("resources", "/resources.html"),
+    ("services", "/services.html"),
+    ("lists", "/lists.html"),
+    ("codes", "/codes.html"),
+    ("responsibilities", "/responsibilities"),
+    ("demands", "/demands"),
+    ("quality", "/quality"),
+    ("tickets", "/tickets"),
+)
+_SIGNS = {"✓": "good", "!": "watch", "✕": "bad", "–": "nothing"}
+_templates = environment(Path(__file__).parent / "templates")
+
+
+@pass_context
+def _sign(context: Context, sign: str, words: str = "") -> dict[str, str]:
+    """Return how a status is shown: its shape, its class, its word."""
+    kind = _SIGNS[sign]
+    return {"sign": sign, "kind": kind, "word": words or text(kind, context["language"])}
+
+
+_templates.globals["status"] = _sign
+_templates.filters["post"] = lambda post: post.removeprefix(POST)
+
+
+def language_of(request: Request) -> str:
+    """Return the language that the reader chose; Chinese until then."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+    return chosen if chosen in LANGUAGES else LANGUAGES[0]
+
+
+def page(
+    request: Request, template: str, status: int = 200, *, section: str = "", root: str = "/", **told: Any
+) -> HTMLResponse:
+    """Return a page.
+
+    Args:
+        request: that asked for it.
+        template: its name.
+        status: of HTTP.
+        section: the entry of the navigation that it belongs to.
+        root: where the site's templates find their pages.
+        told: what the template shows.
+    """
+    language = language_of(request)
+    entered: Entered | None = getattr(request.state, "entered", None)
+    session = getattr(request.state, "session", None)
+    frame = {
+        "language": language,
+        "t": partial(text, language=language),
+        "navigation": _navigation(entered),
+        "here": section,
+        "entered": entered,
+        "you": _you(entered, language),
+        "csrf": session.csrf if session else "",
+        "path": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        "root": root,
+        "section": section,
+        "site": {**(entered.shown.told if entered else {}), "name": _name(entered, language)},
+    }
+    return HTMLResponse(_templates.get_template(template).render(frame | told), status)
+
+
+def moment(at: datetime, zone: str) -> str:
+    """Return a time as people of the campus read it."""
+    return at.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M")
+
+
+def age(at: datetime, language: str) -> str:
+    """Return how long ago something was, in words."""
+    passed = max(now().astimezone(UTC) - at, timedelta())
+    for seconds, zh, en in ((86400, "天", "days"), (3600, "小时", "hours"), (60, "分钟", "minutes")):
+        if passed.total_seconds() >= seconds:
+            count = int(passed.total_seconds() // seconds)
+            return f"{count} {zh}前" if language == "zh" else f"{count} {en} ago"
+    return "刚刚" if language == "zh" else "just now"
+
+
+def _name(entered: Entered | None, language: str) -> str:
+    """Return the portal's name, that of the campus before it once somebody has logged in."""
+    if entered is None:
+        return text("app", language)
+    campus = entered.edition.catalog.campus
+    name = campus.name_zh if language == "zh" else campus.name_en or campus.name_zh
+    return text("app.of", language, campus=name)
+
+
+def _navigation(entered: Entered | None) -> list[tuple[str, str]]:
+    if entered is None:
+        return []
+    return [(name, path) for name, path in _NAVIGATION if decide(entered.viewer, name).is_allowed]
+
+
+def _you(entered: Entered | None, language: str) -> str:
+    if entered is None:
+        return ""
+    roles: Mapping[str, None] = dict.fromkeys(one.role for one in entered.viewer.held) or {MEMBER: None}
+    names = [text(f"role.{role}", language) for role in roles]
+    return text(
+        "you",
+        language,
+        person=entered.viewer.person,
+        roles="、".join(names) if language == "zh" else ", ".join(names),
+    )

@@ -1,0 +1,69 @@
+"""What every answer says to the browser, and how large a request may be. Plain ASGI."""
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from portal.problems import Refused
+
+MAX_BODY_BYTES = 64 * 1024
+_CSP = "; ".join(
+    (
+        "default-src 'none'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+_HEADERS = {
+    "content-security-policy": _CSP,
+    "x-frame-options": "DENY",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+_HSTS = {"strict-transport-security": "max-age=31536000"}
+
+
+class Wall:
+    """ASGI middleware; see the module."""
+
+    def __init__(self, app: ASGIApp, is_secure: bool) -> None:
+        self._app = app
+        self._headers = _HEADERS | (_HSTS if is_secure else {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        size = 0
+
+        async def bounded() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > MAX_BODY_BYTES:
+                raise Refused(413, "too_large")
+            return message
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                names = {name.lower() for name, _ in message["headers"]}
+                added = dict(self._headers)
+                if b"cache-control" not in names:
+                    added["cache-control"] = "no-store"
+                message["headers"] = [
+                    *message["headers"],
+                    *((name.encode(), value.encode()) for name, value in added.items()),
+                ]
+            await send(message)
+
+        await self._app(scope, bounded, marked)
+
+
+def address_of(request: Request) -> str:
+    """Return where a request came from, as the server saw it; uvicorn believes a proxy's word only where told to."""
+    return request.client.host if request.client else ""

@@ -1,0 +1,119 @@
+"""`/v1/tasks`: sums for a task of a decided demand, and the word that what was given is destroyed."""
+
+import asyncio
+from dataclasses import replace
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+from pydantic import AwareDatetime, BaseModel
+
+from catalogs.settings import now
+from service import decisions, tasks
+from service.access import campus_day
+from service.api import Around, Asked, Caller, refusals
+from service.problems import Problem
+from service.record import Decision
+from service.tasks import AggregateQuery, Destroyed
+from service.transactions import pinned
+
+router = APIRouter(tags=["tasks"])
+Code = Annotated[str, Path(min_length=1, max_length=64)]
+
+
+class ValueOut(BaseModel):
+    """What the people of a row have in common; without a code they have no value there."""
+
+    element: str
+    code: str | None
+    name: str | None
+
+
+class RowOut(BaseModel):
+    """One cell; without `people` it is hidden, and without a measure that number is."""
+
+    values: list[ValueOut]
+    people: int | None
+    measures: dict[str, dict[str, str]]
+
+
+class AggregateOut(BaseModel):
+    """One table of a task. It stays the same for the whole `period`."""
+
+    transaction_id: str
+    release: int
+    task: str
+    period: str
+    by: list[str]
+    threshold: int
+    rows: list[RowOut]
+    destroy_by: date | None
+    receipt: str
+
+
+class DestroyedOut(BaseModel):
+    """Since when the record has it that what was given for a task is destroyed."""
+
+    transaction_id: str
+    task: str
+    destroyed_on: date
+    at: AwareDatetime
+    receipt: str
+
+
+def _decision(caller: Asked, action: str, code: str) -> Decision:
+    known = any(one.purpose_kind == "task" and one.purpose == code for one in caller.catalog.demands.values())
+    decision = decisions.decision_of(caller.client, action, caller.current.release)
+    return replace(decision, purpose=code if known else None)
+
+
+@router.post("/v1/tasks/{code:part}:aggregate", responses=refusals(403, 404, 413, 415, 422))
+async def aggregate(code: Code, query: AggregateQuery, around: Around, caller: Caller) -> AggregateOut:
+    """Give one table that the task's demand lists, over its populations, without the cells of few people."""
+    at, client_id, catalog = now(), caller.client.client_id, caller.catalog
+    decision = _decision(caller, "task_aggregate", code)
+    async with decisions.deciding(
+        around, decision, query.model_dump(mode="json") | {"task": code}, at
+    ) as one:
+        demand = tasks.demand_of(catalog, client_id, code, at)
+        table = tasks.table_of(demand, query.by)
+        await tasks.check_kept(around.pool, client_id, demand)
+        measures = demand.aggregates.measures if demand.aggregates else ()
+        one.learn(elements=[*table, *measures], ground=demand.ground)
+        period = tasks.period_of(catalog, demand, at)
+        found = await tasks.kept(around.pool, around.keys, client_id, demand, period)
+        if found is None:
+            async with pinned(around.pool, caller.current.release) as con:
+                sums = await tasks.reckon(con, caller.current, demand)
+            made = await asyncio.to_thread(tasks.compose, catalog, caller.current.release, demand, sums)
+            found = await tasks.keep(around.pool, around.keys, client_id, demand, period, made, at)
+        answer: dict[str, Any] = {
+            "transaction_id": str(decision.transaction_id),
+            "release": found["release"],
+            "task": code,
+            "period": period,
+            "by": list(table),
+            "threshold": found["threshold"],
+            "rows": tasks.answer_of(found, table),
+            "destroy_by": demand.destroy_by and demand.destroy_by.isoformat(),
+        }
+        answer["receipt"] = await decisions.allow(around, one, answer, at, f"granted by {demand.demand_id}")
+    return AggregateOut(**answer)
+
+
+@router.post("/v1/tasks/{code:part}:destroyed", responses=refusals(403, 404, 413, 415, 422))
+async def destroyed(code: Code, told: Destroyed, around: Around, caller: Caller) -> DestroyedOut:
+    """Declare that what was given for a task is destroyed; from then on nothing more is given for it."""
+    at, client_id = now(), caller.client.client_id
+    decision = _decision(caller, "task_destroyed", code)
+    async with decisions.deciding(around, decision, told.model_dump(mode="json") | {"task": code}, at) as one:
+        demand = tasks.demand_ever(caller.catalog, client_id, code)
+        if told.destroyed_on > campus_day(caller.catalog, at):
+            errors = [{"pointer": "/destroyed_on", "code": "in_the_future"}]
+            raise Problem("INVALID_PARAMETER", errors=errors, rule="task:destroyed")
+        answer: dict[str, Any] = {"transaction_id": str(decision.transaction_id), "task": code}
+        answer |= await tasks.destroy(around.pool, client_id, demand, told, at)
+        answer["receipt"] = await decisions.allow(
+            around, one, answer, at, f"destroyed for {demand.demand_id}"
+        )
+    return DestroyedOut(**answer)

@@ -1,0 +1,103 @@
+"""Reads of all the questions that a worker answers at the same time, made together as the record's entries are written.
+
+Whoever comes while a statement of their kind is under way waits for its end and goes with the next one; who comes alone
+does not wait at all. So a busy worker makes fewer and larger statements, and each question still sees the warehouse as
+it was after the question had come. Nothing is kept from one question to the next.
+
+What a release says is read over connections of their own, which cannot write and stay pinned to the release that they
+read last: no transaction has to be opened for one statement. The other connections stay pinned to nothing, so that
+whoever forgets to say a release reads none.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+
+from service.reads import Answering, Together, answer
+
+# So many statements of one kind at once: the second goes on where the first meets something slow.
+_AT_ONCE = 2
+_MOST = 200
+
+
+@dataclass
+class _Line:
+    """Who waits for statements of one kind."""
+
+    answering: Answering
+    waiting: list[tuple[Any, asyncio.Future[Any]]] = field(default_factory=list)
+    running: int = 0
+
+
+class Reader(asyncpg.Connection):
+    """A connection that reads one release after the other; its pool opens it as read-only."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._release: int | None = None
+
+    async def pin(self, release: int) -> None:
+        """Let it read this release."""
+        if self._release != release:
+            await self.execute(f"SET yici.release = {release:d}")
+            self._release = release
+
+
+class Crowd(Together):
+    """Reads of whatever is being asked now.
+
+    Args:
+        pool: connections for what belongs to no release: callers, cases.
+        readers: connections of class `Reader`.
+    """
+
+    def __init__(self, pool: asyncpg.Pool, readers: asyncpg.Pool) -> None:
+        super().__init__(pool)
+        self._readers = readers
+        self._lines: dict[Any, _Line] = {}
+
+    async def pinned(self, release: int, work: Callable[[asyncpg.Connection], Awaitable[Any]]) -> Any:
+        """Return what one statement reads of a release."""
+        async with self._readers.acquire() as con:
+            await con.pin(release)
+            return await work(con)
+
+    async def load(self, kind: Any, answering: Answering, wanted: Any) -> Any:
+        """Wait for a statement that reads this and what others need of the same kind."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        line = self._lines.setdefault(kind, _Line(answering))
+        line.waiting.append((wanted, future))
+        if line.running < _AT_ONCE:
+            line.running += 1
+            task = asyncio.get_running_loop().create_task(self._serve(kind, line))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+        return await future
+
+    async def _serve(self, kind: Any, line: _Line) -> None:
+        try:
+            while line.waiting:
+                members, line.waiting = line.waiting[:_MOST], line.waiting[_MOST:]
+                await self._answer(line.answering, [one for one in members if not one[1].done()])
+        finally:
+            line.running -= 1
+            if not line.running:
+                self._lines.pop(kind, None)
+
+    async def _answer(self, answering: Answering, members: list[tuple[Any, asyncio.Future[Any]]]) -> None:
+        """Read for all; if that fails, for each alone: nobody fails of what another asked."""
+        if len(members) > 1:
+            try:
+                found = await answering([wanted for wanted, _ in members])
+            except Exception:  # noqa: BLE001  # whatever it is, it comes again for whom it belongs to
+                for one in members:
+                    await answer(answering, [one])
+                return
+            for (_, future), one in zip(members, found, strict=True):
+                if not future.done():
+                    future.set_result(one)
+        elif members:
+            await answer(answering, members)

@@ -1,0 +1,363 @@
+"""Jobs: many questions handed in at once, answered in the background, fetched when all are answered.
+
+A job is a batch without its limit of a hundred: each question is about a party of a registered case, is judged by the
+same rules as if it were asked alone, and has its own entry in the record and its own receipt. Only clients that the
+catalog lets (`jobs: true` in clients.yaml) hand jobs in.
+
+Questions and answers are kept in parts, encrypted, until a day after they were fetched, and for a week at most; of a
+job that is cancelled or stopped nothing is kept. This module keeps them, `service.working` answers them.
+"""
+
+import json
+import secrets
+import zlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+import asyncpg
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
+
+from catalogs.model import Catalog
+from service import record
+from service.keys import Keys
+from service.problems import Problem
+from service.queries import BatchItem, Duration, FactsQuery
+from service.record import canonical
+from service.subjects import Closed, Text
+
+MAX_ITEMS = 100_000
+MAX_OPEN = 5
+# As many as the record takes in one transaction: an answer and its entry are written together.
+PART = record.MAX_BATCH
+KEPT_FOR, KEPT_AFTER_FETCH = timedelta(days=7), timedelta(hours=24)
+_NONCE = 12
+_MOST_FAULTS = 20
+_SHOWN = "id, request, items, done, state, code, release, filed_at, began_at, ended_at, fetched_at, delete_at"
+_NEXT = f"""
+SELECT {_SHOWN}, client_id FROM service.job WHERE state IN ('waiting', 'running')
+ORDER BY state DESC, filed_at LIMIT 1
+"""
+
+
+class JobRequest(Closed):
+    """The first line of a job: what is asked of every item, as in `facts:batch_query`."""
+
+    service_item: Text
+    elements: list[Text] = Field(min_length=1, max_length=200)
+    max_age: Duration | None = Field(None, ge=timedelta(0), description="ISO 8601 duration")
+
+
+class JobOut(BaseModel):
+    """A job as its client sees it."""
+
+    job_id: UUID
+    service_item: str
+    elements: list[str]
+    state: Literal["waiting", "running", "done", "cancelled", "stopped"]
+    code: str | None = Field(description="Why it was stopped, as a refusal would say")
+    release: int | None = Field(description="The release that it is answered from, once it has begun")
+    items: int
+    answered: int
+    filed_at: AwareDatetime
+    began_at: AwareDatetime | None
+    ended_at: AwareDatetime | None
+    fetched_at: AwareDatetime | None
+    delete_at: AwareDatetime = Field(description="When questions and answers are deleted at the latest")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as it is worked on."""
+
+    id: UUID
+    client_id: str
+    request: JobRequest
+    state: str
+    release: int | None
+
+    def question(self, item: BatchItem) -> FactsQuery:
+        """Return one of its items as the question that it stands for."""
+        own = {"subject": item.subject, "case_id": item.case_id, "actor": item.actor}
+        return FactsQuery.model_construct(**own, **dict(self.request))
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some questions of a job, which are answered together.
+
+    Attributes:
+        first: number of the first question in the job, from 0.
+    """
+
+    number: int
+    first: int
+    items: Sequence[BatchItem] = field(repr=False)
+
+
+def check_allowed(catalog: Catalog, client_id: str) -> None:
+    """Refuse a client that may not hand jobs in.
+
+    Raises:
+        Problem: NOT_PERMITTED.
+    """
+    if catalog.campus.clients.get(client_id, {}).get("jobs") is not True:
+        raise Problem(
+            "NOT_PERMITTED", "the catalog does not let this client hand jobs in", rule="job:allowed"
+        )
+
+
+def read(content: bytes) -> tuple[JobRequest, list[bytes]]:
+    """Return the request and the items of a job, as lines that each are one `BatchItem`.
+
+    Raises:
+        Problem: INVALID_PARAMETER, naming the lines that are none; or there are none, or too many.
+    """
+    head, *lines = [line for line in content.split(b"\n") if line.strip()] or [b""]
+    errors = [*_faults(JobRequest, head, "/1")]
+    if not 0 < len(lines) <= MAX_ITEMS:
+        errors.append({"pointer": "/", "code": "no_items" if not lines else "too_many_items"})
+        lines = []
+    for place, line in enumerate(lines, start=2):
+        if len(errors) >= _MOST_FAULTS:
+            break
+        errors += _faults(BatchItem, line, f"/{place}")
+    if errors:
+        raise Problem("INVALID_PARAMETER", "pointers begin with the line", errors, rule="job:lines")
+    return JobRequest.model_validate_json(head), lines
+
+
+def _faults(kind: type[Closed], line: bytes, pointer: str) -> list[dict[str, str]]:
+    try:
+        kind.model_validate_json(line)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        return [{"pointer": pointer, "code": one["type"]} for one in found][:_MOST_FAULTS]
+    return []
+
+
+async def file(
+    con: asyncpg.Connection,
+    keys: Keys,
+    client_id: str,
+    asked: JobRequest,
+    lines: Sequence[bytes],
+    at: datetime,
+) -> dict[str, Any]:
+    """Take a job in.
+
+    Args:
+        con: in a transaction.
+        keys: under which the questions are kept.
+        client_id: whose job it is.
+        asked: what is asked of every item.
+        lines: the items, as `read`.
+        at: the moment of the request.
+
+    Raises:
+        Problem: QUOTA_EXCEEDED while so many of the client's jobs are not done.
+    """
+    # Two requests at once would both count the jobs that were there before them.
+    await con.execute("SELECT pg_advisory_xact_lock(hashtextextended('yici jobs of ' || $1, 0))", client_id)
+    waiting = await con.fetchval(
+        "SELECT count(*) FROM service.job WHERE client_id = $1 AND state IN ('waiting', 'running')", client_id
+    )
+    if waiting >= MAX_OPEN:
+        headers = {"Retry-After": "60"}
+        raise Problem("QUOTA_EXCEEDED", f"{waiting} jobs are not done", rule="quota:jobs", headers=headers)
+    row = await con.fetchrow(
+        "INSERT INTO service.job (id, client_id, request, items, state, filed_at, delete_at)"
+        f" VALUES ($1, $2, $3, $4, 'waiting', $5, $6) RETURNING {_SHOWN}",
+        uuid4(),
+        client_id,
+        asked.model_dump_json(),
+        len(lines),
+        at,
+        at + KEPT_FOR,
+    )
+    parts = range(0, len(lines), PART)
+    await con.executemany(
+        "INSERT INTO service.job_part (job, part, first, asked) VALUES ($1, $2, $3, $4)",
+        [
+            (row["id"], part, first, _seal(keys, row["id"], part, "asked", lines[first : first + PART]))
+            for part, first in enumerate(parts)
+        ],
+    )
+    return shown(row)
+
+
+async def find(pool: asyncpg.Pool, client_id: str, id_: UUID) -> dict[str, Any]:
+    """Return one of the client's own jobs.
+
+    Raises:
+        Problem: NOT_FOUND, also for another client's.
+    """
+    row = await pool.fetchrow(
+        f"SELECT {_SHOWN} FROM service.job WHERE id = $1 AND client_id = $2", id_, client_id
+    )
+    return shown(row)
+
+
+async def cancel(pool: asyncpg.Pool, client_id: str, id_: UUID, at: datetime) -> dict[str, Any]:
+    """Cancel one of the client's jobs; what was answered is deleted. One that has ended stays as it is.
+
+    Raises:
+        Problem: NOT_FOUND, also for another client's.
+    """
+    found = await find(pool, client_id, id_)
+    if found["state"] in ("waiting", "running"):
+        await end(pool, id_, "cancelled", None, at)
+    return await find(pool, client_id, id_)
+
+
+async def end(pool: asyncpg.Pool, id_: UUID, state: str, code: str | None, at: datetime) -> None:
+    """End a job; only of one that is done the answers are kept."""
+    async with pool.acquire() as con, con.transaction():
+        ended = await con.fetchval(
+            "UPDATE service.job SET state = $2, code = $3, ended_at = $4"
+            " WHERE id = $1 AND state IN ('waiting', 'running') RETURNING id",
+            id_,
+            state,
+            code,
+            at,
+        )
+        if ended and state != "done":
+            await con.execute("DELETE FROM service.job_part WHERE job = $1", id_)
+
+
+async def forget(pool: asyncpg.Pool, at: datetime) -> None:
+    """Delete the jobs whose time is over."""
+    await pool.execute("DELETE FROM service.job WHERE delete_at <= $1", at)
+
+
+async def next_one(pool: asyncpg.Pool) -> Job | None:
+    """Return the job that is to be worked on: the one that has begun, else the oldest."""
+    row = await pool.fetchrow(_NEXT)
+    if row is None:
+        return None
+    request = JobRequest.model_validate_json(row["request"])
+    return Job(row["id"], row["client_id"], request, row["state"], row["release"])
+
+
+async def begin(pool: asyncpg.Pool, job: Job, release: int, at: datetime) -> None:
+    """Note that a job has begun, and from which release it is answered to its end."""
+    await pool.execute(
+        "UPDATE service.job SET state = 'running', release = $2, began_at = $3"
+        " WHERE id = $1 AND state = 'waiting'",
+        job.id,
+        release,
+        at,
+    )
+
+
+async def next_part(pool: asyncpg.Pool, keys: Keys, job: Job, after: int) -> Part | None:
+    """Return the next part of a job that has no answers yet."""
+    row = await pool.fetchrow(
+        "SELECT part, first, asked FROM service.job_part"
+        " WHERE job = $1 AND answered IS NULL AND part > $2 ORDER BY part LIMIT 1",
+        job.id,
+        after,
+    )
+    if row is None:
+        return None
+    lines = _unseal(keys, job.id, row["part"], "asked", row["asked"])
+    return Part(row["part"], row["first"], [BatchItem.model_validate_json(line) for line in lines])
+
+
+async def answer(
+    con: asyncpg.Connection, keys: Keys, job: Job, part: Part, answers: Sequence[Mapping[str, Any]]
+) -> bool:
+    """Keep the answers of a part; returns whether the job still wanted them.
+
+    Args:
+        con: in the transaction that records the decisions; without a True it must be rolled back.
+        keys: under which they are kept.
+        job: which is under way.
+        part: whose questions were answered.
+        answers: one per question, in order: an answer with what its receipt says, or a problem.
+    """
+    lines = [canonical(one) for one in answers]
+    kept = await con.fetchval(
+        "UPDATE service.job_part SET answered = $3 WHERE job = $1 AND part = $2 AND answered IS NULL RETURNING 1",
+        job.id,
+        part.number,
+        _seal(keys, job.id, part.number, "answered", lines),
+    )
+    counted = await con.fetchval(
+        "UPDATE service.job SET done = done + $2 WHERE id = $1 AND state = 'running' RETURNING 1",
+        job.id,
+        len(lines),
+    )
+    return bool(kept and counted)
+
+
+async def answers(
+    pool: asyncpg.Pool, keys: Keys, id_: UUID, after: int, at: datetime
+) -> AsyncIterator[tuple[int, dict[str, Any]]]:
+    """Yield the number and the kept answer of each question of a job that is done, and note when all were given.
+
+    Args:
+        pool: the warehouse.
+        keys: under which they are kept.
+        id_: the job.
+        after: the number of the last question whose answer is not wanted again; -1 for all.
+        at: the moment of the request.
+    """
+    part = await pool.fetchval(
+        "SELECT max(part) FROM service.job_part WHERE job = $1 AND first <= $2", id_, max(after + 1, 0)
+    )
+    while part is not None:
+        row = await pool.fetchrow(
+            "SELECT first, answered FROM service.job_part WHERE job = $1 AND part = $2", id_, part
+        )
+        if row is None:
+            break
+        lines = _unseal(keys, id_, part, "answered", row["answered"])
+        for number, line in enumerate(lines, start=row["first"]):
+            if number > after:
+                yield number, json.loads(line)
+        part += 1
+    await pool.execute(
+        "UPDATE service.job SET fetched_at = $2, delete_at = least(delete_at, $3)"
+        " WHERE id = $1 AND fetched_at IS NULL",
+        id_,
+        at,
+        at + KEPT_AFTER_FETCH,
+    )
+
+
+def shown(row: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return a row as its client sees it.
+
+    Raises:
+        Problem: NOT_FOUND for None.
+    """
+    if row is None:
+        raise Problem("NOT_FOUND", rule="job:own")
+    request = json.loads(row["request"])
+    plain = {name: row[name] for name in ("items", "state", "code", "release")}
+    times = {
+        name: row[name] and row[name].isoformat()
+        for name in ("filed_at", "began_at", "ended_at", "fetched_at", "delete_at")
+    }
+    named = {"service_item": request["service_item"], "elements": request["elements"]}
+    return {"job_id": str(row["id"]), **named, **plain, "answered": row["done"], **times}
+
+
+def _seal(keys: Keys, job: UUID, part: int, what: str, lines: Sequence[bytes]) -> bytes:
+    nonce = secrets.token_bytes(_NONCE)
+    packed = zlib.compress(b"\n".join(lines), 1)
+    return nonce + AESGCM(keys.derived("jobs")).encrypt(nonce, packed, _place(job, part, what))
+
+
+def _unseal(keys: Keys, job: UUID, part: int, what: str, sealed: bytes) -> list[bytes]:
+    opened = AESGCM(keys.derived("jobs")).decrypt(sealed[:_NONCE], sealed[_NONCE:], _place(job, part, what))
+    return zlib.decompress(opened).split(b"\n")
+
+
+def _place(job: UUID, part: int, what: str) -> bytes:
+    """Bind what is sealed to its place, so that no part can be put where another was."""
+    return f"{job} {part} {what}".encode()

@@ -1,0 +1,221 @@
+"""`python -m service.working`: answers jobs, one at a time, and ends when there are none.
+
+Exactly one process works, whoever holds the advisory lock; each service worker starts one when a job waits and nobody
+works. The answers of a part and their entries in the record are one transaction: whenever the process is killed, a part
+is either answered and recorded or neither, and the next process goes on with it.
+
+Rights are those of the moment of working: before each part the client must not be suspended, and the newest catalog
+must still grant what is asked, or the job is stopped. Everything else is judged question by question, as ever.
+"""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+import structlog
+
+from catalogs.settings import now, settings
+from service import access, jobs, logs, queries, record
+from service.configuration import configuration
+from service.decisions import Surroundings
+from service.jobs import Job, Part
+from service.keys import Keys
+from service.keys import load as load_keys
+from service.lists import Lists
+from service.login import Login
+from service.lookups import Lookups
+from service.problems import Problem
+from service.quotas import Quotas
+from service.reads import Reads
+from service.record import Decision
+from service.state import State
+from service.tokens import Client, find_client
+from service.transactions import DATABASE_ERRORS, opened
+from warehouse.connect import pg_params
+
+POLL_S = 2.0
+_ATTEMPTS, _PAUSE_S = 3, 1.0
+_TIMEOUT_S = 60.0
+_LOCK = "SELECT pg_try_advisory_lock(hashtext('yici jobs'))"
+_IDLE = """
+SELECT EXISTS (SELECT FROM service.job WHERE state IN ('waiting', 'running'))
+    AND pg_try_advisory_xact_lock(hashtext('yici jobs'))
+"""
+_log = structlog.get_logger("yici.service")
+
+
+class _Held:
+    """Takes the decisions of a part down, until they are written together with its answers."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self.entries: list[Any] = []
+        self.claims: list[dict[str, Any]] = []
+
+    async def append(self, decision: Decision, request: Any, answer: Any, at: datetime) -> str:
+        """Hold a decision; what stands for its receipt is its place."""
+        entry, claims = record.prepared(self._keys, decision, request, answer, at)
+        self.entries.append(entry)
+        self.claims.append(claims)
+        return str(len(self.entries) - 1)
+
+
+class _Unwanted(Exception):
+    """The job was cancelled, or another process has answered the part."""
+
+
+async def work(around: Surroundings) -> None:
+    """Answer jobs until there are none, if nobody else does.
+
+    Args:
+        around: what answering needs; its recorder is not used.
+    """
+    async with around.pool.acquire() as con:
+        if not await con.fetchval(_LOCK):
+            return
+        try:
+            while (job := await jobs.next_one(around.pool)) is not None:
+                await _answer(around, job)
+        finally:
+            await con.execute("SELECT pg_advisory_unlock(hashtext('yici jobs'))")
+
+
+async def _answer(around: Surroundings, job: Job) -> None:
+    """Answer a job to its end, or stop it."""
+    state, code = "done", None
+    try:
+        if job.release is None:
+            current = await around.state.current(around.pool)
+            await jobs.begin(around.pool, job, current.release, now())
+        else:
+            current = await around.state.at(around.pool, job.release)
+        after = -1
+        while (part := await jobs.next_part(around.pool, around.keys, job, after)) is not None:
+            client = await _allowed(around, job)
+            await _answer_part(around, replace(job, state="running", release=current.release), client, part)
+            after = part.number
+    except _Unwanted:
+        return
+    except Problem as problem:
+        state, code = "stopped", problem.code
+    await jobs.end(around.pool, job.id, state, code, now())
+    _log.info("a job ended", state=state, code=code)
+
+
+async def _allowed(around: Surroundings, job: Job) -> Client:
+    """Return the job's client, who must still have the right to it.
+
+    Raises:
+        Problem: CLIENT_SUSPENDED, NOT_PERMITTED, PURPOSE_NOT_GRANTED or ELEMENT_NOT_GRANTED.
+    """
+    client = await find_client(around.pool, job.client_id)
+    if client is None or client.status != "active":
+        raise Problem("CLIENT_SUSPENDED")
+    newest = await around.state.current(around.pool)
+    jobs.check_allowed(newest.catalog, client.client_id)
+    grants = access.check_purpose(newest.catalog, client.client_id, job.request.service_item, now())
+    access.check_elements(newest.catalog, job.request.elements, grants)
+    return client
+
+
+async def _answer_part(around: Surroundings, job: Job, client: Client, part: Part) -> None:
+    assert job.release is not None
+    current = await around.state.at(around.pool, job.release)
+    questions = [job.question(item) for item in part.items]
+    for attempt in range(1, _ATTEMPTS + 1):
+        held = _Held(around.keys)
+        told = await queries.query_set(replace(around, recorder=held), client, current, questions, now())
+        if attempt == _ATTEMPTS or not any(_is_ours(one) for one in told):
+            break
+        # Nothing of this attempt is kept: a failure of ours is no answer as long as it may pass.
+        await asyncio.sleep(_PAUSE_S * attempt)
+    await _write(around, job, part, held, told)
+
+
+def _is_ours(told: dict[str, Any] | Problem) -> bool:
+    return isinstance(told, Problem) and told.kind.fault == "us" and told.kind.retryable
+
+
+async def _write(
+    around: Surroundings, job: Job, part: Part, held: _Held, told: Sequence[dict[str, Any] | Problem]
+) -> None:
+    """Record the decisions of a part and keep its answers, in one transaction."""
+    async with opened(around.pool, record.LOCKED, _TIMEOUT_S) as con:
+        last = await record.add(con, held.entries)
+        answers = [_kept(one, held, last) for one in told]
+        if not await jobs.answer(con, around.keys, job, part, answers):
+            raise _Unwanted
+
+
+def _kept(told: dict[str, Any] | Problem, held: _Held, last: int) -> dict[str, Any]:
+    """Return an answer or problem as it is kept; its receipt is signed when it is fetched."""
+    if isinstance(told, Problem):
+        problem = {"code": told.code, "detail": told.detail, "errors": told.errors, "rule": told.rule}
+        return {"problem": problem | {"transaction_id": told.transaction_id}}
+    place = int(told["receipt"])
+    unsigned = {name: value for name, value in told.items() if name != "receipt"}
+    return {"answer": unsigned, "receipt": held.claims[place] | {"seq": last + place + 1}}
+
+
+async def starting(pool: asyncpg.Pool) -> None:
+    """Keep a process at work as long as there are jobs; it ends with the service worker that started it."""
+    child: subprocess.Popen[bytes] | None = None
+    try:
+        while True:
+            try:
+                is_needed = (child is None or child.poll() is not None) and await pool.fetchval(_IDLE)
+            except DATABASE_ERRORS as error:
+                _log.warning("jobs could not be looked for", error=type(error).__name__)
+                is_needed = False
+            if is_needed:
+                child = subprocess.Popen([sys.executable, "-m", "service.working"])
+            await asyncio.sleep(POLL_S)
+    finally:
+        if child is not None and child.poll() is None:
+            child.terminate()
+            await asyncio.to_thread(child.wait)
+
+
+async def main() -> None:
+    """Connect as the service does, and work."""
+    params, home, chosen = pg_params("service"), settings().home, configuration()
+    pool = await asyncpg.create_pool(
+        host=params.host,
+        port=params.port,
+        database=params.dbname,
+        user=params.user,
+        password=params.password,
+        min_size=2,
+        max_size=5,
+        command_timeout=_TIMEOUT_S,
+        server_settings={"application_name": "yici-jobs", "timezone": "UTC", "synchronous_commit": "on"},
+    )
+    keys = load_keys(home)
+    lookups = Lookups(home, pool)
+    around = Surroundings(
+        pool=pool,
+        keys=keys,
+        state=State(),
+        recorder=_Held(keys),
+        quotas=Quotas(),
+        configuration=chosen,
+        lookups=lookups,
+        lists=Lists(),
+        login=Login(chosen.login),
+        reads=Reads(pool),
+    )
+    try:
+        await work(around)
+    finally:
+        lookups.close()
+        await pool.close()
+
+
+if __name__ == "__main__":
+    logs.configure()
+    asyncio.run(main())

@@ -1,0 +1,77 @@
+"""Posts and their holders: every rule catches its breach; who holds what on which day."""
+
+from datetime import date
+
+import catalogs
+from catalogs.posts import holdings_of, units_of_post
+from tests.catalogs.breaches import ON, Breach, assert_told, cases
+from tests.catalogs.small import UNITS, campus
+
+HEADER = "id,person,post,role,validFrom,validTo,deputyOf\n"
+OWN = "H-1,1001,post:hr-steward,steward,2026-01-01,2026-12-31,\n"
+DEPUTY = "H-2,1002,post:hr-steward,steward,2026-06-01,2026-08-31,H-1\n"
+UNIT = "HR9,人力,,,机关,,post:hr-head,post:hr-steward,post:hr-desk 内线1,,2000-01-01,\n"
+
+
+def with_posts(*rows: str) -> dict[str, str]:
+    return {"units.csv": UNITS + UNIT, "posts.csv": HEADER + "".join(rows)}
+
+
+def row(post: str = "post:hr-steward", role: str = "steward", deputy: str = "", **changes: str) -> str:
+    told = {"id": "H-9", "person": "1009", "begins": "2026-01-01", "ends": ""} | changes
+    return f"{told['id']},{told['person']},{post},{role},{told['begins']},{told['ends']},{deputy}\n"
+
+
+BREACHES = [
+    Breach("O01", with_posts(row("post:nobody")), "posts.csv", "post:nobody", "H-9"),
+    Breach("O02", with_posts(row(role="head")), "posts.csv", "does not suit", "H-9"),
+    Breach("O02", with_posts(row("post:hr-head", "clerk")), "posts.csv", "does not suit", "H-9"),
+    Breach("O02", with_posts(row(role="data_office")), "posts.csv", "does not suit", "H-9"),
+    Breach("O03", with_posts(row(deputy="H-7")), "posts.csv", "no holding", "H-9"),
+    Breach("O03", with_posts(OWN, row(deputy="H-1")), "posts.csv", "as long", "H-9"),
+    Breach(
+        "O03",
+        with_posts(OWN, row("post:hr-desk", "clerk", "H-1", ends="2026-12-31")),
+        "posts.csv",
+        "another post",
+        "H-9",
+    ),
+    Breach(
+        "O03",
+        with_posts(OWN, DEPUTY, row(deputy="H-2", begins="2026-06-01", ends="2026-08-31")),
+        "posts.csv",
+        "deputy's",
+        "H-9",
+    ),
+    Breach("V04", with_posts(OWN, row(id="H-1")), "posts.csv", "already", "H-1"),
+    Breach("V03", with_posts(row(role="king")), "posts.csv", "king", "H-9"),
+    Breach("V06", with_posts(row(ends="2025-01-01")), "posts.csv", "before", "H-9"),
+]
+
+
+@cases(BREACHES)
+def test_a_breach_is_told(breach):
+    assert_told(breach)
+
+
+def test_a_campus_may_keep_no_posts_at_all():
+    assert catalogs.load(campus()).holdings == ()
+
+
+def test_a_post_is_held_between_its_days_and_by_its_deputy_while_it_is_held_at_all():
+    catalog = catalogs.load(campus(with_posts(OWN, DEPUTY, row("post:hr-desk", "clerk", person="1001"))))
+
+    def held(person: str, day: date) -> set[str]:
+        return {one.id for one in holdings_of(catalog, person, day)}
+
+    assert held("1001", ON) == {"H-1", "H-9"}
+    assert held("1001", date(2027, 1, 1)) == {"H-9"}
+    assert held("1001", date(2025, 12, 31)) == set()
+    assert [held("1002", date(2026, month, 1)) for month in (5, 6, 9)] == [set(), {"H-2"}, set()]
+    assert held("1003", ON) == set()
+
+
+def test_a_post_belongs_to_the_units_that_name_it():
+    catalog = catalogs.load(campus(with_posts()))
+    assert units_of_post(catalog, "post:hr-desk") == {"HR9"}
+    assert units_of_post(catalog, "post:nobody") == frozenset()

@@ -1,0 +1,116 @@
+"""Reads that are shared by whoever asks at the same time: fewer statements, each question's own answer, no writing."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+import pytest
+from joserfc.errors import JoseError
+
+from service.crowd import Crowd, Reader
+from service.keys import Keys
+from service.tokens import Client, Proven, issue
+from tests.service.conftest import service_url
+from tests.service.desk import Desk
+
+
+class Statements:
+    """A statement that takes its time, and what it was asked in which company."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[int]] = []
+        self.go = asyncio.Event()
+
+    async def __call__(self, wanted: list[int]) -> list[int]:
+        self.asked.append(wanted)
+        await self.go.wait()
+        if 13 in wanted:
+            raise ValueError("13")
+        return [one * 10 for one in wanted]
+
+
+def together(numbers: list[int], then: Callable[[Statements], None]) -> tuple[list, Statements]:
+    """Ask for numbers at the same time; returns what each was told or failed with."""
+
+    async def run() -> tuple[list, Statements]:
+        crowd, statements = Crowd(None, None), Statements()
+        asking = [asyncio.ensure_future(crowd.load("kind", statements, number)) for number in numbers]
+        await asyncio.sleep(0)
+        then(statements)
+        return await asyncio.gather(*asking, return_exceptions=True), statements
+
+    return asyncio.run(run())
+
+
+def test_who_comes_while_statements_are_under_way_goes_with_the_next_one():
+    told, statements = together([1, 2, 3, 4, 5], lambda statements: statements.go.set())
+    assert told == [10, 20, 30, 40, 50]
+    assert len(statements.asked) <= 3  # two at once, the others together
+    assert sorted(number for company in statements.asked for number in company) == [1, 2, 3, 4, 5]
+
+
+def test_nobody_fails_of_what_another_asked():
+    told, _ = together([1, 2, 3, 13, 5], lambda statements: statements.go.set())
+    assert [one for one in told if not isinstance(one, ValueError)] == [10, 20, 30, 50]
+    assert isinstance(told[3], ValueError)
+
+
+def test_who_went_away_keeps_nobody_waiting():
+    async def run() -> list[int]:
+        crowd, statements = Crowd(None, None), Statements()
+        asking = [asyncio.ensure_future(crowd.load("kind", statements, number)) for number in (1, 2, 3, 4)]
+        await asyncio.sleep(0)
+        asking[2].cancel()
+        statements.go.set()
+        return [await asking[0], await asking[1], await asking[3]]
+
+    assert asyncio.run(run()) == [10, 20, 40]
+
+
+def on_reader(url: str, work: Callable[[Reader], Awaitable[object]]) -> object:
+    """Do something with a connection as the service opens them for reading."""
+
+    async def run() -> object:
+        con = await asyncpg.connect(
+            url, connection_class=Reader, server_settings={"default_transaction_read_only": "on"}
+        )
+        try:
+            return await work(con)
+        finally:
+            await con.close()
+
+    return asyncio.run(run())
+
+
+def test_a_reader_reads_the_release_that_it_is_pinned_to_and_none_before(at_desk: Desk, pg_module_database):
+    count = "SELECT count(*) FILTER (WHERE _state = 'former') FROM raw.hr__staff"
+
+    async def work(con: Reader) -> list[int]:
+        with pytest.raises(asyncpg.PostgresError):
+            await con.fetchval(count)
+        found = []
+        for release in (1, 2, 1):
+            await con.pin(release)
+            found.append(await con.fetchval(count))
+        return found
+
+    assert on_reader(service_url(pg_module_database), work) == [0, 1, 0]
+
+
+def test_a_reader_cannot_write(at_desk: Desk, pg_module_database):
+    async def work(con: Reader) -> None:
+        await con.pin(1)
+        with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+            await con.execute("DELETE FROM service.jti")
+
+    on_reader(service_url(pg_module_database), work)
+
+
+def test_a_token_that_was_verified_once_counts_only_as_long_as_its_key(tmp_path):
+    first, other = Keys(tmp_path / "first"), Keys(tmp_path / "other")
+    token = issue(first, Client("hall", "DT", "大厅", "active", None, None), "https://yici.example.edu")
+    proven = Proven()
+    assert proven.read(first, token["access_token"]).claims["sub"] == "hall"
+    assert proven.read(first, token["access_token"]).claims["sub"] == "hall"
+    with pytest.raises(JoseError):
+        proven.read(other, token["access_token"])

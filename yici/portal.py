@@ -1,0 +1,51 @@
+"""`yici portal`: pages for people in a browser."""
+
+import os
+import sys
+
+import typer
+
+app = typer.Typer(help="The portal: serve it, make accounts of the reference campus.", no_args_is_help=True)
+
+
+@app.command()
+def serve(
+    host: str = typer.Option("127.0.0.1", help="Address to listen on."),
+    port: int = typer.Option(8800, help="Port to listen on."),
+    workers: int = typer.Option(1, help="Worker processes."),
+) -> None:
+    """Serve the portal until interrupted."""
+    from portal.configuration import configuration
+    from warehouse.connect import pg_params
+
+    configuration()
+    pg_params("portal")
+    command = [sys.executable, "-m", "portal", "--host", host, "--port", str(port), "--workers", str(workers)]
+    os.execv(sys.executable, command)
+
+
+@app.command()
+def account(
+    name: str = typer.Argument(..., help="What is typed to log in."),
+    person: str = typer.Option(..., help="The person's number, as posts.csv has it."),
+    password: str = typer.Option(
+        ..., prompt=True, hide_input=True, confirmation_prompt=True, help="Asked for if absent."
+    ),
+) -> None:
+    """Make an account of the reference campus, or replace it; prints what an authenticator reads, once."""
+    from catalogs.settings import ConfigurationError
+    from portal import accounts
+    from portal.configuration import configuration
+    from warehouse.connect import connect
+    from warehouse.migrate import upgrade
+
+    if not configuration().is_reference_campus:
+        raise ConfigurationError(
+            "local accounts are for the reference campus (YICI_REFERENCE_CAMPUS=1); a campus logs in by its own"
+            " provider. Nothing was made"
+        )
+    upgrade()
+    with connect(autocommit=True) as con:
+        made = accounts.make(con, name, person, password)
+    typer.echo(f"Account {made.name} is made. Let an authenticator read this; it is not shown again:")
+    typer.echo(made.address("Yici"))
