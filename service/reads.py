@@ -165,7 +165,7 @@ class _Shared(Reading):
             return [[known[number] for number in one] for one in wanted]
 
         resolved: list[Resolved] = await self._together.load(
-            ("resolve", self._release), found, [(number, at) for number in asked]
+            ("resolve", self._release, catalog.version), found, [(number, at) for number in asked]
         )
         return resolved
 
@@ -174,7 +174,8 @@ class _Shared(Reading):
             told: list[Read] = await self._together.pinned(self._release, lambda con: read(con, plan, wanted))
             return told
 
-        rows: Read = await self._together.load(("rows", self._release, plan.statement), found, keys)
+        # A plan is made once per catalog and purpose: two plans are never read together, even if they ask the same.
+        rows: Read = await self._together.load(("rows", self._release, id(plan)), found, keys)
         return rows
 
     async def fetch(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
