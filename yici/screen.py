@@ -167,10 +167,13 @@ def _state(own: Sequence[ResourceState], failing: Mapping[str, str]) -> str:
 
 def held_rows(held: Iterable["Held"], today: date) -> Table:
     """One line per resource and rule with waiting rows: how many, since when, who answers, until when."""
-    table = _table("Waiting rows", ("resource", "rule"), ("rows", "decided", "oldest"))
-    table.add_column("unit", overflow="fold")
-    table.add_column("post", overflow="fold")
-    table.add_column("due", no_wrap=True)
+    table = Table(title="Waiting rows", title_justify="left")
+    for name in ("resource", "rule"):
+        table.add_column(name, overflow="fold")
+    for name in ("rows", "decided"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("oldest", "post", "due"):
+        table.add_column(name, no_wrap=True)
     for one in held:
         late = " ✕" if one.due_on and one.due_on < today else ""
         table.add_row(
@@ -179,8 +182,7 @@ def held_rows(held: Iterable["Held"], today: date) -> Table:
             f"{one.rows:,}",
             f"{one.decided:,}" if one.decided else "",
             f"{one.oldest_at:%Y-%m-%d}" if one.oldest_at else "?",
-            one.unit,
-            one.post,
+            one.post.removeprefix("post:") or one.unit,
             f"{one.due_on}{late}" if one.due_on else "",
         )
     return table
