@@ -182,7 +182,7 @@ def held_rows(held: Iterable["Held"], today: date) -> Table:
             f"{one.rows:,}",
             f"{one.decided:,}" if one.decided else "",
             f"{one.oldest_at:%Y-%m-%d}" if one.oldest_at else "?",
-            one.post.removeprefix("post:") or one.unit,
+            one.post or one.unit,
             f"{one.due_on}{late}" if one.due_on else "",
         )
     return table
