@@ -10,6 +10,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from pathlib import Path
@@ -330,35 +331,48 @@ def _asked_under_kills(at_desk: Desk, supervisor: int, address: str) -> list[int
     body = {"subject": subject, "service_item": campus.EMPLOYED, "case_id": case_id, "elements": ["XM"],
             "actor": {"user_id": "U1", "role": "officer"}}  # fmt: skip
     _wait_for(address)
-    ends = time.monotonic() + 8
+    done, receipts = threading.Event(), []
 
-    def ask(_: int) -> list[int]:
-        found = []
+    def ask(_: int) -> None:
         with httpx.Client(base_url=address, headers=headers, trust_env=False, timeout=10) as http:
-            while time.monotonic() < ends:
+            while not done.is_set():
                 try:
                     reply = http.post("/v1/facts:query", json=body)
                 except httpx.TransportError:
                     continue
                 if reply.status_code == 200:
                     claims = reply.json()["receipt"].split(".")[1]
-                    found.append(json.loads(base64.urlsafe_b64decode(claims + "==="))["seq"])
-        return found
+                    receipts.append(json.loads(base64.urlsafe_b64decode(claims + "==="))["seq"])
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         asked = [pool.submit(ask, number) for number in range(8)]
-        chance = random.Random(7)
-        while time.monotonic() < ends - 1:
-            time.sleep(chance.uniform(0.5, 1.2))
-            children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
-            workers = [
-                pid
-                for pid in map(int, children)
-                if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()
-            ]
-            if workers:
-                os.kill(chance.choice(workers), signal.SIGKILL)
-        return [seq for one in asked for seq in one.result()]
+        try:
+            _kill_while_answering(supervisor, receipts)
+        finally:
+            done.set()
+        for one in asked:
+            one.result()
+    return receipts
+
+
+def _kill_while_answering(supervisor: int, receipts: list[int]) -> None:
+    """Kill eight workers, each one after answers have come since the last."""
+    chance = random.Random(7)
+    deadline = time.monotonic() + 120
+    for _ in range(8):
+        before = len(receipts)
+        while len(receipts) < before + 5:
+            assert time.monotonic() < deadline, "no answers came between two kills"
+            time.sleep(0.02)
+        time.sleep(chance.uniform(0, 0.5))
+        children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+        workers = [
+            pid
+            for pid in map(int, children)
+            if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()
+        ]
+        if workers:
+            os.kill(chance.choice(workers), signal.SIGKILL)
 
 
 def _wait_for(address: str) -> None:
