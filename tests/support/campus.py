@@ -106,7 +106,7 @@ class Warehouse:
         """Forget everything, landing zone included, as if newly made."""
         with connect(autocommit=True) as pg:
             pg.execute("DROP SCHEMA yici, store, raw, stage, marts CASCADE")
-            pg.execute("DROP SCHEMA IF EXISTS service CASCADE")
+            pg.execute("DROP SCHEMA IF EXISTS service, portal CASCADE")
         upgrade()
         self.landing = Landing(f"{self.landing.root}-again")
 
