@@ -5,7 +5,7 @@ BIN := .venv/bin
 HOME_FOLDER := $(or $(YICI_HOME),.yici)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve dev test check drills soak faults bench bench-catalog bench-identity bench-service bench-suites clean lock
+.PHONY: help setup demo demo-certificates serve dev test check drills soak faults bench bench-catalog bench-identity bench-portal bench-service bench-suites clean lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,13 +19,16 @@ setup: .venv/installed ## Make .venv and install the lock (only when it changed)
 demo: setup ## Reference campus to answered query: build, run, serve, ask
 	@$(BIN)/yici demo run
 
-serve: setup ## The HTTP service on the last published release
-	@$(BIN)/yici serve
+demo-certificates: setup ## A certificate issued, judged by poppler, tampered with, revoked, and its page; made-up people
+	@$(BIN)/python -m demo.certificates
+
+serve: setup ## The HTTP service and the portal on the last published release
+	@$(BIN)/yici serve --portal
 
 dev: setup ## Dagster's pages and the service, for working on Yici
 	@$(BIN)/yici dev
 
-test: setup ## All tests, some 25 minutes on 2 cores; sets up what they need
+test: setup ## All tests, some 17 minutes on 2 cores; sets up what they need
 	@tests/setup.sh
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q --durations=25 --durations-min=5
 
@@ -57,6 +60,10 @@ bench-catalog: setup ## Check, lists and publication of a made-up catalog (SIZE=
 
 bench-service: setup ## Answers a second beside the floor of this server, also during a run (SERVICE="--people 100000 --soak 600")
 	@$(BIN)/python -m benchmarks.service $(SERVICE)
+	@$(BIN)/python -m benchmarks.certificates
+
+bench-portal: setup ## How long every page of the portal takes, for somebody of each role (PORTAL="--size small")
+	@$(BIN)/python -m benchmarks.portal $(PORTAL)
 
 bench-suites: setup ## Whole-resource suites against one hand-written query over the same rules (ROWS="300000 3000000")
 	@$(BIN)/python -m benchmarks.suites $(ROWS)

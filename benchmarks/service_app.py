@@ -70,7 +70,7 @@ async def floor(query: FloorQuery, around: Around, authorization: Annotated[str,
 def create() -> FastAPI:
     """Return the service with the floor."""
     logs.configure()
-    app = create_app()
+    app = create_app(is_alone=True)
     app.include_router(router)
     return app
 

@@ -1,8 +1,8 @@
 """How fast a job is answered, beside one question at a time: people per second, and where the time goes.
 
 The same code answers both, in this process, without HTTP: every check, the entry in the record, answers kept encrypted.
-Receipts are signed when answers are fetched, which is measured by itself. Part of `make bench-service`; alone
-`python -m benchmarks.service_batch FOLDER PEOPLE`.
+Receipts are signed when answers are fetched, which is measured by itself. `make bench-service` measures a whole job
+with all its processes; this one says where its time goes: `python -m benchmarks.service_batch FOLDER PEOPLE`.
 """
 
 import asyncio
@@ -101,7 +101,7 @@ async def _measured(home: Path, cases: Sequence[tuple[UUID, str]]) -> dict[str, 
         assert (found["state"], found["answered"]) == ("done", len(cases)), found
         started, fetched = time.perf_counter(), 0
         async for _, one in jobs.answers(pool, keys, UUID(job["job_id"]), -1, now()):
-            assert one["answer"]["complete"] and record.receipt(keys, one["receipt"])
+            assert one["answer"]["facts"] and record.receipt(keys, one["receipt"])
             fetched += 1
         fetching = time.perf_counter() - started
         asked = [_question(case_id, number) for case_id, number in cases[:ALONE]]

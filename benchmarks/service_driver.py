@@ -27,11 +27,19 @@ class Drive:
         seconds: how long it took.
         statuses: answers by status; 0 for a connection that broke.
         latencies_s: of every answer, from the moment that its turn came, so that waiting for a slow server counts.
+        each: the status of every answer, in the same order.
     """
 
     seconds: float = 0.0
     statuses: Counter[int] = field(default_factory=Counter)
     latencies_s: list[float] = field(default_factory=list)
+    each: list[int] = field(default_factory=list)
+
+    def note(self, status: int, latency_s: float) -> None:
+        """Count an answer."""
+        self.statuses[status] += 1
+        self.latencies_s.append(latency_s)
+        self.each.append(status)
 
     @property
     def per_second(self) -> float:
@@ -128,8 +136,7 @@ async def _flat_out(
         connection = _Connection(port)
         while (asked := time.perf_counter()) < ends:
             status, _ = await connection.ask(next(requests))
-            drive.statuses[status] += 1
-            drive.latencies_s.append(time.perf_counter() - asked)
+            drive.note(status, time.perf_counter() - asked)
         connection.close()
 
     await asyncio.gather(*(one() for _ in range(connections)))
@@ -155,8 +162,7 @@ async def _steady(
         except TimeoutError:
             connection.close()
             status, body = 0, b""
-        drive.statuses[status] += 1
-        drive.latencies_s.append(time.perf_counter() - due)
+        drive.note(status, time.perf_counter() - due)
         if on_answer:
             on_answer(status, body)
         idle.append(connection)

@@ -20,6 +20,7 @@ from catalogs.model import LOOKUP_SYSTEM_KIND, Catalog, Resource
 
 TEMPLATE = Path(__file__).resolve().parent.parent / "dbt_project"
 FEEDS_DERIVED = "feeds_derived"
+HOLDS_NO_PERSON = "holds_no_person"
 # dbt writes these beside the project's own files: `assemble` neither reads nor clears them.
 DBT_OUTPUT = frozenset({"target", "logs", "dbt_packages"})
 TECHNICAL_COLUMNS = ("_extract", "_state", "_last_extract", "_from")
@@ -48,6 +49,8 @@ class Verdict:
         resources: catalog resources that the model reads, directly or through other models.
         feeds_derived: whether the model is the table of a derived resource.
         seconds: time the database took for the model and its tests.
+        holds_no_person: whether it says of itself (`meta.holds_no_person`) that no row is about a person: the portal
+            may show it.
     """
 
     model: str
@@ -56,6 +59,7 @@ class Verdict:
     resources: tuple[str, ...]
     feeds_derived: bool
     seconds: float
+    holds_no_person: bool = False
 
 
 def assemble(catalog: Catalog, out: Path, template: Path = TEMPLATE) -> Path:
@@ -190,9 +194,14 @@ def verdicts(target: Path) -> tuple[Verdict, ...]:
                 resources=tuple(sorted(_resources_read(manifest, unique_id))),
                 feeds_derived=FEEDS_DERIVED in nodes[unique_id]["tags"],
                 seconds=round(seconds[unique_id], 3),
+                holds_no_person=_meta(nodes[unique_id]).get(HOLDS_NO_PERSON) is True,
             )
         )
     return tuple(found)
+
+
+def _meta(node: Mapping) -> Mapping:
+    return node.get("config", {}).get("meta") or {}
 
 
 def _tested_model(test: Mapping) -> str | None:
@@ -294,6 +303,8 @@ def _registers(catalog: Catalog) -> dict[str, tuple[tuple[tuple[str, str], ...],
             bool(item.joint_units),
             len(item.materials),
             len(item.form),
+            item.published_on,
+            "unit" in item.audience,
         )
         for _, item in sorted(catalog.services.items())
     )
@@ -334,6 +345,8 @@ def _registers(catalog: Catalog) -> dict[str, tuple[tuple[tuple[str, str], ...],
                 ("is_cross_unit", "boolean"),
                 ("material_count", "integer"),
                 ("form_field_count", "integer"),
+                ("published_on", "date"),
+                ("is_corporate", "boolean"),
             ),
             services,
         ),
@@ -403,7 +416,12 @@ def _days(catalog: Catalog) -> Iterable[tuple]:
 
 
 def _variables(catalog: Catalog) -> str:
-    lines = ["", "vars:", f"  yici_time_zone: {_quote(catalog.campus.time_zone)}", "  yici_resources:"]
+    limits = catalog.campus.raw.get("limits_days") or {}
+    lines = ["", "vars:", f"  yici_time_zone: {_quote(catalog.campus.time_zone)}"]
+    lines.append(
+        f"  yici_limits_days: {json.dumps({n: days for n, days in limits.items() if isinstance(days, int)})}"
+    )
+    lines.append("  yici_resources:")
     for resource in stored_resources(catalog):
         items = ", ".join(item.name for item in resource.items)
         lines.append(f"    {_quote(resource.name)}: [{items}]")

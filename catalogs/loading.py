@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from catalogs.between_rules import files_of, read_between_rule, tell_between_faults
 from catalogs.case_log import tell_case_log_faults
+from catalogs.certificates import read_certificates, tell_certificate_faults
 from catalogs.check_between import tell_conflicts, tell_doubles
 from catalogs.check_contracts import tell_contract_faults
 from catalogs.check_decisions import tell_decision_faults
@@ -21,7 +22,7 @@ from catalogs.check_rights import tell_right_faults
 from catalogs.check_services import tell_service_faults
 from catalogs.check_words import tell_unusual_words
 from catalogs.collector import collector_paused
-from catalogs.contracts import Contract, read_contract
+from catalogs.contract_files import contracts_of, is_contract
 from catalogs.decisions import read_approvals, read_powers
 from catalogs.faults import CatalogError, Fault, Faults
 from catalogs.model import Approvals, Calendar, Campus, Catalog
@@ -41,6 +42,7 @@ from catalogs.registers import (
 from catalogs.services import read_demands, read_materials, read_service_items
 from catalogs.settings import now
 from catalogs.sources import Sources
+from catalogs.word_forms import ENDING, FOLDER, tell_form_faults
 
 REQUIRED_FILES = ("campus.yaml", "systems.yaml", "units.csv")
 _SINGLE_FILES = (
@@ -51,10 +53,12 @@ _FOLDERS = {
     "codes": ".csv",
     "services": ".yaml",
     "demands": ".yaml",
+    "certificates": ".yaml",
+    FOLDER: ENDING,
     "resources": ".odcs.yaml",
     "expectations": ".yaml",
 }
-_CONTENT = (".yaml", ".yml", ".csv")
+_CONTENT = (".yaml", ".yml", ".csv", ENDING)
 # Rules whose breach means that a file, or a part of it, was not read.
 _UNREAD = ("F01", "F05", "F06", "F07")
 
@@ -75,18 +79,21 @@ def load(source: str | Path | Mapping[str, bytes]) -> Catalog:
     return sources.catalog
 
 
-def check(source: str | Path | Mapping[str, bytes], on: date | None = None) -> list[Fault]:
+def check(
+    source: str | Path | Mapping[str, bytes], on: date | None = None, processes: int = 1
+) -> list[Fault]:
     """Return every fault of a catalog, errors and warnings, ordered by file and line.
 
     Args:
         source: as for `load`.
         on: the day whose year the calendar must have; default: the campus's present day.
+        processes: how many may read a large catalog at the same time.
     """
-    return read(source, on)[1].all()
+    return read(source, on, processes)[1].all()
 
 
 def read_files(folder: str | Path) -> dict[str, bytes]:
-    """Read the catalog's files of a folder: YAML and CSV; hidden files and notes are left out."""
+    """Read the catalog's files of a folder: YAML, CSV and Word forms; hidden files and notes are left out."""
     root = Path(folder)
     found = {}
     for path in sorted(root.rglob("*")):
@@ -106,13 +113,17 @@ def version_of(files: Mapping[str, bytes]) -> str:
     return digest.hexdigest()
 
 
-def read(source: str | Path | Mapping[str, bytes], on: date | None = None) -> tuple[Sources, Faults]:
+def read(
+    source: str | Path | Mapping[str, bytes], on: date | None = None, processes: int = 1
+) -> tuple[Sources, Faults]:
     """Read everything and collect every fault."""
     with collector_paused():
-        return _read(source, on)
+        return _read(source, on, processes)
 
 
-def _read(source: str | Path | Mapping[str, bytes], on: date | None) -> tuple[Sources, Faults]:
+def _read(
+    source: str | Path | Mapping[str, bytes], on: date | None, processes: int
+) -> tuple[Sources, Faults]:
     faults = Faults()
     files = dict(sorted(source.items())) if isinstance(source, Mapping) else read_files(source)
     _tell_places(files, faults)
@@ -128,23 +139,25 @@ def _read(source: str | Path | Mapping[str, bytes], on: date | None) -> tuple[So
     clients = read_clients(clients_file, "clients.yaml", faults, register) if clients_file is not None else {}
     systems = read_systems(systems_file, faults, register) if systems_file is not None else {}
     elements = read_elements(elements_file, faults, register) if elements_file is not None else {}
-    contracts: dict[str, Contract] = {}
-    for path, data in files.items():
-        if path.startswith("resources/") and path.endswith(".odcs.yaml"):
-            contract = read_contract(data, path, systems, elements, faults)
-            if contract is not None:
-                contracts[contract.resource.name] = contract
-    services, materials, demands = [], [], []
-    powers_file, approvals_file = content("powers.yaml"), content("approvals.yaml")
-    powers = read_powers(powers_file, "powers.yaml", faults, register) if powers_file is not None else None
-    approvals = read_approvals(approvals_file, "approvals.yaml", faults) if approvals_file is not None else []
-    for path, data in files.items():
-        if path.startswith("services/"):
-            services += read_service_items(data, path, faults, register)
-        elif path.startswith("demands/"):
-            demands += read_demands(data, path, faults, register)
-        elif path == "materials.yaml":
-            materials += read_materials(data, path, faults, register)
+    with contracts_of(files, systems, elements, processes) as finish:
+        services, materials, demands, certificates = [], [], [], []
+        powers_file, approvals_file = content("powers.yaml"), content("approvals.yaml")
+        powers = (
+            read_powers(powers_file, "powers.yaml", faults, register) if powers_file is not None else None
+        )
+        approvals = (
+            read_approvals(approvals_file, "approvals.yaml", faults) if approvals_file is not None else []
+        )
+        for path, data in files.items():
+            if path.startswith("services/"):
+                services += read_service_items(data, path, faults, register)
+            elif path.startswith("demands/"):
+                demands += read_demands(data, path, faults, register)
+            elif path.startswith("certificates/"):
+                certificates += read_certificates(data, path, faults, register)
+            elif path == "materials.yaml":
+                materials += read_materials(data, path, faults, register)
+        contracts = finish(faults)
     notices_file = content("notices.yaml")
     notices = read_notices(notices_file, "notices.yaml", faults) if notices_file is not None else []
     posts_file = content(POSTS_FILE)
@@ -172,6 +185,7 @@ def _read(source: str | Path | Mapping[str, bytes], on: date | None) -> tuple[So
         between={rule.id: rule for rule in between if rule},
         notices=by_notice(notice for notice, _ in notices),
         holdings=tuple(holding for holding, _ in holdings),
+        certificates={kind.code: kind for kind, _ in certificates},
     )
     sources = Sources(
         catalog=catalog,
@@ -184,9 +198,9 @@ def _read(source: str | Path | Mapping[str, bytes], on: date | None) -> tuple[So
         approvals=tuple(approvals),
         notices=tuple(notices),
         holdings=tuple(holdings),
+        certificates=tuple(certificates),
     )
-    listed = sum(path.startswith("resources/") and path.endswith(".odcs.yaml") for path in files)
-    if len(contracts) < listed or any(fault.rule in _UNREAD for fault in faults.all()):
+    if len(contracts) < sum(map(is_contract, files)) or any(fault.rule in _UNREAD for fault in faults.all()):
         # What refers to a file that could not be read would be told too, and bury the cause.
         return sources, faults
     day = on or now().date()
@@ -204,6 +218,8 @@ def _read(source: str | Path | Mapping[str, bytes], on: date | None) -> tuple[So
     tell_right_faults(sources, faults)
     tell_relation_faults(sources, faults)
     tell_post_faults(sources, faults)
+    tell_certificate_faults(sources)
+    tell_form_faults(sources.catalog, faults)
     tell_decision_faults(sources, faults)
     tell_unusual_words(sources, faults)
     return sources, faults

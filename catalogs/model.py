@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from catalogs.model_between import BetweenRule
+from catalogs.model_certificates import CertificateKind
 from catalogs.model_decisions import Approval, Approvals, ApprovalStep, Power
 from catalogs.model_posts import Holding
 from catalogs.model_registers import (
@@ -503,8 +504,8 @@ class Catalog:
     """Everything the campus has declared. Registers are keyed by their codes.
 
     `files` are the bytes it was loaded from (relative POSIX path → content) and `version` their digest.
-    `powers`, `between` (rules between systems) and `notices` (their versions, the newest first) are empty, and
-    `approvals` the default, where the campus keeps no such file.
+    `powers`, `between` (rules between systems), `notices` (their versions, the newest first) and `certificates` (kinds
+    of them) are empty, and `approvals` the default, where the campus keeps no such file.
     """
 
     campus: Campus
@@ -525,6 +526,7 @@ class Catalog:
     between: Mapping[str, BetweenRule] = field(default_factory=dict)
     notices: Mapping[str, tuple[Notice, ...]] = field(default_factory=dict)
     holdings: tuple[Holding, ...] = ()
+    certificates: Mapping[str, CertificateKind] = field(default_factory=dict)
 
     @cached_property
     def _sources(self) -> Mapping[str, tuple[FactSource, ...]]:

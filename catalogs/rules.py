@@ -763,6 +763,44 @@ _TABLE = (
         "A deputy never has more than the person stood in for.",
         "correct deputyOf, the post, the role or the dates",
     ),
+    # certificates
+    RuleText(
+        "K01",
+        ERROR,
+        "What a kind of certificate refers to exists: unit, populations, materials, elements; its unit names the post.",
+        "A certificate of nobody, about nothing.",
+        "correct the code, or name the post in units.csv",
+    ),
+    RuleText(
+        "K02",
+        ERROR,
+        "In the sentences of a certificate braces hold elements that it always states, and nothing else.",
+        "A sentence is text, not a program, and never has a gap.",
+        "state the element, or take it out of the sentence",
+    ),
+    RuleText(
+        "K03",
+        ERROR,
+        "What a certificate states has a stored source for each of its populations, of which there is a register, one "
+        "value, and is seen by the person (subjectView).",
+        "Nobody hands out a paper about what they may not see themselves, and what nobody verified is not certified.",
+        "take the element or the population out, or correct subjectView",
+    ),
+    RuleText(
+        "K04",
+        ERROR,
+        "A sensitive element is printed masked, or the kind names the basis of printing it whole; what is printed "
+        "masked has a mask.",
+        "A paper is copied and passed on.",
+        'add "masked" or "basis", or a mask in elements.csv',
+    ),
+    RuleText(
+        "K05",
+        ERROR,
+        "A certificate is valid for 30 to 180 days, as the person chooses.",
+        "Shorter helps nobody, longer says what is no more.",
+        "correct validityDays",
+    ),
     # powers
     RuleText(
         "P01",
@@ -791,6 +829,21 @@ _TABLE = (
         "A power has a service item, and its unit takes part in it.",
         "A power that nobody can apply for is none.",
         "add the service item, or take the power off the list",
+    ),
+    # forms in Word
+    RuleText(
+        "W01",
+        ERROR,
+        "A form in Word holds text, pictures and placeholders, and nothing that runs, opens or fetches something.",
+        "It is opened at every window.",
+        "save it anew without macros, objects and links, with {{ field }} alone as placeholders",
+    ),
+    RuleText(
+        "W02",
+        ERROR,
+        "A form in Word is named after its service item, and its placeholders are fields of that item's form.",
+        "A blank would be printed.",
+        "name the file <code>.docx, and use the names of form",
     ),
     # approvals
     RuleText(

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from catalogs import words
 from catalogs.between_rules import BETWEEN_DIMENSIONS, BETWEEN_KEYS, BETWEEN_SEVERITIES
+from catalogs.certificates import CERTIFICATE_KEYS, LAYOUT_KEYS, STATED_KEYS
 from catalogs.contracts import CONTRACT_PROPERTIES, INGEST_KEYS, ITEM_PROPERTIES, OPTIONS, PARTITION_KEYS
 from catalogs.decisions import APPROVAL_KEYS, POWER_KEYS
 from catalogs.model import SUBJECT_TYPES, UPDATE_CYCLES
+from catalogs.model_certificates import ASKED_BY
 from catalogs.model_decisions import CHANGES, DECIDERS
 from catalogs.model_posts import ROLES
 from catalogs.notices import NOTICE_KEYS
@@ -31,7 +33,9 @@ _HEADS = {
     "D": "Demands",
     "N": "Notices",
     "O": "Posts",
+    "K": "Certificates",
     "P": "Powers",
+    "W": "Forms in Word",
     "A": "Approvals",
 }
 _WORDS = {
@@ -68,6 +72,7 @@ _WORDS = {
     "Approval change": CHANGES,
     "Approval who": DECIDERS,
     "Role of a post": ROLES,
+    "askedBy": ASKED_BY,
 }
 
 
@@ -109,6 +114,9 @@ def render() -> str:
         ("material", MATERIAL_KEYS),
         ("demand", DEMAND_KEYS),
         ("notice", NOTICE_KEYS),
+        ("certificate", CERTIFICATE_KEYS),
+        ("certificate.elements", STATED_KEYS),
+        ("certificate.layout", LAYOUT_KEYS),
         ("power", POWER_KEYS),
         ("approval", APPROVAL_KEYS),
     ):

@@ -99,12 +99,13 @@ def _proofs(row: Fields, key: str) -> tuple[Proof, ...]:
     for proof in row.rows(key, f"{row.place} {key}"):
         proof.only(("element", "predicate", "note"))
         predicate = proof.text("predicate", default="is_known")
-        _tell_predicate(proof, predicate)
+        tell_predicate(proof, "predicate", predicate)
         proofs.append(Proof(proof.text("element", required=True), predicate))
     return tuple(proofs)
 
 
-def _tell_predicate(proof: Fields, predicate: str) -> None:
+def tell_predicate(own: Fields, key: str, predicate: str) -> None:
+    """Tell a predicate that is not of the language of `proves`."""
     name, colon, argument = predicate.partition(":")
     if name in ("is_known", "is_true", "not_expired") and not colon:
         return
@@ -112,7 +113,7 @@ def _tell_predicate(proof: Fields, predicate: str) -> None:
         return
     if name in ("ge", "le") and _is_number(argument):
         return
-    proof.fault("S03", "predicate", f'predicate is "{predicate}"')
+    own.fault("S03", key, f'{key} is "{predicate}"')
 
 
 def _is_number(text: str) -> bool:

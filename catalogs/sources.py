@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from catalogs.contracts import Contract
 from catalogs.fields import Fields
 from catalogs.model import Approval, Catalog, Demand, Material, Notice, Power, ServiceItem
+from catalogs.model_certificates import CertificateKind
 from catalogs.model_posts import Holding
 from catalogs.registers import Register
 
@@ -27,3 +28,4 @@ class Sources:
     approvals: tuple[tuple[Approval, Fields], ...] = ()
     notices: tuple[tuple[Notice, Fields], ...] = ()
     holdings: tuple[tuple[Holding, Fields], ...] = ()
+    certificates: tuple[tuple[CertificateKind, Fields], ...] = ()

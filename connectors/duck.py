@@ -13,6 +13,8 @@ from pathlib import Path
 
 import duckdb
 
+# Nothing is downloaded, whatever a query names.
+_CONFIG = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 # Defaults that would change a value, the moment that it means, or what a terminal shows, without saying so.
 _SETTINGS = {
     "TimeZone": "'UTC'",
@@ -97,17 +99,12 @@ def session(
         memory_limit: DuckDB's own limit; what does not fit spills to `temp_dir`.
         threads: parallel readers and writers.
         temp_dir: spill folder; None keeps DuckDB's default (a folder beside the process).
-        extensions: scanners to load; each costs about 0.15 s, because its signature is checked.
+        extensions: scanners to load; each costs 0.15 s or more, because its signature is checked.
 
     Raises:
         DuckError: an extension's wheel is missing or of another DuckDB version.
     """
-    config = {
-        "autoinstall_known_extensions": "false",
-        "autoload_known_extensions": "false",
-        "memory_limit": memory_limit,
-        "threads": str(threads),
-    }
+    config = _CONFIG | {"memory_limit": memory_limit, "threads": str(threads)}
     if temp_dir is not None:
         config["temp_directory"] = str(temp_dir)
     con = duckdb.connect(config=config)

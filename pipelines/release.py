@@ -320,7 +320,8 @@ def _publish_asset(after: list[dg.AssetKey]) -> dg.AssetsDefinition:
         run: ReleaseRun = context.resources.release
         everything = [*stored(run.catalog, derived=False), *stored(run.catalog, derived=True)]
         models = {name: verdict.outcome == "built" for name, verdict in run.verdicts.items()}
-        releases.publish(run.candidate, everything, models)
+        without_persons = {name for name, verdict in run.verdicts.items() if verdict.holds_no_person}
+        releases.publish(run.candidate, everything, models, without_persons)
         tell("release", f"{run.candidate.id} published")
         _export_ledger(run)
         _note_edits(run)

@@ -27,6 +27,7 @@ compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
 """
+_NICE = 10
 # A terminal is told by `pipelines.progress`; Dagster's own events go to its instance.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -55,6 +56,14 @@ def prepare_instance() -> Path:
         config.write_text(_CONFIG, encoding="utf-8")
     os.environ["DAGSTER_HOME"] = str(folder)
     return folder
+
+
+def give_way() -> None:
+    """Let this process, and those it starts from now on, take only what the service and the server leave.
+
+    An embedded server has to run already, or it would give way, too.
+    """
+    os.setpriority(os.PRIO_PROCESS, 0, max(_NICE, os.getpriority(os.PRIO_PROCESS, 0)))
 
 
 def run(

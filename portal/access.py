@@ -12,6 +12,7 @@ from catalogs.model import Catalog
 from catalogs.model_posts import (
     ADMINISTRATOR,
     AUDITOR,
+    CLERK,
     DATA_OFFICE,
     ENGINEER,
     HEAD,
@@ -29,7 +30,12 @@ _EVERYBODY = dict.fromkeys((*ROLES, MEMBER), ANY)
 _IN_OFFICE = dict.fromkeys(ROLES, ANY)
 _OFFICES = dict.fromkeys((DATA_OFFICE, REFORM_OFFICE, ADMINISTRATOR, LEADERSHIP, AUDITOR), ANY)
 _ANSWERING = _OFFICES | dict.fromkeys((STEWARD, HEAD), OWN)
+# Proposals: the offices that look after all units see every one, others those that concern a unit or post of theirs.
+_DECIDING = dict.fromkeys(ROLES, OWN) | dict.fromkeys((DATA_OFFICE, REFORM_OFFICE, LEADERSHIP, AUDITOR), ANY)
+_PROPOSING = dict.fromkeys((DATA_OFFICE, STEWARD, HEAD), ANY)
+_DATA_OFFICE_ACTS = {DATA_OFFICE: ANY}
 _LOOKING = _ANSWERING | {STEWARD: ANY, HEAD: ANY, ENGINEER: ANY}
+_ON_DUTY = dict.fromkeys((STEWARD, HEAD), OWN)
 # Page → role → units about which it may be seen.
 PAGES: Mapping[str, Mapping[str, str]] = {
     "home": _EVERYBODY,
@@ -45,15 +51,59 @@ PAGES: Mapping[str, Mapping[str, str]] = {
     "list": _EVERYBODY,
     "list_file": _EVERYBODY,
     "logout": _EVERYBODY,
+    "mine": _EVERYBODY,
+    "mine_usages": _EVERYBODY,
+    "mine_question": _EVERYBODY,
+    "mine_corrections": _EVERYBODY,
+    "mine_correct": _EVERYBODY,
+    "mine_consents": _EVERYBODY,
+    "mine_withdraw": _EVERYBODY,
+    "mine_declared": _EVERYBODY,
+    "mine_certificates": _EVERYBODY,
+    "mine_certificate_new": _EVERYBODY,
+    "mine_certificate": _EVERYBODY,
+    "mine_certificate_paper": _EVERYBODY,
+    "mine_certificate_share": _EVERYBODY,
+    "mine_certificate_withdraw": _EVERYBODY,
+    "mine_certificate_revoke": _EVERYBODY,
     "demands": _IN_OFFICE,
     "responsibilities": _IN_OFFICE,
     "quality": _LOOKING,
     "quality_unit": _ANSWERING | {ENGINEER: ANY},
+    "reform": _LOOKING,
+    "reform_topic": _LOOKING,
+    "reform_research": _OFFICES,
+    "usage": _OFFICES | {ENGINEER: ANY},
     "tickets": _ANSWERING,
     "ticket": _ANSWERING,
+    "duty": _ON_DUTY,
+    "waiting": _ON_DUTY,
+    "waiting_export": _ON_DUTY,
+    "waiting_release": _ON_DUTY,
+    "ticket_act": _ON_DUTY,
+    "samples": _ON_DUTY,
+    "sample_judge": _ON_DUTY,
+    "weekly": _ANSWERING,
+    "window": {CLERK: OWN},
+    "window_case": {CLERK: OWN},
+    "window_form": {CLERK: OWN},
+    "runs": dict.fromkeys((ENGINEER, DATA_OFFICE, ADMINISTRATOR), ANY),
+    "maintain": _DECIDING,
+    "proposal": _DECIDING,
+    "propose": _PROPOSING,
+    "upload": _PROPOSING,
+    "form_file": _PROPOSING,
+    "edit": _PROPOSING,
+    "wish": _PROPOSING,
+    "versions": {DATA_OFFICE: ANY, AUDITOR: ANY},
+    "version": {DATA_OFFICE: ANY, AUDITOR: ANY},
+    "publish": _DATA_OFFICE_ACTS,
+    "publication": _DATA_OFFICE_ACTS,
 }
 # What is shown before anybody has logged in: how to log in, and how pages look.
-OPEN = frozenset(("login", "login_account", "login_campus", "login_back", "language", "asset", "alive"))
+OPEN = frozenset(
+    ("login", "login_account", "login_campus", "login_back", "login_cas", "language", "asset", "alive")
+)
 # Who reads the whole catalog, drafts and office rows included; all others read what is for the campus.
 _WHOLE_CATALOG = frozenset((DATA_OFFICE, AUDITOR))
 

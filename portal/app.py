@@ -13,7 +13,26 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
-from portal import pages_catalog, pages_home, pages_lists, pages_login, pages_quality
+from catalogs.settings import ConfigurationError
+from portal import (
+    pages_catalog,
+    pages_certificates,
+    pages_clerk,
+    pages_home,
+    pages_lists,
+    pages_login,
+    pages_maintain,
+    pages_maintain_demands,
+    pages_maintain_new,
+    pages_maintain_versions,
+    pages_mine,
+    pages_quality,
+    pages_reform,
+    pages_runs,
+    pages_steward,
+    pages_usage,
+)
+from portal.asking import Asking, Said
 from portal.configuration import Configuration, configuration
 from portal.database import Database
 from portal.entry import House, LoginFirst, enter
@@ -22,7 +41,24 @@ from portal.rendering import page
 from portal.wall import Wall
 from service import logs
 
-PAGE_MODULES = (pages_login, pages_home, pages_catalog, pages_lists, pages_quality)
+PAGE_MODULES = (
+    pages_login,
+    pages_home,
+    pages_catalog,
+    pages_lists,
+    pages_quality,
+    pages_reform,
+    pages_usage,
+    pages_mine,
+    pages_certificates,
+    pages_steward,
+    pages_clerk,
+    pages_runs,
+    pages_maintain,
+    pages_maintain_demands,
+    pages_maintain_new,
+    pages_maintain_versions,
+)
 _DATABASE_ERRORS = (psycopg.Error, sqlalchemy.exc.SQLAlchemyError)
 _log = structlog.get_logger("yici.portal")
 
@@ -37,17 +73,23 @@ def create_app(chosen: Configuration | None = None) -> FastAPI:
         ConfigurationError: a setting is malformed.
     """
     chosen = chosen or configuration()
+    asking = Asking(chosen.service) if chosen.service else None
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = await asyncio.to_thread(Database, chosen.pool_size)
-        app.state.house = House(chosen, database)
+        desk = await asyncio.to_thread(_desk, chosen)
+        app.state.house = House(chosen, database, desk=desk, asking=asking)
         warming = asyncio.create_task(asyncio.to_thread(_warm, app.state.house))
         try:
             yield
         finally:
             await warming
             database.close()
+            if desk is not None:
+                desk.close()
+            if asking is not None:
+                asking.close()
 
     app = FastAPI(
         title="Yici portal",
@@ -70,11 +112,20 @@ def create_served() -> FastAPI:
     return create_app()
 
 
+def _desk(chosen: Configuration) -> Database | None:
+    """Connect as the stewards' desk; without it, its pages say that it is not set up."""
+    try:
+        return Database(chosen.pool_size, "desk")
+    except ConfigurationError:
+        _log.warning("YICI_DESK_DATABASE_URL is not set: stewards see counts and cannot treat rows")
+        return None
+
+
 def _warm(house: House) -> None:
     """Make the pages of the catalog before somebody waits for them."""
     try:
         with house.database.connection() as con:
-            house.known.edition(con)
+            house.meanings.warm(con, house.known.edition(con).catalog)
     except (Refused, *_DATABASE_ERRORS) as error:
         _log.info("no catalog to show yet", error=type(error).__name__)
 
@@ -82,11 +133,16 @@ def _warm(house: House) -> None:
 def _failures(app: FastAPI) -> None:
     @app.exception_handler(LoginFirst)
     async def nobody(request: Request, error: LoginFirst) -> Response:
-        return RedirectResponse(f"/login?next={quote(error.wanted, safe='')}", 303)
+        kept = "&kept=1" if error.is_kept else ""
+        return RedirectResponse(f"/login?next={quote(error.wanted, safe='')}{kept}", 303)
 
     @app.exception_handler(Refused)
     async def refused(request: Request, error: Refused) -> Response:
         return _told(request, error)
+
+    @app.exception_handler(Said)
+    async def said(request: Request, error: Said) -> Response:
+        return page(request, "said.html.j2", error.status, said=error)
 
     @app.exception_handler(RequestValidationError)
     async def malformed(request: Request, error: RequestValidationError) -> Response:

@@ -4,7 +4,7 @@ from typing import Any
 
 from expectations.quality.kept import Kept
 from expectations.quality.terms import Terms
-from expectations.quality.words import DIMENSIONS, TOTAL
+from expectations.quality.words import DIMENSIONS, TOTAL, shown
 from portal.texts import text
 
 _KINDS = {"✓": "good", "!": "watch", "✕": "bad", "–": "nothing"}
@@ -26,7 +26,7 @@ def of(kept: Kept, scope: str, name: str, terms: Terms, language: str) -> list[d
         {
             "dimension": dimension,
             "name": text("total" if dimension == TOTAL else f"dim.{dimension}", language),
-            "score": f"{score.score:.1f}" if score else "–",
+            "score": shown(score.score if score else None),
             "status": _judged(terms.sign(score.score if score else None), language),
             "heat": next(heat for least, heat in _HEAT if score.score >= least) if score else 0,
         }

@@ -1,7 +1,9 @@
 """How the portal is set up: everything from the environment, read when the application is made."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from catalogs.settings import ConfigurationError
@@ -27,6 +29,21 @@ class OidcSettings:
 
 
 @dataclass(frozen=True)
+class ServiceSettings:
+    """The service, which people's own pages and clerks ask.
+
+    Attributes:
+        url: its address, as it knows itself (YICI_PORTAL_SERVICE).
+        key: file with our private key as JWK (YICI_PORTAL_KEY).
+        client: our name there (YICI_PORTAL_CLIENT).
+    """
+
+    url: str
+    key: Path
+    client: str = "portal"
+
+
+@dataclass(frozen=True)
 class Configuration:
     """The portal's own settings.
 
@@ -38,6 +55,9 @@ class Configuration:
         session_h: hours after which every session ends (YICI_PORTAL_SESSION_H).
         pool_size: connections to the warehouse per worker (YICI_PORTAL_POOL).
         oidc: None: nobody logs in by the campus's provider.
+        cas: address of the campus's CAS server (YICI_PORTAL_CAS); None: nobody logs in by it.
+        service: None: there are no own pages, and clerks are told so.
+        links: name → address of what engineers work with (YICI_PORTAL_DAGSTER, _DBT_DOCS, _DATA_DOCS, _API_DOCS).
     """
 
     url: str | None = None
@@ -46,6 +66,9 @@ class Configuration:
     session_h: int = 10
     pool_size: int = 5
     oidc: OidcSettings | None = None
+    cas: str | None = None
+    service: ServiceSettings | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_secure(self) -> bool:
@@ -76,6 +99,9 @@ def configuration() -> Configuration:
         session_h=_positive("YICI_PORTAL_SESSION_H", Configuration.session_h),
         pool_size=_positive("YICI_PORTAL_POOL", Configuration.pool_size),
         oidc=_oidc(is_reference_campus),
+        cas=_cas(is_reference_campus),
+        service=_service(is_reference_campus),
+        links=_links(),
     )
 
 
@@ -94,6 +120,49 @@ def _oidc(is_reference_campus: bool) -> OidcSettings | None:
         os.environ.get("YICI_PORTAL_OIDC_SECRET") or "",
         os.environ.get("YICI_PORTAL_OIDC_NUMBER") or OidcSettings.number,
     )
+
+
+def _cas(is_reference_campus: bool) -> str | None:
+    server = (os.environ.get("YICI_PORTAL_CAS") or "").rstrip("/")
+    if not server:
+        return None
+    if not _is_safe(server, is_reference_campus):
+        raise ConfigurationError("YICI_PORTAL_CAS: expected an address starting with https://")
+    if not os.environ.get("YICI_PORTAL_SERVICE"):
+        raise ConfigurationError(
+            "YICI_PORTAL_CAS is set, so YICI_PORTAL_SERVICE is needed too: the service asks the CAS server whose a"
+            " ticket is"
+        )
+    return server
+
+
+def _service(is_reference_campus: bool) -> ServiceSettings | None:
+    url, key = (
+        (os.environ.get(name) or "").rstrip("/") for name in ("YICI_PORTAL_SERVICE", "YICI_PORTAL_KEY")
+    )
+    if not url:
+        return None
+    if not _is_safe(url, is_reference_campus):
+        raise ConfigurationError("YICI_PORTAL_SERVICE: expected an address starting with https://")
+    if not key:
+        raise ConfigurationError(
+            "YICI_PORTAL_SERVICE is set, so YICI_PORTAL_KEY, a file with our private key there, is needed too"
+        )
+    return ServiceSettings(url, Path(key), os.environ.get("YICI_PORTAL_CLIENT") or ServiceSettings.client)
+
+
+def _links() -> dict[str, str]:
+    named = {
+        "dagster": "YICI_PORTAL_DAGSTER",
+        "dbt": "YICI_PORTAL_DBT_DOCS",
+        "data_docs": "YICI_PORTAL_DATA_DOCS",
+        "api": "YICI_PORTAL_API_DOCS",
+    }
+    found = {name: os.environ.get(variable) or "" for name, variable in named.items()}
+    for name, address in found.items():
+        if address and urlsplit(address).scheme not in ("https", "http"):
+            raise ConfigurationError(f"{named[name]}: expected an address starting with https://")
+    return {name: address for name, address in found.items() if address}
 
 
 def _is_safe(url: str, is_reference_campus: bool) -> bool:

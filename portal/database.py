@@ -1,4 +1,7 @@
-"""The portal's connections to the warehouse, as its own role; handlers run in threads and borrow one each."""
+"""The portal's connections to the warehouse, as its own role or as the stewards' desk.
+
+Handlers run in threads and borrow one each.
+"""
 
 import contextlib
 from collections.abc import Iterator
@@ -6,7 +9,7 @@ from collections.abc import Iterator
 import psycopg
 from sqlalchemy import create_engine
 
-from warehouse.connect import url
+from warehouse.connect import Role, url
 
 _WAIT_S = 5
 
@@ -14,9 +17,9 @@ _WAIT_S = 5
 class Database:
     """A pool of connections in autocommit mode."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, role: Role = "portal") -> None:
         self._engine = create_engine(
-            url("portal"),
+            url(role),
             pool_size=size,
             max_overflow=0,
             pool_timeout=_WAIT_S,

@@ -7,31 +7,54 @@ on record before the page is made. A route that the table of pages does not name
 import re
 import secrets
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+import psycopg
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
-from portal import deeds, sessions
+from portal import deeds, drafts, sessions
 from portal.access import OPEN, Decision, Viewer, decide, viewer_of
 from portal.configuration import Configuration
 from portal.database import Database
 from portal.known import Edition, Known, Shown
+from portal.meanings import Meanings
 from portal.problems import Refused
 from portal.sessions import Limits, Session
 
+if TYPE_CHECKING:
+    from portal.asking import Asking
+
 _FORM = "application/x-www-form-urlencoded"
+_WITH_FILE = "multipart/form-data"
+# The pages whose form sends a file.
+TAKES_FILE = frozenset(("upload",))
+# Forms into which people type what is theirs alone: nothing of it is kept.
+UNKEPT = "mine"
+_MOST_FIELDS = 6000
+# The pages whose form is kept for its author if the session ended meanwhile: they are about the catalog, and say
+# nothing of a person. No other form is.
+KEPT_LATE = frozenset(("proposal", "upload", "edit", "wish", "version"))
 _NAME = re.compile(r"[A-Za-z0-9._~-]{1,100}")
 
 
 @dataclass
 class House:
-    """What the application stands on; one per worker."""
+    """What the application stands on; one per worker.
+
+    Attributes:
+        desk: where stewards treat tickets, waiting rows and samples; None: its role is not set up.
+        asking: the service as we ask it; None: none is set up.
+    """
 
     chosen: Configuration
     database: Database
     known: Known = field(default_factory=Known)
+    desk: Database | None = None
+    asking: "Asking | None" = None
+    meanings: Meanings = field(default_factory=Meanings)
 
     @property
     def limits(self) -> Limits:
@@ -65,11 +88,17 @@ class Entered:
 
 
 class LoginFirst(Exception):
-    """Nobody has logged in; the page asked for follows the login."""
+    """Nobody has logged in; the page asked for follows the login.
 
-    def __init__(self, wanted: str) -> None:
+    Attributes:
+        wanted: the page that follows.
+        is_kept: whether what was typed is kept until then.
+    """
+
+    def __init__(self, wanted: str, is_kept: bool = False) -> None:
         super().__init__()
         self.wanted = wanted
+        self.is_kept = is_kept
 
 
 async def enter(request: Request) -> None:
@@ -81,17 +110,37 @@ async def enter(request: Request) -> None:
     """
     form = FormData()
     if request.method not in ("GET", "HEAD"):
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != _FORM and not (kind == _WITH_FILE and _page(request) in TAKES_FILE):
             raise Refused(415, "not_a_form")
-        form = await request.form()
+        if kind == _WITH_FILE and not await run_in_threadpool(_is_known, request):
+            raise LoginFirst(wanted(request))
+        form = await request.form(max_files=1, max_fields=_MOST_FIELDS)
     request.state.form = form
-    await run_in_threadpool(_enter, request, form)
+    try:
+        await run_in_threadpool(_enter, request, form)
+    except (LoginFirst, Refused):
+        await form.close()
+        raise
+
+
+def _is_known(request: Request) -> bool:
+    """Whether whoever sends a file has logged in here before; nobody else's is read."""
+    house: House = request.app.state.house
+    with house.database.connection() as con:
+        return sessions.is_known(con, request.cookies.get(house.cookie, ""))
+
+
+def _page(request: Request) -> str:
+    return getattr(request.scope.get("route"), "name", "")
 
 
 def _enter(request: Request, form: FormData) -> None:
     house: House = request.app.state.house
-    page = getattr(request.scope.get("route"), "name", "")
+    page = _page(request)
     with house.database.connection() as con:
+        if page in KEPT_LATE and request.method not in ("GET", "HEAD"):
+            _keep_late_form(request, con, form, house)
         session = sessions.find(con, request.cookies.get(house.cookie, ""), house.limits)
         request.state.session = session
         if request.method not in ("GET", "HEAD"):
@@ -107,6 +156,23 @@ def _enter(request: Request, form: FormData) -> None:
     request.state.entered = Entered(session, viewer, edition, decision)
     if not decision.is_allowed:
         raise Refused(403, "not_yours", decision.rule, number)
+
+
+def _keep_late_form(request: Request, con: psycopg.Connection, form: FormData, house: House) -> None:
+    """Keep what was typed into a form whose session ended meanwhile, and let its author log in again.
+
+    Raises:
+        LoginFirst: the form is one of a session that has ended.
+    """
+    value, csrf = request.cookies.get(house.cookie, ""), form.get("csrf")
+    person = sessions.author_of_late_form(con, value, csrf) if isinstance(csrf, str) else None
+    if person is None or sessions.find(con, value, house.limits) is not None:
+        return
+    if _page(request).startswith(UNKEPT):
+        raise LoginFirst("/mine")
+    page = safe_path(str(form.get("back") or "/"))
+    drafts.keep(con, person, page, form)
+    raise LoginFirst(page, is_kept=True)
 
 
 def about_unit(request: Request, page: str, unit: str, about: str) -> Decision:

@@ -136,3 +136,44 @@ def releases(con: psycopg.Connection, count: int) -> Sequence[Release]:
                GROUP BY r.id, r.published_at ORDER BY r.id DESC""",
             [count],
         ).fetchall()
+
+
+@dataclass(frozen=True)
+class Since:
+    """What happened since the day before: releases, resources that were updated in them, tickets."""
+
+    releases: int
+    applied: int
+    opened: int
+    closed: int
+
+
+def since_yesterday(con: psycopg.Connection, day: date, zone: str) -> Since:
+    """Return what happened on a day of the campus and the day before."""
+    with con.cursor(row_factory=class_row(Since)) as cursor:
+        found = cursor.execute(
+            """WITH since AS (SELECT (%(day)s::date - 1)::timestamp AT TIME ZONE %(zone)s AS at),
+                   new AS (SELECT id FROM yici.release, since WHERE state = 'published' AND published_at >= since.at)
+               SELECT (SELECT count(*) FROM new) AS releases,
+                   (SELECT count(*) FROM yici.release_resource o JOIN new ON new.id = o.release
+                       WHERE o.outcome = 'applied') AS applied,
+                   (SELECT count(*) FROM yici.ticket WHERE opened_on >= %(day)s::date - 1) AS opened,
+                   (SELECT count(*) FROM yici.ticket, since WHERE closed_at >= since.at) AS closed""",
+            {"day": day, "zone": zone},
+        ).fetchone()
+    assert found is not None
+    return found
+
+
+def score_days(
+    con: psycopg.Connection, scope: str, name: str, day: date, days: int
+) -> dict[date, dict[str, float]]:
+    """Return day → dimension → score of something, oldest first, over some days up to one."""
+    found: dict[date, dict[str, float]] = {}
+    for at, dimension, score in con.execute(
+        """SELECT day, dimension, score FROM yici.score
+           WHERE scope = %s AND name = %s AND day <= %s AND day > %s ORDER BY day""",
+        [scope, name, day, day - timedelta(days=days)],
+    ):
+        found.setdefault(at, {})[dimension] = score
+    return found

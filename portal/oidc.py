@@ -59,8 +59,8 @@ def question(settings: OidcSettings, back: str) -> tuple[str, dict[str, str]]:
     return f"{address}{'&' if '?' in address else '?'}{urlencode(told)}", kept | {"back": back}
 
 
-def person(settings: OidcSettings, asked: Mapping[str, Any] | None, state: str, code: str) -> str:
-    """Return the number of the person that the provider's answer names.
+def person(settings: OidcSettings, asked: Mapping[str, Any] | None, state: str, code: str) -> tuple[str, str]:
+    """Return the number of the person that the provider's answer names, and the ID token that says so.
 
     Args:
         settings: the provider.
@@ -84,7 +84,8 @@ def person(settings: OidcSettings, asked: Mapping[str, Any] | None, state: str, 
     answer = _asked("POST", described["token_endpoint"], data=told, auth=basic)
     keys = _asked("GET", described["jwks_uri"])
     try:
-        claims = jwt.decode(answer["id_token"], KeySet.import_key_set(keys), algorithms=ALGORITHMS).claims
+        token = str(answer["id_token"])
+        claims = jwt.decode(token, KeySet.import_key_set(keys), algorithms=ALGORITHMS).claims
     except _UNREADABLE:
         raise Refused(400, "login_unusable", "login:token") from None
     if not _is_answer(settings, claims, str(asked["nonce"])):
@@ -92,7 +93,7 @@ def person(settings: OidcSettings, asked: Mapping[str, Any] | None, state: str, 
     number = claims.get(settings.number)
     if not isinstance(number, str | int) or not str(number).strip():
         raise Refused(403, "login_nobody", "login:number")
-    return str(number).strip()
+    return str(number).strip(), token
 
 
 def _is_answer(settings: OidcSettings, claims: Mapping[str, Any], nonce: str) -> bool:

@@ -10,10 +10,11 @@ from catalogs.views import CYCLE_NAMES, unit_name
 from expectations.quality.kept import scores_on
 from expectations.quality.scores import CAMPUS
 from expectations.quality.terms import terms
-from expectations.quality.words import TOTAL
-from portal import facts
+from expectations.quality.words import TOTAL, shown
+from portal import facts, reform_materials, reform_visits
 from portal.access import decide
 from portal.entry import Entered, House
+from portal.reform import Reading, share
 from portal.rendering import age, language_of, moment, page
 
 router = APIRouter()
@@ -27,7 +28,11 @@ def home(request: Request) -> Response:
     house: House = request.app.state.house
     catalog, day, language = entered.edition.catalog, entered.edition.on, language_of(request)
     may_see_tickets = decide(entered.viewer, "tickets")
+    zone = catalog.campus.time_zone
     with house.database.connection() as con:
+        reading = Reading(con, catalog, entered.shown.lists, entered.shown.pages, language)
+        real, prefilled = reform_visits.summary(reading), reform_materials.prefills(reading)
+        since = facts.since_yesterday(con, day, zone)
         last = facts.last_published(con)
         now, before = facts.scores(con, day), scores_on(con, day - timedelta(days=7))
         opened = facts.tickets(con, None)
@@ -37,7 +42,6 @@ def home(request: Request) -> Response:
     overdue = [one for one in opened if one.is_overdue(day)]
     own = [one for one in overdue if may_see_tickets.units is None or one.unit in may_see_tickets.units]
     score, earlier = (kept.get(CAMPUS, catalog.campus.code, TOTAL) for kept in (now, before))
-    zone = catalog.campus.time_zone
     services = entered.shown.pages["services.html"].told
     uses = [use for _, items in services["groups"] for one in items for use in one["materials"]]
     once = entered.shown.lists["at_most_once"]
@@ -55,6 +59,12 @@ def home(request: Request) -> Response:
         materials=len(uses),
         once=once.summary.get("覆盖率", len(once.rows)),
         services=services["total"],
+        real=real,
+        prefilled=prefilled,
+        share=share,
+        shown=shown,
+        since=since,
+        may_see_reform=decide(entered.viewer, "reform").is_allowed,
         may_see_tickets=may_see_tickets.is_allowed,
         overdue=[
             (unit_name(catalog, unit), post, count)

@@ -1,8 +1,7 @@
-"""Derived lists with their workbooks, the responsibility list by unit, and the board of demands."""
+"""Derived lists with their workbooks, and the responsibility list by unit."""
 
 import json
 from collections import Counter
-from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
@@ -17,8 +16,6 @@ router = APIRouter()
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 # How a duty's state is shown, and in which order: what needs attention first.
 _DUTY_SIGNS = {"从未提供": "✕", "质量不达标": "✕", "逾期": "✕", "未测": "–", "履责": "✓"}
-# The order of the demand board: who still waits first.
-_DEMAND_STATES = ("已提出", "争议", "草稿", "已授权", "不予授权", "已到期", "已撤回")
 
 
 @router.get("/lists.html", name="lists")
@@ -76,40 +73,6 @@ def responsibilities(request: Request, unit: str = "") -> Response:
         units=dict(sorted(Counter(row["unit"] for row in every).items())),
         rows=rows,
         red=sum(row["sign"] == "✕" for row in rows),
-    )
-
-
-@router.get("/demands", name="demands")
-def demands(request: Request) -> Response:
-    """Who waits for what from whom: demands by state, their gaps named."""
-    rows = request.state.entered.shown.lists["demands"].rows
-    found: dict[str, dict[str, dict[str, Any]]] = {}
-    for row in rows:
-        board = found.setdefault(row["state"], {})
-        one = board.setdefault(
-            row["demandId"],
-            {
-                "id": row["demandId"],
-                "unit": row["requesterUnit"],
-                "purpose": row["purpose"],
-                "elements": {},
-                "gaps": {},
-            },
-        )
-        one["elements"][row["elementName"] or row["element"]] = None
-        if row["gap"]:
-            one["gaps"][row["gap"]] = None
-    order = sorted(
-        found, key=lambda state: (_DEMAND_STATES.index(state) if state in _DEMAND_STATES else -1, state)
-    )
-    asked = {(row["demandId"], row["element"]): row["gap"] for row in rows}
-    return page(
-        request,
-        "demands.html.j2",
-        section="demands",
-        total=len(asked),
-        gaps=sum(bool(gap) for gap in asked.values()),
-        states=[(state, list(found[state].values())) for state in order],
     )
 
 

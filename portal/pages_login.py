@@ -1,14 +1,19 @@
 """Logging in and out, the language, and what pages look like: what can be asked for before anybody is known."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
+import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 
 from catalogs.exports.site import STYLE
-from portal import accounts, attempts, deeds, oidc, sessions
+from expectations.quality import report_html
+from portal import accounts, attempts, charts, deeds, oidc, sessions
 from portal.access import Decision
+from portal.asking import ACCOUNT, ID_TOKEN, TICKET, Begun, Said
 from portal.configuration import OidcSettings
 from portal.entry import House, safe_path
 from portal.problems import Refused, not_found
@@ -18,8 +23,17 @@ from portal.texts import LANGUAGES
 from portal.wall import address_of
 
 router = APIRouter()
-_ASSETS = {"style.css": STYLE, "portal.css": Path(__file__).parent / "templates" / "portal.css"}
+_ASSETS = {
+    "style.css": STYLE,
+    "portal.css": Path(__file__).parent / "templates" / "portal.css",
+    "report.css": report_html.STYLE,
+    "charts.css": Path(__file__).parent / "templates" / "charts.css",
+    "charts.js": Path(__file__).parent / "templates" / "charts.js",
+}
+_FOR_A_YEAR = "max-age=31536000, immutable"
 _BACK = "/login/back"
+_CAS_BACK = "/login/cas"
+_log = structlog.get_logger("yici.portal")
 _LANGUAGE_KEPT_S = 365 * 24 * 3600
 
 
@@ -31,12 +45,15 @@ def alive() -> dict[str, str]:
 
 @router.get("/assets/{name}", name="asset")
 def asset(name: str) -> Response:
-    """A stylesheet."""
+    """A stylesheet, or what draws charts; Plotly's file is named by its version and may be kept."""
+    if name == charts.plotly_name():
+        headers = {"Content-Encoding": "gzip", "Cache-Control": _FOR_A_YEAR}
+        return Response(charts.plotly_gzipped(), media_type="text/javascript", headers=headers)
     if name not in _ASSETS:
         raise not_found()
     return PlainTextResponse(
         _ASSETS[name].read_text(encoding="utf-8"),
-        media_type="text/css",
+        media_type="text/javascript" if name.endswith(".js") else "text/css",
         headers={"Cache-Control": "max-age=300"},
     )
 
@@ -54,11 +71,11 @@ def language(request: Request, to: str = "", back: str = "/") -> Response:
 
 
 @router.get("/login", name="login")
-def login(request: Request, next: str = "/") -> Response:
+def login(request: Request, next: str = "/", kept: str = "") -> Response:
     """Ask who somebody is."""
     if request.state.session is not None and request.state.session.person is not None:
         return RedirectResponse(safe_path(next), 303)
-    return _asking(request, safe_path(next))
+    return _asking(request, safe_path(next), "kept" if kept else "")
 
 
 @router.post("/login/account", name="login_account")
@@ -80,7 +97,7 @@ def login_account(request: Request) -> Response:
             deeds.note(con, "", deeds.LOGIN_FAILED, "account", _login(False, "login:account"))
             return _asking(request, safe_path(wanted), "wrong", name, 401)
         attempts.forgive(con, name, address)
-    return _logged_in(request, person, "account", safe_path(wanted))
+    return _logged_in(request, person, "account", safe_path(wanted), (ACCOUNT, person))
 
 
 @router.get("/login/campus", name="login_campus")
@@ -102,11 +119,43 @@ def login_back(request: Request, state: str = "", code: str = "") -> Response:
     with house.database.connection() as con:
         asked = sessions.take_asked(con, request.state.session) if request.state.session else None
         try:
-            person = oidc.person(settings, asked, state, code)
+            question = asked if asked and "state" in asked else None
+            person, id_token = oidc.person(settings, question, state, code)
         except Refused as error:
             deeds.note(con, "", deeds.LOGIN_FAILED, "campus", _login(False, error.rule))
             raise
-    return _logged_in(request, person, "campus", safe_path(str((asked or {}).get("next") or "/")))
+    return _logged_in(request, person, "campus", _next(asked), (ID_TOKEN, id_token))
+
+
+@router.get("/login/cas", name="login_cas")
+def login_cas(request: Request, next: str = "/", ticket: str = "") -> Response:
+    """Send somebody to the campus's CAS server, and take the ticket that they come back with.
+
+    A ticket counts only in the browser that was sent there, and the service asks the server whose it is.
+    """
+    house = _house(request)
+    if house.chosen.cas is None or house.asking is None:
+        raise not_found()
+    if not ticket:
+        service = f"{_url(request)}{_CAS_BACK}"
+        answer = RedirectResponse(f"{house.chosen.cas}/login?service={quote(service, safe='')}", 303)
+        with house.database.connection() as con:
+            session = request.state.session or _anonymous(request, answer)
+            sessions.ask(con, session, {"cas": True, "next": safe_path(next)})
+        return answer
+    with house.database.connection() as con:
+        asked = sessions.take_asked(con, request.state.session) if request.state.session else None
+    value = sessions.new_value()
+    try:
+        if not asked or not asked.get("cas"):
+            raise Refused(400, "login_stale", "login:state")
+        begun = house.asking.begin(TICKET, ticket[:300], value)
+    except (Said, Refused) as error:
+        told = error if isinstance(error, Refused) else _untold(error)
+        with house.database.connection() as con:
+            deeds.note(con, "", deeds.LOGIN_FAILED, "cas", _login(False, told.rule))
+        raise told from None
+    return _logged_in(request, begun.person, "cas", _next(asked), begun=begun, value=value)
 
 
 @router.post("/logout", name="logout")
@@ -151,6 +200,7 @@ def _asking(request: Request, wanted: str, problem: str = "", name: str = "", st
         has_accounts=chosen.is_reference_campus,
         has_campus_login=chosen.oidc is not None,
         campus_login=f"/login/campus?next={quote(wanted)}",
+        cas_login=f"/login/cas?next={quote(wanted)}" if chosen.cas and _house(request).asking else "",
     )
     if fresh is not None:
         _set_cookie(request, answer, fresh)
@@ -164,14 +214,42 @@ def _anonymous(request: Request, answer: Response) -> Session:
     return session
 
 
-def _logged_in(request: Request, person: str, way: str, wanted: str) -> Response:
+def _logged_in(
+    request: Request,
+    person: str,
+    way: str,
+    wanted: str,
+    proof: tuple[str, str] | None = None,
+    begun: Begun | None = None,
+    value: str = "",
+) -> Response:
+    """Begin the session of somebody, with what the service takes for them; without it their own page says why."""
+    value = value or sessions.new_value()
+    asking = _house(request).asking
+    if asking is not None and proof is not None:
+        try:
+            begun = asking.begin(*proof, value)
+        except (Said, Refused) as error:
+            _log.warning("the service takes this login for nobody's", error=type(error).__name__)
     with _house(request).database.connection() as con:
         deeds.note(con, person, deeds.LOGGED_IN, way, _login(True, f"login:{way}"))
-        session = sessions.begin(con, person, request.state.session)
+        session = sessions.begin(con, person, request.state.session, value)
+        if begun is not None:
+            session = sessions.hold(con, session, begun.bearer, begun.until)
         sessions.forget(con, _house(request).limits)
     answer = RedirectResponse(wanted, 303)
     _set_cookie(request, answer, session)
     return answer
+
+
+def _next(asked: Mapping[str, Any] | None) -> str:
+    return safe_path(str((asked or {}).get("next") or "/"))
+
+
+def _untold(said: Said) -> Refused:
+    """Return what a refused ticket is to whoever came with it."""
+    kinds = {"SUBJECT_NOT_FOUND": (403, "login_nobody", "login:number")}
+    return Refused(*kinds.get(said.code, (400, "login_stale", "login:ticket")))
 
 
 def _login(is_allowed: bool, rule: str) -> Decision:

@@ -10,12 +10,13 @@ from expectations.quality.kept import read_states, scored_resources
 from expectations.quality.scores import CAMPUS, RESOURCE, UNIT
 from expectations.quality.standing import ADMISSION, SUMMARY
 from expectations.quality.terms import terms
-from expectations.quality.tickets import Ticket
+from expectations.quality.tickets import RULE, Ticket
 from expectations.quality.titles import resource_title, rule_title
 from expectations.quality.words import TOTAL
-from portal import cells, facts
+from portal import cells, facts, quality_charts
 from portal.access import decide
 from portal.entry import Entered, House, about_unit
+from portal.pages_reform import block_file
 from portal.problems import not_found
 from portal.rendering import language_of, moment, page
 
@@ -30,6 +31,7 @@ def quality(request: Request) -> Response:
     catalog = entered.edition.catalog
     with house.database.connection() as con:
         kept = facts.scores(con, entered.edition.on)
+        days = facts.score_days(con, CAMPUS, catalog.campus.code, entered.edition.on, quality_charts.DAYS)
     known = terms(catalog)
     units: list[dict[str, Any]] = []
     for code in kept.names(UNIT):
@@ -42,17 +44,34 @@ def quality(request: Request) -> Response:
                 "total": _score(kept.get(UNIT, code, TOTAL)),
             }
         )
+    units.sort(key=lambda one: one["total"])
     return page(
         request,
         "quality.html.j2",
         section="quality",
-        units=sorted(units, key=lambda one: one["total"]),
+        units=units,
         campus=cells.of(kept, CAMPUS, catalog.campus.code, known, language),
         bad_count=sum(any(cell["status"]["sign"] == "✕" for cell in one["cells"]) for one in units),
         good_from=f"{known.good_from:g}",
         watch_from=f"{known.watch_from:g}",
         day=kept.day,
+        heat=quality_charts.heat(units),
+        blocks=quality_charts.blocks(days, entered.shown.lists.get("promises"), language),
     )
+
+
+@router.get("/quality/files/{block}.xlsx", name="quality")
+def quality_file(request: Request, block: str) -> Response:
+    """A table of the page as a workbook."""
+    entered, house, language = _request(request)
+    catalog = entered.edition.catalog
+    with house.database.connection() as con:
+        days = facts.score_days(con, CAMPUS, catalog.campus.code, entered.edition.on, quality_charts.DAYS)
+    told = quality_charts.blocks(days, entered.shown.lists.get("promises"), language)
+    found = next((one for one in told if one.name == block), None)
+    if found is None:
+        raise not_found()
+    return block_file(request, found, entered)
 
 
 @router.get("/quality/{unit}", name="quality_unit")
@@ -137,7 +156,9 @@ def ticket(request: Request, number: int) -> Response:
         {"at": moment(event.at, zone), "event": event.event, "text": event.text, "post": event.post}
         for event in events
     ]
-    return page(request, "ticket.html.j2", section="tickets", one=_told(entered, one), events=history)
+    may_act = decide(entered.viewer, "ticket_act", one.unit).is_allowed
+    told = _told(entered, one) | {"closes_itself": one.kind == RULE}
+    return page(request, "ticket.html.j2", section="tickets", one=told, events=history, may_act=may_act)
 
 
 def _told(entered: Entered, one: Ticket) -> dict[str, Any]:

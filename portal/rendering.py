@@ -16,6 +16,7 @@ from catalogs.derive import POST
 from catalogs.exports.site import environment
 from catalogs.settings import now
 from portal.access import MEMBER, decide
+from portal.charts import plotly_name
 from portal.entry import Entered
 from portal.texts import LANGUAGES, text
 
@@ -30,6 +31,13 @@ _NAVIGATION = (
     ("demands", "/demands"),
     ("quality", "/quality"),
     ("tickets", "/tickets"),
+    ("reform", "/reform"),
+    ("usage", "/usage"),
+    ("maintain", "/maintain"),
+    ("duty", "/duty"),
+    ("window", "/window"),
+    ("runs", "/runs"),
+    ("mine", "/mine"),
 )
 _SIGNS = {"✓": "good", "!": "watch", "✕": "bad", "–": "nothing"}
 _templates = environment(Path(__file__).parent / "templates")
@@ -43,6 +51,7 @@ def _sign(context: Context, sign: str, words: str = "") -> dict[str, str]:
 
 
 _templates.globals["status"] = _sign
+_templates.globals["plotly"] = plotly_name()
 _templates.filters["post"] = lambda post: post.removeprefix(POST)
 
 

@@ -8,8 +8,8 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -19,6 +19,8 @@ from catalogs.settings import now
 # How long somebody may take to log in, and how often a session that is used is noted as used.
 LOGIN_MIN = 15
 _NOTE_S = 30
+# A session that has ended opens nothing any more; for so long it still tells whose form it was that came too late.
+_LATE_FORM_H = 12
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,15 @@ class Session:
         person: who logged in; None before.
         csrf: what every form of it sends back.
         asked: what the campus's login was asked, until it answers.
+        bearer, bearer_until: what the service takes for this person and session, and until when; None without one.
     """
 
     value: str = field(repr=False)
     person: str | None
     csrf: str = field(repr=False)
     asked: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    bearer: str | None = field(default=None, repr=False)
+    bearer_until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -52,32 +57,65 @@ def find(con: psycopg.Connection, value: str, limits: Limits) -> Session | None:
         return None
     at = now()
     row = con.execute(
-        "SELECT person, csrf, asked, began_at, seen_at FROM portal.session WHERE digest = %s",
+        "SELECT person, csrf, asked, began_at, seen_at, bearer, bearer_until FROM portal.session WHERE digest = %s",
         [_digest(value)],
     ).fetchone()
     if row is None:
         return None
-    person, csrf, asked, began_at, seen_at = row
+    person, csrf, asked, began_at, seen_at, bearer, bearer_until = row
     idle = limits.idle_min if person else LOGIN_MIN
     if at - seen_at > timedelta(minutes=idle) or at - began_at > timedelta(hours=limits.session_h):
         end(con, value)
         return None
     if person and at - seen_at > timedelta(seconds=_NOTE_S):
         con.execute("UPDATE portal.session SET seen_at = %s WHERE digest = %s", [at, _digest(value)])
-    return Session(value, person, csrf, asked or {})
+    return Session(value, person, csrf, asked or {}, bearer, bearer_until)
 
 
-def begin(con: psycopg.Connection, person: str | None, before: Session | None = None) -> Session:
-    """Begin a session under a new value; the one before it ends."""
+def is_known(con: psycopg.Connection, value: str) -> bool:
+    """Whether a cookie is one of ours, of a session that goes on or has ended."""
+    row = con.execute("SELECT person FROM portal.session WHERE digest = %s", [_digest(value)]).fetchone()
+    return row is not None and row[0] is not None
+
+
+def author_of_late_form(con: psycopg.Connection, value: str, csrf: str) -> str | None:
+    """Return whose session a form was made in that brings its token, though the session has ended; None: nobody's."""
+    if not value:
+        return None
+    row = con.execute(
+        "SELECT person, csrf FROM portal.session WHERE digest = %s", [_digest(value)]
+    ).fetchone()
+    is_its = row is not None and secrets.compare_digest(row[1].encode(), csrf.encode())
+    return row[0] if row is not None and is_its else None
+
+
+def new_value() -> str:
+    """Return the value of a cookie that nobody has yet."""
+    return secrets.token_urlsafe(32)
+
+
+def begin(
+    con: psycopg.Connection, person: str | None, before: Session | None = None, value: str = ""
+) -> Session:
+    """Begin a session under a new value, or the one given; the one before it ends."""
     if before is not None:
         end(con, before.value)
-    session = Session(secrets.token_urlsafe(32), person, secrets.token_urlsafe(32))
+    session = Session(value or new_value(), person, secrets.token_urlsafe(32))
     at = now()
     con.execute(
         "INSERT INTO portal.session (digest, person, csrf, began_at, seen_at) VALUES (%s, %s, %s, %s, %s)",
         [_digest(session.value), person, session.csrf, at, at],
     )
     return session
+
+
+def hold(con: psycopg.Connection, session: Session, bearer: str, until: datetime) -> Session:
+    """Keep what the service takes for this person and session, and return the session with it."""
+    con.execute(
+        "UPDATE portal.session SET bearer = %s, bearer_until = %s WHERE digest = %s",
+        [bearer, until, _digest(session.value)],
+    )
+    return replace(session, bearer=bearer, bearer_until=until)
 
 
 def ask(con: psycopg.Connection, session: Session, asked: Mapping[str, Any]) -> None:
@@ -103,8 +141,8 @@ def end(con: psycopg.Connection, value: str) -> None:
 
 
 def forget(con: psycopg.Connection, limits: Limits) -> None:
-    """Remove sessions that have ended by themselves."""
-    at = now()
+    """Remove sessions that ended by themselves some hours ago."""
+    at = now() - timedelta(hours=_LATE_FORM_H)
     con.execute(
         "DELETE FROM portal.session WHERE began_at < %s OR seen_at < %s",
         [at - timedelta(hours=limits.session_h), at - timedelta(minutes=max(limits.idle_min, LOGIN_MIN))],

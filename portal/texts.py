@@ -2,6 +2,11 @@
 
 from collections.abc import Mapping
 
+from portal.texts_certificates import CERTIFICATE_TEXTS
+from portal.texts_maintain import MAINTAIN_TEXTS
+from portal.texts_people import PEOPLE_TEXTS
+from portal.texts_reform import REFORM_TEXTS
+
 LANGUAGES = ("zh", "en")
 TEXTS: Mapping[str, tuple[str, str]] = {
     "app": ("校务数据门户", "Campus data portal"),
@@ -157,10 +162,23 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "home.quality.note": ("较 7 天前 {change}", "{change} against 7 days ago"),
     "home.quality.first": ("7 天前尚无得分", "no score 7 days ago"),
     "home.quality.none": ("首次发布后生成", "comes with the first release"),
-    "home.spared": ("免提交材料", "Materials spared"),
-    "home.spared.note": ("共 {n} 项次申请材料", "of {n} asked for by service items"),
-    "home.once": ("最多跑一次（承诺）", "At most one visit (promised)"),
-    "home.once.note": ("共 {n} 个事项", "of {n} service items"),
+    "home.prefill": ("预填使用", "Prefill"),
+    "home.prefill.note": ("{month} 预填次数，保留字段 {kept} 个", "prefills in {month}; {kept} fields kept"),
+    "home.prefill.none": (
+        "尚无预填；{n} 项次材料中可免提交的项次",
+        "no prefill yet; materials that can be spared, of {n} asked for",
+    ),
+    "home.once": ("最多跑一次", "At most one visit"),
+    "home.once.note": ("指南所承诺，共 {n} 个事项", "promised, of {n} service items"),
+    "home.once.real": (
+        "近 12 个月实际；承诺的事项占 {promised}",
+        "in 12 months; promised by {promised} of items",
+    ),
+    "home.once.more": ("改革成效", "The reform"),
+    "home.since": (
+        "昨日以来：发布 {releases} 次，{applied} 项次资源更新；新开工单 {opened} 张，销号 {closed} 张。",
+        "Since yesterday: {releases} releases with {applied} updates; {opened} tickets opened, {closed} closed.",
+    ),
     "home.changed": ("最近的发布", "Latest releases"),
     "home.changed.none": ("尚无发布版次。", "There is no release yet."),
     "home.changed.line": (
@@ -281,6 +299,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "on_time": ("按期时间占比", "On time"),
     "admitted": ("合格率", "Admitted"),
     "demand.count": ("依赖的需求", "Demands"),
+    **PEOPLE_TEXTS,
+    **CERTIFICATE_TEXTS,
+    **MAINTAIN_TEXTS,
+    **REFORM_TEXTS,
 }
 
 

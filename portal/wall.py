@@ -6,9 +6,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from portal.problems import Refused
 
 MAX_BODY_BYTES = 64 * 1024
+# Where forms are long, or files are sent: the beginning of the path, and how much it takes.
+LARGER = {"/maintain/upload": 16 * 1024 * 1024, "/maintain/edit/": 1024 * 1024}
+# So much of what is too large is still read, and dropped: a browser shows an answer only after it has sent all.
+_DROPPED_BYTES = 128 * 1024 * 1024
 _CSP = "; ".join(
     (
         "default-src 'none'",
+        "script-src 'self'",
         "style-src 'self'",
         "img-src 'self'",
         "form-action 'self'",
@@ -39,13 +44,16 @@ class Wall:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        size = 0
+        size, most = 0, _most_bytes(scope["path"])
 
         async def bounded() -> Message:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            if size > MAX_BODY_BYTES:
+            if size > most:
+                while message.get("more_body") and size < _DROPPED_BYTES:
+                    message = await receive()
+                    size += len(message.get("body", b""))
                 raise Refused(413, "too_large")
             return message
 
@@ -62,6 +70,10 @@ class Wall:
             await send(message)
 
         await self._app(scope, bounded, marked)
+
+
+def _most_bytes(path: str) -> int:
+    return next((most for begin, most in LARGER.items() if path.startswith(begin)), MAX_BODY_BYTES)
 
 
 def address_of(request: Request) -> str:

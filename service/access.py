@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -23,7 +24,10 @@ class Actor(Closed):
 
 def campus_day(catalog: Catalog, at: datetime) -> date:
     """Return the day that it is on the campus, by which grants and documents are valid."""
-    return at.astimezone(ZoneInfo(catalog.campus.time_zone)).date()
+    return at.astimezone(_zone(catalog.campus.time_zone)).date()
+
+
+_zone = lru_cache(ZoneInfo)
 
 
 def check_purpose(catalog: Catalog, client_id: str, service_item: str, at: datetime) -> list[Grant]:
@@ -32,7 +36,15 @@ def check_purpose(catalog: Catalog, client_id: str, service_item: str, at: datet
     Raises:
         Problem: PURPOSE_NOT_GRANTED, the same for a service item that does not exist.
     """
-    today = campus_day(catalog, at)
+    return grants_on(catalog, client_id, service_item, campus_day(catalog, at))
+
+
+def grants_on(catalog: Catalog, client_id: str, service_item: str, today: date) -> list[Grant]:
+    """Return the client's grants for a service item that are valid on a day of the campus.
+
+    Raises:
+        Problem: PURPOSE_NOT_GRANTED, the same for a service item that does not exist.
+    """
     found = [
         grant
         for grant in catalog.grants_for("service_item", service_item)

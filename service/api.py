@@ -33,6 +33,8 @@ class _Part(Convertor[str]):
 
 
 register_url_convertor("part", _Part())
+# Where large bodies come from callers whom we do not know.
+_FROM_ANYBODY = ("/v1/verifications",)
 
 
 @dataclass(frozen=True)
@@ -117,9 +119,15 @@ async def asked(request: Request) -> Asked:
 async def admit(request: Request) -> None:
     """Let a caller whom we know send a large body; what is learnt of them is kept for the route.
 
+    Where anybody may send one, the address has to have some of its quota left.
+
     Raises:
         Problem: as for any request.
     """
+    if request.scope["path"] in _FROM_ANYBODY:
+        around = _around(request)
+        around.quotas.take("verify", address_of(request), around.configuration.verify_rate)
+        return
     await asked(request)
 
 

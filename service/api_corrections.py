@@ -18,6 +18,7 @@ from service.corrections import (
     NewCorrection,
 )
 from service.problems import Problem
+from service.terms import terms_of
 
 router = APIRouter(tags=["corrections"])
 
@@ -34,10 +35,8 @@ async def file(
     decision = queries.about(client, current, "correction_file", asked, asked.service_item, [asked.element])
     async with decisions.deciding(around, decision, asked.model_dump(mode="json"), at) as one:
         key = required_key(idempotency_key)
-        grants = access.check_purpose(caller.catalog, client.client_id, asked.service_item, at)
-        subject, found, _ = await queries.found(
-            around, client, current, asked, asked.service_item, [asked.element], grants, one, at
-        )
+        terms = terms_of(caller.catalog, client.client_id, asked.service_item, [asked.element], at)
+        subject, found, _ = await queries.found(around, client, current, asked, terms, one, at)
         today = access.campus_day(caller.catalog, at)
 
         async def create(con: asyncpg.Connection) -> dict[str, Any]:
@@ -45,8 +44,7 @@ async def file(
                 con,
                 around.keys,
                 caller.catalog,
-                client.client_id,
-                asked,
+                asked.statement(client.client_id),
                 (subject, found[asked.element]),
                 current.release,
                 today,
@@ -80,7 +78,7 @@ async def show(correction_id: UUID, around: Around, caller: Caller) -> Correctio
             decisions.decision_of(caller.client, "correction_read", caller.current.release),
             subject=(stated["id_type"], stated["id"]),
             purpose=found["service_item"],
-            case_id=str(found["case_id"]),
+            case_id=str(found["case_id"]) if found["case_id"] else None,
             elements=[found["element"]],
         )
         asked = {"correction_id": str(correction_id)}
@@ -101,7 +99,9 @@ async def decide(
             around.pool, correction_id, _provider(caller), caller.client.client_id, decision, at
         )
         one.learn(
-            case_id=str(answer["case_id"]), elements=[answer["element"]], purpose=answer["service_item"]
+            case_id=str(answer["case_id"]) if answer["case_id"] else None,
+            elements=[answer["element"]],
+            purpose=answer["service_item"],
         )
         await decisions.allow(around, one, {"state": answer["state"]}, at, f"correction:{answer['state']}")
     return CorrectionOut(**answer)

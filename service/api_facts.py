@@ -4,10 +4,10 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from catalogs.settings import now
-from service import decisions, outcomes, problems, queries
+from service import bulk, decisions, outcomes, problems, queries
 from service.api import Around, Caller, ProblemOut, refusals, take_quota
 from service.claims import Outcome
 from service.outcomes import Outcomes
@@ -173,6 +173,9 @@ class MaterialOut(BaseModel):
     outcome: Literal["satisfied", "certificate", "still_required"]
     facts: list[ProvenOut]
     reasons: list[str]
+    certificates: list[str] = Field(
+        default_factory=list, description="Kinds of certificates that the person may ask for in its place"
+    )
 
 
 class PrefillOut(BaseModel):
@@ -218,7 +221,7 @@ async def facts_batch_query(
 ) -> dict[str, Any]:
     """Answer up to 100 questions at once, each about a party of its own case; each counts against the quota."""
     take_quota(request, around, caller, len(batch.items) - 1)
-    told = await queries.query_batch(around, caller.client, caller.current, batch, now())
+    told = await bulk.query_batch(around, caller.client, caller.current, batch, now())
     results = [
         {"problem": problems.body(one, request)} if isinstance(one, problems.Problem) else {"answer": one}
         for one in told

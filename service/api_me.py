@@ -10,12 +10,12 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from catalogs.model import Catalog, Grant
 from catalogs.settings import now
-from service import decisions, declared, facts, usages
+from service import decisions, declared, facts, sessions, usages
 from service.api import Around, Caller, address_of, refusals
 from service.api_facts import FactOut
 from service.cas import LIFETIME_S
 from service.decisions import Surroundings
-from service.facts import Question
+from service.facts import Fact, Question
 from service.problems import Problem
 from service.reads import Reading
 from service.record import Decision
@@ -76,22 +76,8 @@ async def own_facts(request: Request, around: Around) -> OwnFacts:
     catalog = current.catalog
     whom, decision = await myself(request, around, "me_facts", current.release)
     async with decisions.deciding(around, decision, {}, at) as one:
-        async with pinned(around.pool, current.release) as con:
-            subject = one_person(await resolve(con, catalog, whom, at))
-            grants, hidden = _own_rights(catalog, subject)
-            elements = list(dict.fromkeys(grant.element for grant in grants))
-            question = Question(
-                keys=subject.keys,
-                in_doubt=subject.in_doubt,
-                capacity=None,
-                grants=grants,
-                elements=elements,
-                at=at,
-                disputed=subject.disputed,
-                record_key=around.keys.derived(f"evidence {SELF}"),
-            )
-            gathered = await facts.gather(Reading(con), current, question)
-        found = facts.settle(current, gathered, {})
+        subject, found, hidden = await own_known(around, current, whom, at)
+        elements = list(found)
         shown = [
             {"element": code, "name_zh": catalog.elements[code].name_zh, **fact.as_dict()}
             for code, fact in found.items()
@@ -103,7 +89,7 @@ async def own_facts(request: Request, around: Around) -> OwnFacts:
             if code not in found
         ]
         whose = usages.subject_keys(around.keys, subject.keys)
-        own = await declared.read(around.pool, around.keys, catalog, whose, None, at, question.record_key)
+        own = await declared.read(around.pool, around.keys, catalog, whose, None, at, _evidence_key(around))
         shown += [
             {
                 "element": code,
@@ -235,8 +221,7 @@ async def myself(
     Raises:
         Problem: what `Login.person` raises, QUOTA_EXCEEDED.
     """
-    authorization = request.headers.get("authorization", "")
-    whom = await around.login.person(authorization)
+    whom = await _who(request, around)
     whose = around.keys.digest("me", " ".join(whom[0]))
     request.scope["yici.headers"] |= around.quotas.take("me", whose, _PER_MINUTE)
     request.scope.setdefault("yici.log", {})["client_id"] = SELF
@@ -254,6 +239,17 @@ async def myself(
     return whom, decision
 
 
+async def _who(request: Request, around: Surroundings) -> list[tuple[str, str]]:
+    """Return the numbers of whom a bearer is for: of the campus's login, or of a session of a portal."""
+    authorization = request.headers.get("authorization", "")
+    kind, _, token = authorization.partition(" ")
+    if kind.lower() != "bearer" or not token.strip().startswith(sessions.MARK):
+        return await around.login.person(authorization)
+    catalog = (await around.state.current(around.pool)).catalog
+    secret = request.headers.get(sessions.HEADER, "")
+    return await sessions.person(around.pool, around.keys, catalog, token.strip(), secret)
+
+
 async def oneself(
     around: Surroundings, current: Current, whom: list[tuple[str, str]], at: datetime
 ) -> Resolved:
@@ -264,6 +260,36 @@ async def oneself(
     """
     async with pinned(around.pool, current.release) as con:
         return one_person(await resolve(con, current.catalog, whom, at))
+
+
+async def own_known(
+    around: Surroundings, current: Current, whom: list[tuple[str, str]], at: datetime
+) -> tuple[Resolved, dict[str, Fact], dict[str, str]]:
+    """Return the person who is logged in, the facts that they may see, and element → why not, of the rest.
+
+    Raises:
+        Problem: SUBJECT_NOT_FOUND.
+    """
+    catalog = current.catalog
+    async with pinned(around.pool, current.release) as con:
+        subject = one_person(await resolve(con, catalog, whom, at))
+        grants, hidden = _own_rights(catalog, subject)
+        question = Question(
+            keys=subject.keys,
+            in_doubt=subject.in_doubt,
+            capacity=None,
+            grants=grants,
+            elements=list(dict.fromkeys(grant.element for grant in grants)),
+            at=at,
+            disputed=subject.disputed,
+            record_key=_evidence_key(around),
+        )
+        gathered = await facts.gather(Reading(con), current, question)
+    return subject, facts.settle(current, gathered, {}), hidden
+
+
+def _evidence_key(around: Surroundings) -> bytes:
+    return around.keys.derived(f"evidence {SELF}")
 
 
 async def own_keys(

@@ -23,6 +23,9 @@ from service import (
     api_audit,
     api_cases,
     api_catalog,
+    api_certificates,
+    api_certificates_me,
+    api_certificates_public,
     api_consents,
     api_corrections,
     api_declared,
@@ -30,10 +33,16 @@ from service import (
     api_jobs,
     api_lists,
     api_me,
+    api_own_corrections,
     api_proposals,
     api_questions,
+    api_sessions,
     api_tasks,
     api_token,
+    api_window,
+    certificate_following,
+    certificate_sealing,
+    certificates,
     checkpoints,
     claims,
     declared,
@@ -46,7 +55,9 @@ from service import (
     webhooks,
     working,
 )
+from service.api_certificates import Certifying
 from service.cas import Cas
+from service.certificate_keys import Seals
 from service.client_keys import ClientKeys
 from service.configuration import Configuration, configuration
 from service.crowd import Crowd, Reader
@@ -61,7 +72,8 @@ from service.problems import Problem, response
 from service.proposals import Proposing
 from service.quotas import Quotas
 from service.record import Recorder
-from service.state import State
+from service.room import ROOM, Room
+from service.state import State, keep_loaded
 from service.stopping import Stopping
 from service.transactions import DATABASE_ERRORS
 from warehouse.connect import pg_params
@@ -85,30 +97,37 @@ _ROUTES = (
     api_consents,
     api_corrections,
     api_declared,
+    api_certificates,
+    api_certificates_me,
+    api_certificates_public,
     api_me,
+    api_own_corrections,
     api_proposals,
     api_questions,
+    api_sessions,
     api_tasks,
+    api_window,
 )
 _log = structlog.get_logger("yici.service")
 
 
-def create_app(chosen: Configuration | None = None) -> FastAPI:
+def create_app(chosen: Configuration | None = None, is_alone: bool = False) -> FastAPI:
     """Return the application; it connects when it starts.
 
     Args:
         chosen: how it is set up; by default by the environment.
+        is_alone: whether its process does nothing else.
 
     Raises:
         ConfigurationError: a setting is malformed.
     """
     chosen = chosen or configuration()
-    stopping = Stopping(chosen.drain_s)
+    stopping, room = Stopping(chosen.drain_s), Room(chosen.places)
     app = FastAPI(
         title="Yici",
         version="1.0.0",
         summary="Verified data of the university, for granted purposes and registered cases, on record",
-        lifespan=_lifespan(chosen, stopping),
+        lifespan=_lifespan(chosen, stopping, room, is_alone),
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
@@ -119,6 +138,7 @@ def create_app(chosen: Configuration | None = None) -> FastAPI:
         max_body_bytes=chosen.max_body_bytes,
         body_timeout_s=chosen.body_timeout_s,
         stopping=stopping,
+        room=room,
     )
     for module in _ROUTES:
         app.include_router(module.router)
@@ -131,14 +151,14 @@ def create_app(chosen: Configuration | None = None) -> FastAPI:
 def create_served() -> FastAPI:
     """Return the application for a worker process of its own, which logs as JSON lines."""
     logs.configure()
-    return create_app()
+    return create_app(is_alone=True)
 
 
 def _lifespan(
-    chosen: Configuration, stopping: Stopping
-) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
+    chosen: Configuration, stopping: Stopping, room: Room, is_alone: bool
+) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[dict[str, Any]]]:
     @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         params = pg_params("service")
         for_readers = max(1, chosen.pool_size // 2)
         pool = await _pool(params, max(1, chosen.pool_size - for_readers))
@@ -154,13 +174,14 @@ def _lifespan(
             recorder,
             Quotas(),
             chosen,
-            Lookups(home, pool),
+            Lookups(home, pool, room.aside),
             Lists(),
             Login(chosen.login, Cas(chosen.cas, keys) if chosen.cas else None),
             Crowd(pool, readers),
             client_keys=ClientKeys(chosen.outward),
         )
         app.state.proposing = Proposing(params)
+        app.state.certifying = Certifying(Seals(home))
         background = [
             asyncio.create_task(_forget(pool, state), name="forget"),
             asyncio.create_task(_watch(pool, readers), name="pool"),
@@ -172,14 +193,18 @@ def _lifespan(
             asyncio.create_task(checkpoints.sealing(pool, keys, chosen.checkpoint_s), name="checkpoints"),
             asyncio.create_task(following.following(pool, keys, state), name="corrections"),
             asyncio.create_task(working.starting(pool), name="jobs"),
+            asyncio.create_task(certificate_following.following(pool, keys, state), name="certificates"),
+            asyncio.create_task(certificate_sealing.starting(pool), name="papers"),
         ]
         with contextlib.suppress(Problem, *DATABASE_ERRORS):
             # The catalog takes a second to read: better now than at the first request.
             await app.state.around.state.current(pool)
+        if is_alone:
+            keep_loaded()
         metrics.forget_the_dead()
         stopping.listen()
         try:
-            yield
+            yield {ROOM: room}
         finally:
             for task in background:
                 task.cancel()
@@ -239,6 +264,7 @@ async def _forget(pool: asyncpg.Pool, state: State) -> None:
         try:
             await tokens.forget_used(pool)
             await jobs.forget(pool, now())
+            await certificates.forget(pool, now())
             await claims.forget(pool, (now() - timedelta(days=2)).date())
             with contextlib.suppress(Problem):  # no release yet, so nobody has declared anything
                 await declared.forget(pool, (await state.current(pool)).catalog, now())

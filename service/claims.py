@@ -6,11 +6,14 @@ prove), word for word. A wrong statement counts against client, subject, element
 answer, not even to a right one. Statements are counted before they are judged: who asks in parallel guesses no more.
 """
 
+import asyncio
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
+from weakref import WeakValueDictionary
 
 import asyncpg
 from pydantic import Field
@@ -21,23 +24,73 @@ from service.facts import Fact
 from service.predicates import holds
 from service.problems import Problem
 from service.subjects import Closed, Text
+from service.transactions import opened
 
 MISSES_PER_DAY = 5
+# Until another worker has judged what it counts just now.
+OTHERS_S = 0.25
 Outcome = Literal["match", "no_match", "indeterminate"]
 MATCH: Outcome = "match"
 NO_MATCH: Outcome = "no_match"
 INDETERMINATE: Outcome = "indeterminate"
 _WITHOUT_VALUE = ("is_true", "is_known", "not_expired")
+# Nobody waits for the disk here: the entry in the record, without which no answer leaves, is written after it and takes
+# with it whatever was written before.
+_OPENED = "BEGIN; SET LOCAL synchronous_commit = off"
+# In one order, so that of two workers neither waits for the other.
 _RESERVE = """
 INSERT INTO service.claim_miss AS known (client_id, subject_key, element, day, times)
-SELECT $1, $2, element, $4, 1 FROM unnest($3::text[]) AS element ORDER BY element
+SELECT *, 1 FROM unnest($1::text[], $2::text[], $3::text[], $4::date[]) AS asked ORDER BY 1, 2, 3, 4
 ON CONFLICT (client_id, subject_key, element, day) DO UPDATE SET times = known.times + 1 WHERE known.times < $5
-RETURNING element
+RETURNING client_id, subject_key, element, day
 """
 _RETURN = """
-UPDATE service.claim_miss SET times = times - 1
-WHERE client_id = $1 AND subject_key = $2 AND element = ANY ($3::text[]) AND day = $4
+WITH back AS (SELECT client_id, subject_key, element, day, count(*)::int AS times
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::date[]) AS b (client_id, subject_key, element, day)
+    GROUP BY 1, 2, 3, 4),
+held AS (SELECT client_id, subject_key, element, day, back.times FROM service.claim_miss known
+    JOIN back USING (client_id, subject_key, element, day)
+    ORDER BY client_id, subject_key, element, day FOR UPDATE OF known)
+UPDATE service.claim_miss known SET times = known.times - held.times FROM held
+WHERE (known.client_id, known.subject_key, known.element, known.day)
+    = (held.client_id, held.subject_key, held.element, held.day)
 """
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What one question counts: one wrong statement about each element.
+
+    Attributes:
+        subject_key: a keyed digest of whom they are about.
+        elements: each once.
+    """
+
+    client_id: str
+    subject_key: str
+    elements: tuple[str, ...]
+    day: date
+
+    def rows(self) -> set[tuple[str, str, str, date]]:
+        """Return the keys of the counts."""
+        return {(self.client_id, self.subject_key, element, self.day) for element in self.elements}
+
+
+class Turns:
+    """Lets one worker judge statements about one person one after the other.
+
+    They are counted as wrong until they are judged: five at once would leave no answer to a sixth, right or not.
+    """
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+
+    def of(self, client_id: str, subject_key: str) -> asyncio.Lock:
+        """Return what has to be held while a client's statements about a person are counted and judged."""
+        lock = self._locks.get((client_id, subject_key))
+        if lock is None:
+            lock = self._locks[client_id, subject_key] = asyncio.Lock()
+        return lock
 
 
 class Claim(Closed):
@@ -122,28 +175,33 @@ def answer(
     return told
 
 
-async def count(
-    con: asyncpg.Connection | asyncpg.Pool,
-    client_id: str,
-    subject_key: str,
-    elements: Sequence[str],
-    today: date,
-) -> list[str]:
-    """Count one wrong statement about each element beforehand; returns those that have had their five today."""
-    asked = sorted(set(elements))
-    rows = await con.fetch(_RESERVE, client_id, subject_key, asked, today, MISSES_PER_DAY)
-    return sorted(set(asked) - {row["element"] for row in rows})
+async def count(pool: asyncpg.Pool, asked: Sequence[Counted]) -> list[list[str]]:
+    """Count one wrong statement about each element beforehand.
+
+    Args:
+        pool: the warehouse.
+        asked: what questions count that are answered at the same time; no two of them count the same (`Turns`).
+
+    Returns:
+        Of each question the elements that have had their five today.
+    """
+    async with opened(pool, _OPENED) as con:
+        rows = [row for one in asked for row in one.rows()]
+        counted = {tuple(row) for row in await con.fetch(_RESERVE, *_columns(rows), MISSES_PER_DAY)}
+    return [sorted(element for *_, element, _ in one.rows() - counted) for one in asked]
 
 
-async def give_back(
-    con: asyncpg.Connection | asyncpg.Pool,
-    client_id: str,
-    subject_key: str,
-    elements: Sequence[str],
-    today: date,
-) -> None:
+async def give_back(pool: asyncpg.Pool, right: Sequence[Counted]) -> list[None]:
     """Take back what was counted of statements that were not wrong."""
-    await con.execute(_RETURN, client_id, subject_key, list(elements), today)
+    rows = [row for one in right for row in one.rows()]
+    if rows:
+        async with opened(pool, _OPENED) as con:
+            await con.execute(_RETURN, *_columns(rows))
+    return [None] * len(right)
+
+
+def _columns(rows: Iterable[tuple[str, str, str, date]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 async def forget(pool: asyncpg.Pool, today: date) -> None:

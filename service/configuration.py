@@ -22,9 +22,12 @@ class Configuration:
         max_body_bytes: larger requests are refused (YICI_SERVICE_MAX_BODY).
         body_timeout_s: slower ones too.
         pool_size: connections to the warehouse per worker (YICI_SERVICE_POOL).
+        places: requests that a worker answers at a time (YICI_SERVICE_PLACES).
+        job_processes: processes that answer jobs (YICI_SERVICE_JOB_PROCESSES).
         token_rate: token requests per minute and address (YICI_SERVICE_TOKEN_RATE).
         login: the campus's OpenID provider (YICI_LOGIN_ISSUER, _AUDIENCE, _JWKS, _NUMBERS); None: nobody logs in by it.
         cas: the campus's CAS server (YICI_LOGIN_CAS, _CAS_SERVICE, _NUMBERS); None: nobody logs in by it.
+        verify_rate: checks of certificates per minute and address (YICI_SERVICE_VERIFY_RATE).
         checkpoint_s: seconds between checkpoints of the record, at most 60 (YICI_SERVICE_CHECKPOINT_S).
         inner_nets: private networks in which clients' own addresses may lie (YICI_SERVICE_INNER_NETS).
         tls_cert, tls_key: files to serve TLS with, where no proxy does (YICI_SERVICE_TLS_CERT, _KEY).
@@ -36,7 +39,10 @@ class Configuration:
     max_body_bytes: int = 65536
     body_timeout_s: float = 10.0
     pool_size: int = 10
+    places: int = 64
+    job_processes: int = os.cpu_count() or 1
     token_rate: int = 300
+    verify_rate: int = 60
     checkpoint_s: int = 20
     drain_s: int = 0
     tls_cert: str | None = None
@@ -67,7 +73,10 @@ def configuration() -> Configuration:
         is_reference_campus=os.environ.get("YICI_REFERENCE_CAMPUS") == "1",
         max_body_bytes=_positive("YICI_SERVICE_MAX_BODY", Configuration.max_body_bytes),
         pool_size=_positive("YICI_SERVICE_POOL", Configuration.pool_size),
+        places=_positive("YICI_SERVICE_PLACES", Configuration.places),
+        job_processes=_positive("YICI_SERVICE_JOB_PROCESSES", Configuration.job_processes),
         token_rate=_positive("YICI_SERVICE_TOKEN_RATE", Configuration.token_rate),
+        verify_rate=_positive("YICI_SERVICE_VERIFY_RATE", Configuration.verify_rate),
         login=_login(),
         cas=_cas(),
         inner_nets=_networks("YICI_SERVICE_INNER_NETS"),

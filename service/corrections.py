@@ -11,6 +11,7 @@ What the person states is kept encrypted; only the provider's own system reads i
 import json
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID, uuid4
@@ -37,6 +38,20 @@ _SEALED = (
 _OWN = f"{_SEALED} decision_reason, closed_at, sealed FROM service.correction"
 
 
+@dataclass(frozen=True)
+class Statement:
+    """What somebody states about a fact; without client, case and service item by the person at their own login."""
+
+    subject: tuple[str, str] = field(repr=False)
+    element: str
+    stated: str | None = field(repr=False)
+    reason: str = field(repr=False)
+    capacity: str | None = None
+    client_id: str | None = None
+    case_id: UUID | None = None
+    service_item: str | None = None
+
+
 class NewCorrection(PrefillQuery):
     """`POST /v1/corrections`."""
 
@@ -52,6 +67,19 @@ class NewCorrection(PrefillQuery):
     )
     reason: str = Field(min_length=1, max_length=1000, pattern=WITHOUT_NUL, repr=False)
 
+    def statement(self, client_id: str) -> Statement:
+        """Return it as what the case's client states."""
+        return Statement(
+            subject=self.subject.key(),
+            element=self.element,
+            stated=self.stated,
+            reason=self.reason,
+            capacity=self.subject.capacity,
+            client_id=client_id,
+            case_id=self.case_id,
+            service_item=self.service_item,
+        )
+
 
 class CorrectionDecision(Closed):
     """`POST /v1/corrections/{id}:decide`."""
@@ -66,11 +94,11 @@ class CorrectionDecision(Closed):
 
 
 class CorrectionOut(BaseModel):
-    """A correction as its applicant's service system sees it."""
+    """A correction as its applicant's service system sees it; filed at the person's own login it has no case."""
 
     correction_id: UUID
-    case_id: UUID
-    service_item: str
+    case_id: UUID | None
+    service_item: str | None
     element: str
     provider: str
     state: State
@@ -149,8 +177,7 @@ async def file(
     con: asyncpg.Connection,
     keys: Keys,
     catalog: Catalog,
-    client_id: str,
-    asked: NewCorrection,
+    asked: Statement,
     about: tuple[Resolved, Fact],
     release: int,
     today: date,
@@ -165,9 +192,9 @@ async def file(
     sealed = seal(
         keys,
         {
-            "id_type": asked.subject.key()[0],
-            "id": asked.subject.key()[1],
-            "capacity": asked.subject.capacity,
+            "id_type": asked.subject[0],
+            "id": asked.subject[1],
+            "capacity": asked.capacity,
             "stated": asked.stated,
             "reason": asked.reason,
         },
@@ -181,7 +208,7 @@ async def file(
                ON CONFLICT (subject_id, element) WHERE closed_at IS NULL DO NOTHING RETURNING *)
            {_OWN.replace("service.correction", "filed")}""",
         uuid4(),
-        client_id,
+        asked.client_id,
         asked.case_id,
         asked.service_item,
         subject.subject_id,
@@ -258,6 +285,14 @@ async def decide(
     if row["state"] != state and not (state == "accepted" and row["state"] == "propagated"):
         raise Problem("CORRECTION_DECIDED", rule="correction:decided_once")
     return shown(row)
+
+
+async def of_person(pool: asyncpg.Pool, subject: Resolved) -> list[dict[str, Any]]:
+    """Return the corrections of facts about a person, whoever filed them, the newest first; nothing stated."""
+    rows = await pool.fetch(
+        f"{_OWN} WHERE subject_id = $1 ORDER BY filed_at DESC LIMIT 1000", subject.subject_id
+    )
+    return [shown(row) for row in rows]
 
 
 async def changes(pool: asyncpg.Pool, client_id: str, after: int, limit: int) -> list[dict[str, Any]]:

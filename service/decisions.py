@@ -14,6 +14,7 @@ from uuid import uuid4
 import asyncpg
 import structlog
 
+from service.claims import Turns
 from service.client_keys import ClientKeys
 from service.configuration import Configuration
 from service.keys import Keys
@@ -49,6 +50,7 @@ class Surroundings:
     reads: Reads
     client_keys: ClientKeys = field(default_factory=ClientKeys)
     proven: Proven = field(default_factory=Proven)
+    turns: Turns = field(default_factory=Turns)
 
 
 @dataclass
@@ -56,17 +58,24 @@ class Deciding:
     """A decision under way: what will stand on record about it, and whether it does already.
 
     Attributes:
+        begun: what was known of it at first.
         also: what the record says beside the rule by which something was allowed.
     """
 
-    decision: Decision
+    begun: Decision
     asked: Any
     is_recorded: bool = False
     also: list[str] = field(default_factory=list)
+    _learnt: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def decision(self) -> Decision:
+        """What is known of it now."""
+        return replace(self.begun, **self._learnt) if self._learnt else self.begun
 
     def learn(self, **fields: Any) -> None:
         """Add what has become known."""
-        self.decision = replace(self.decision, **fields)
+        self._learnt |= fields
 
 
 @contextlib.asynccontextmanager

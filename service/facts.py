@@ -8,24 +8,24 @@ would have to be asked with what, `settle` makes facts of what was read and told
 connection to the warehouse.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from catalogs.derive import NOT_SHARED
 from catalogs.model import Catalog, CodeTable, FactSource, Grant, Item, Resource
 from service import masks, metrics
 from service.lookups import Call, Told
-from service.membership import Membership, memberships
+from service.membership import Membership, Registered, Scope, memberships
 from service.reading import Plan, Row, Wish, plan
 from service.reads import Reading
 from service.state import Current, SourceState
 from service.subjects import type_of
-from service.values import canonical, digest, shown
+from service.values import canonical, digest, digest_of, shown
 
 _WAIVED = "released"  # a person's word stands in for a rule that the row breaks
 _GONE = {"absent": "no_longer_reported", "former": "no_longer_reported", "refused": "row_refused"}
@@ -88,7 +88,7 @@ class Gathered:
         question: what was asked.
         held: the subject's populations.
         lawful: element → the sources that may answer it for this subject and client.
-        grants: (element, resource, item) → the grant under which it is answered.
+        unshared: element → for whom sources speak that nobody is told.
         answers: element → what the stored ones of its sources say.
         calls: one per lookup resource that is to be asked.
         unasked: lookup resource → why it cannot be asked.
@@ -97,8 +97,8 @@ class Gathered:
 
     question: Question
     held: Membership
-    lawful: Mapping[str, Sequence[FactSource]]
-    grants: Mapping[tuple[str, str, str], Grant]
+    lawful: Mapping[str, Sequence["_Spoken"]]
+    unshared: Mapping[str, Sequence[Scope]]
     answers: Mapping[str, Sequence["_Answer"]] = field(repr=False)
     calls: Sequence[Call]
     unasked: Mapping[str, str]
@@ -113,46 +113,62 @@ async def gather(reading: Reading, current: Current, question: Question) -> Gath
         current: the release.
         question: what is asked.
     """
-    catalog = current.catalog
-    id_types = tuple(sorted(question.keys))
-    of = _wanted(_Same(current, *question.grants), tuple(question.elements), tuple(question.for_us), id_types)
+    of = wanted(current, question)
     rows, registered = await reading.rows(of.plan, question.keys)
-    held = memberships(catalog, registered)
+    return said(current, question, of, rows, registered)
 
-    def stored(element: str, lawful: Sequence[FactSource], is_sent: bool = False) -> list[_Answer]:
+
+def said(
+    current: Current,
+    question: Question,
+    of: "Wanted",
+    rows: Mapping[str, Sequence[Row]],
+    registered: Sequence[Registered],
+) -> Gathered:
+    """Return what the rows of one subject say.
+
+    Args:
+        current: the release.
+        question: what is asked.
+        of: what is wanted for it.
+        rows: resource → the subject's rows, as `of.plan` reads them.
+        registered: its rows in the registers of populations.
+    """
+    catalog, capacity = current.catalog, question.capacity
+    held = memberships(catalog, registered)
+    saying = _Saying(question)
+
+    def stored(lawful: Sequence[_Spoken]) -> list[_Answer]:
         return [
-            one
-            for source in lawful
-            if (source.resource, source.item) in of.readable
-            for one in _read(
-                current,
-                source,
-                "" if is_sent else of.granted[element, source.resource, source.item].mask,
-                rows[source.resource],
-                held,
-                question,
-            )
+            answer
+            for one in lawful
+            if one.is_readable
+            for answer in saying.of(one, _speaking(one, rows[one.source.resource], held, capacity))
         ]
 
     lawful = {
-        element: tuple(source for source in found if _applies(catalog, source, held, question))
+        element: tuple(one for one in found if _applies(one, held, question))
         for element, found in of.sources.items()
     }
-    answers = {element: stored(element, found) for element, found in lawful.items()}
-    sent = {element: _value(stored(element, found, is_sent=True)) for element, found in of.inputs.items()}
-    calls, unasked = _calls(catalog, question, held, lawful, answers, sent)
-    anyhow = replace(question, capacity=None)
+    answers = {element: stored(found) for element, found in lawful.items()}
+    calls: list[Call] = []
+    unasked: dict[str, str] = {}
+    if of.asks:
+        sent = {
+            element: _value(catalog, held, question, stored(found)) for element, found in of.inputs.items()
+        }
+        calls, unasked = _calls(catalog, question, held, lawful, answers, sent)
     ours = {
         element: [
-            one.fact.raw
-            for source in found
-            if (source.resource, source.item) in of.readable
-            for one in _read(current, source, "", rows[source.resource], held, anyhow)
-            if one.fact.raw is not None
+            raw
+            for one in found
+            if one.is_readable
+            for raw, _ in _speaking(one, rows[one.source.resource], held, None)
+            if raw is not None
         ]
         for element, found in of.for_us.items()
     }
-    return Gathered(question, held, lawful, of.granted, answers, calls, unasked, ours)
+    return Gathered(question, held, lawful, of.unshared, answers, calls, unasked, ours)
 
 
 class _Same:
@@ -160,72 +176,146 @@ class _Same:
 
     def __init__(self, *things: Any) -> None:
         self.things = things
-        self._hash = hash(tuple(map(id, things)))
+        self._ids = tuple(map(id, things))
+        self._hash = hash(self._ids)
 
     def __hash__(self) -> int:
         return self._hash
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Same) or len(other.things) != len(self.things):
-            return False
-        return all(one is another for one, another in zip(self.things, other.things, strict=True))
+        return isinstance(other, _Same) and self._ids == other._ids
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class _Spoken:
+    """A source of an element, and what is the same whoever it is asked about.
+
+    Attributes:
+        state: how its resource stands in the release; None for what nothing is stored of.
+        table: the code table of its values.
+        mask: how much of a value is shown.
+        is_readable: whether rows of it can be read by the kinds of number that the question has.
+        is_asked: whether it is asked live.
+        promise: how old it may be.
+        head, tail: what stands before and after the row's key where a value is digested.
+    """
+
+    source: FactSource
+    resource: Resource
+    item: Item
+    scope: Scope
+    state: SourceState | None
+    table: CodeTable | None
+    mask: str
+    is_readable: bool
+    is_asked: bool
+    promise: timedelta
+    code_system: str | None
+    head: str
+    tail: str
+
+    def is_late(self, at: datetime) -> bool:
+        """Whether the last admitted extract of the resource is older than promised."""
+        confirmed = self.state.confirmed_at if self.state else None
+        return confirmed is None or at - confirmed > self.promise
+
+
+@dataclass(frozen=True)
+class Wanted:
     """What questions of one release, purpose and kinds of number have in common.
 
     Attributes:
-        granted: (element, resource, item) → the grant under which it is answered.
         sources: element → the granted ones of its sources.
         inputs: what lookup resources are asked with, by element.
         for_us: sources of what is read for ourselves, by element.
-        readable: resource and item of those of all these sources that can be read here.
+        unshared: element → for whom sources speak that are not shared (不予共享).
+        asks: whether one of the sources is asked live.
         plan: reads them.
     """
 
-    granted: Mapping[tuple[str, str, str], Grant]
-    sources: Mapping[str, tuple[FactSource, ...]]
-    inputs: Mapping[str, Sequence[FactSource]]
-    for_us: Mapping[str, Sequence[FactSource]]
-    readable: frozenset[tuple[str, str]]
+    sources: Mapping[str, tuple[_Spoken, ...]]
+    inputs: Mapping[str, tuple[_Spoken, ...]]
+    for_us: Mapping[str, tuple[_Spoken, ...]]
+    unshared: Mapping[str, tuple[Scope, ...]]
+    asks: bool
     plan: Plan
+
+
+def wanted(current: Current, question: Question) -> Wanted:
+    """Return what is to be read for a question, the same for all that differ only in their subject."""
+    given = _Same(current, *question.grants)
+    return _wanted(given, tuple(question.elements), tuple(question.for_us), tuple(sorted(question.keys)))
 
 
 @lru_cache(maxsize=512)
 def _wanted(
     given: _Same, elements: tuple[str, ...], own: tuple[str, ...], id_types: tuple[str, ...]
-) -> _Wanted:
+) -> Wanted:
     current: Current = given.things[0]
     catalog, grants = current.catalog, given.things[1:]
     # Of two grants for the same thing the one without a mask counts: it gives the right to the whole value.
     by_right = sorted(grants, key=lambda grant: not grant.mask)
     granted = {(grant.element, grant.resource, grant.item): grant for grant in by_right}
     kinds = {type_of(catalog, id_type) for id_type in id_types}
-    sources = {
-        element: tuple(
+
+    def spoken(found: Iterable[FactSource], is_told: bool = False) -> tuple[_Spoken, ...]:
+        return tuple(
+            _spoken(
+                current, one, granted[one.element, one.resource, one.item].mask if is_told else "", id_types
+            )
+            for one in found
+        )
+
+    lawful = {
+        element: [
             source
             for source in catalog.sources_of(element)
             if (element, source.resource, source.item) in granted and source.subject_type in kinds
-        )
+        ]
         for element in dict.fromkeys(elements)
     }
-    inputs = _inputs(catalog, sources)
-    for_us = {element: catalog.sources_of(element) for element in own}
+    sources = {element: spoken(found, is_told=True) for element, found in lawful.items()}
+    inputs = {element: spoken(found) for element, found in _inputs(catalog, lawful).items()}
+    for_us = {element: spoken(catalog.sources_of(element)) for element in own}
+    unshared = {
+        element: tuple(
+            Scope.of(catalog, source)
+            for source in catalog.sources_of(element)
+            if catalog.resources[source.resource].item(source.item).share_type == NOT_SHARED
+        )
+        for element in lawful
+    }
     readable = [
-        source
+        one.source
         for found in (*sources.values(), *inputs.values(), *for_us.values())
-        for source in found
-        if _is_stored(current, source.resource) and source.id_type in id_types
+        for one in found
+        if one.is_readable
     ]
     wishes = dict.fromkeys(Wish(s.resource, s.key_item, s.id_type, s.item, s.pick) for s in readable)
-    return _Wanted(
-        granted,
-        sources,
-        inputs,
-        for_us,
-        frozenset((source.resource, source.item) for source in readable),
-        plan(catalog, tuple(wishes)),
+    asks = any(one.is_asked for found in sources.values() for one in found)
+    return Wanted(sources, inputs, for_us, unshared, asks, plan(catalog, tuple(wishes)))
+
+
+def _spoken(current: Current, source: FactSource, mask: str, id_types: Sequence[str]) -> _Spoken:
+    catalog = current.catalog
+    resource = catalog.resources[source.resource]
+    item = resource.item(source.item)
+    is_stored = _is_stored(current, source.resource)
+    code_table = item.code_table or catalog.elements[source.element].code_table
+    return _Spoken(
+        source=source,
+        resource=resource,
+        item=item,
+        scope=Scope.of(catalog, source),
+        state=current.sources[source.resource] if is_stored else None,
+        table=catalog.codes.get(code_table),
+        mask=mask,
+        is_readable=is_stored and source.id_type in id_types,
+        is_asked=catalog.is_asked(source.resource),
+        promise=resource.promise,
+        code_system=code_table or None,
+        head=f"{canonical(resource.name)}\0",
+        tail=f"\0{canonical(item.name)}\0",
     )
 
 
@@ -240,23 +330,21 @@ def settle(current: Current, gathered: Gathered, told: Mapping[str, Told]) -> di
     Returns:
         One fact per element, whatever its status.
     """
-    catalog, question = current.catalog, gathered.question
+    question, held = gathered.question, gathered.held
+    silent = dict(gathered.unasked) | {name: one.silent for name, one in told.items() if one.silent}
     facts = {}
     for element, lawful in gathered.lawful.items():
-        answers = [*gathered.answers[element]]
-        for source in lawful:
-            if source.resource in told and told[source.resource].values is not None:
-                mask = gathered.grants[element, source.resource, source.item].mask
-                answers.append(_told(catalog, source, mask, told[source.resource], gathered.held, question))
-        silent = dict(gathered.unasked) | {name: one.silent for name, one in told.items() if one.silent}
-        facts[element] = _settle(current, element, lawful, answers, silent, question)
-        if facts[element].status == "not_applicable" and _is_withheld(
-            catalog, element, gathered.held, question
-        ):
-            facts[element] = Fact(element, "withheld", public={"reason": "not_shared"})
-        if element in question.disputed and facts[element].status in ("available", "stale"):
-            facts[element] = _disputed(facts[element])
-        metrics.FACTS.labels(facts[element].status).inc()
+        answers = gathered.answers[element]
+        if told:
+            answers = [*answers, *_heard(lawful, told, question)]
+        fact = _settle(current, element, lawful, answers, silent, held, question)
+        if fact.status == "not_applicable" and _is_withheld(gathered.unshared[element], held, question):
+            fact = Fact(element, "withheld", public={"reason": "not_shared"})
+        if element in question.disputed and fact.status in ("available", "stale"):
+            fact = _disputed(fact)
+        facts[element] = fact
+    for status, count in Counter(fact.status for fact in facts.values()).items():
+        metrics.FACTS.labels(status).inc(count)
     return facts
 
 
@@ -267,19 +355,16 @@ def _disputed(fact: Fact) -> Fact:
     return replace(fact, status="in_dispute", public=public)
 
 
-def _applies(catalog: Catalog, source: FactSource, held: Membership, question: Question) -> bool:
+def _applies(one: _Spoken, held: Membership, question: Question) -> bool:
     """Whether a source speaks for the subject in this capacity; one that is asked needs the number it asks by."""
-    is_askable = source.id_type in question.keys or not catalog.is_asked(source.resource)
-    return is_askable and bool(held.for_source(catalog, source, question.capacity))
+    is_askable = not one.is_asked or one.source.id_type in question.keys
+    return is_askable and held.is_spoken_for(one.scope, question.capacity)
 
 
-def _is_withheld(catalog: Catalog, element: str, held: Membership, question: Question) -> bool:
+def _is_withheld(unshared: Sequence[Scope], held: Membership, question: Question) -> bool:
     """Whether an element does apply to the subject, but only by items that are not shared (不予共享)."""
     return any(
-        catalog.resources[source.resource].item(source.item).share_type == NOT_SHARED
-        and source.id_type in question.keys
-        and held.for_source(catalog, source, question.capacity)
-        for source in catalog.sources_of(element)
+        scope.id_type in question.keys and held.is_spoken_for(scope, question.capacity) for scope in unshared
     )
 
 
@@ -317,10 +402,12 @@ def _sent_items(resource: Resource) -> dict[str, Item]:
     return {name: resource.item(item) for name, item in (resource.read.get("params") or {}).items()}
 
 
-def _value(answers: Sequence["_Answer"]) -> str | None:
+def _value(
+    catalog: Catalog, held: Membership, question: Question, answers: Sequence["_Answer"]
+) -> str | None:
     """Return the one value that lawful sources give, as text; None if there is none or they differ."""
     known = [answer for answer in answers if answer.fact.raw is not None]
-    fact = _agreed("", known) if known else None
+    fact = _agreed(catalog, "", known, held, question) if known else None
     return None if fact is None or fact.raw is None else str(fact.raw)
 
 
@@ -328,20 +415,22 @@ def _calls(
     catalog: Catalog,
     question: Question,
     held: Membership,
-    lawful: Mapping[str, Sequence[FactSource]],
+    lawful: Mapping[str, Sequence[_Spoken]],
     answers: Mapping[str, Sequence["_Answer"]],
     sent: Mapping[str, str | None],
 ) -> tuple[list[Call], dict[str, str]]:
     """Decide whom to ask, each resource once: nobody whose answer could not count, nobody without all it needs."""
     calls: dict[str, Call] = {}
     unasked: dict[str, str] = {}
-    for element, sources in lawful.items():
-        ranks = [answer.rank for answer in answers[element] if answer.fact.raw is not None]
-        for source in sources:
-            if not catalog.is_asked(source.resource) or source.resource in calls:
+    for element, found in lawful.items():
+        known = [answer for answer in answers[element] if answer.fact.raw is not None]
+        ranks = [answer.rank(catalog, held, question) for answer in known]
+        for one in found:
+            source, resource = one.source, one.resource
+            if not one.is_asked or source.resource in calls:
                 continue
-            keys, resource = question.keys[source.id_type], catalog.resources[source.resource]
-            if ranks and min(ranks) < held.rank(catalog, source, keys[0], question.capacity):
+            keys = question.keys[source.id_type]
+            if ranks and min(ranks) < held.rank(catalog, one.scope, keys[0], question.capacity):
                 continue
             params = {
                 name: keys[0] if item.name == source.key_item else sent[item.element]
@@ -357,32 +446,37 @@ def _calls(
     return list(calls.values()), unasked
 
 
-@dataclass(frozen=True)
-class _Answer:
-    source: FactSource
-    rank: tuple[int, int]
-    capacities: tuple[str, ...]
+class _Answer(NamedTuple):
+    spoken: _Spoken
+    key: str
     fact: Fact
 
+    def __repr__(self) -> str:
+        return f"_Answer({self.fact.element})"
 
-def _read(
-    current: Current,
-    source: FactSource,
-    mask: str,
-    rows: Sequence[Row],
-    held: Membership,
-    question: Question,
-) -> list[_Answer]:
-    """Return what one source says: one answer per row that may speak, or one of all of them (`many`)."""
-    mine = [row for row in rows if held.admits(current.catalog, source, row.key, question.capacity)]
+    def rank(self, catalog: Catalog, held: Membership, question: Question) -> tuple[int, int]:
+        return held.rank(catalog, self.spoken.scope, self.key, question.capacity)
+
+
+def _speaking(
+    one: _Spoken, rows: Sequence[Row], held: Membership, capacity: str | None
+) -> list[tuple[Any, Row]]:
+    """Return what one source says: a value per row that may speak, or all values in one list (`many`).
+
+    A list is as old as the oldest of its rows.
+    """
+    source = one.source
+    mine = [row for row in rows if held.admits(one.scope, row.key, capacity)]
     if source.pick:
         mine = [row for row in mine if row.passes(source.pick)]
-        mine = mine if source.many else row_order(mine, source.pick.order_by)[:1]
+        if len(mine) > 1 and not source.many:
+            mine = row_order(mine, source.pick.order_by)[:1]
     if source.many and mine:
+        assert one.state is not None
+        state = one.state
         values = [row.items[source.item] for row in mine if row.items[source.item] is not None]
-        oldest = min(mine, key=lambda row: _confirmed(row, current.sources[source.resource]))
-        return [_one(current, source, mask, oldest, held, question, values or None)]
-    return [_one(current, source, mask, row, held, question, row.items[source.item]) for row in mine]
+        return [(values or None, min(mine, key=lambda row: _confirmed(row, state)))]
+    return [(row.items[source.item], row) for row in mine]
 
 
 def row_order(rows: Sequence[Row], order_by: str) -> list[Row]:
@@ -404,165 +498,137 @@ def _confirmed(row: Row, state: SourceState) -> datetime:
     return row.last_reported_at or row.updated_at
 
 
-def _one(
-    current: Current,
-    source: FactSource,
-    mask: str,
-    row: Row,
-    held: Membership,
-    question: Question,
-    raw: Any,
-) -> _Answer:
-    catalog = current.catalog
-    resource, state = catalog.resources[source.resource], current.sources[source.resource]
-    confirmed = _confirmed(row, state)
-    age = question.at - confirmed
-    promise = min(resource.promise, question.max_age) if question.max_age is not None else resource.promise
-    late = _GONE.get(row.state) or ("older_than_promised" if age > promise else "")
-    unmet = (
-        late
-        or ("rule_waived" if row.state == _WAIVED else "")
-        or ("check_failed" if state.failed_checks else "")
-        or ("subject_in_doubt" if question.in_doubt else "")
-    )
-    evidence = _evidence(resource, resource.item(source.item), row, state, raw, question.record_key)
-    provenance = {
-        "lastupdated": row.updated_at.isoformat(),
-        **_verified(resource, confirmed, question.at, promise, unmet, evidence),
-    }
-    return _answer(catalog, source, mask, row.key, raw, bool(late), held, question, provenance)
+class _Saying:
+    """Makes answers to one question of values; what all values of a row have in common is worked out once."""
+
+    def __init__(self, question: Question) -> None:
+        self._question = question
+        self._rows: dict[int, tuple[bool, int, Mapping[str, Any], Mapping[str, Any]]] = {}
+
+    def of(self, one: _Spoken, values: Iterable[tuple[Any, Row]]) -> Iterable[_Answer]:
+        """Yield an answer per value."""
+        for raw, row in values:
+            is_late, extract, provenance, verification = self._rows.get(id(row)) or self._row(one, row)
+            text = f"{one.head}{canonical(row.key)}{one.tail}{canonical(raw)}"
+            evidence = {
+                "source": one.resource.name,
+                "extract_id": extract,
+                "record_hash": digest_of(self._question.record_key, text),
+            }
+            proven = {**provenance, "verification": {**verification, "evidence": [evidence]}}
+            yield _answer(one, row.key, raw, is_late, proven)
+
+    def _row(self, one: _Spoken, row: Row) -> tuple[bool, int, Mapping[str, Any], Mapping[str, Any]]:
+        question, state = self._question, one.state
+        assert state is not None
+        confirmed = _confirmed(row, state)
+        promise = one.promise if question.max_age is None else min(one.promise, question.max_age)
+        is_old = question.at - confirmed > promise
+        late = _GONE.get(row.state) or ("older_than_promised" if is_old else "")
+        unmet = (
+            late
+            or ("rule_waived" if row.state == _WAIVED else "")
+            or ("check_failed" if state.failed_checks else "")
+            or ("subject_in_doubt" if question.in_doubt else "")
+        )
+        provider = one.resource.provider
+        provenance, verification = _verified(row.updated_at, provider, confirmed, question.at, promise, unmet)
+        extract = state.extract_id if row.state == "reported" else row.last_extract
+        # Every row belongs to one resource, and lives as long as this object.
+        found = self._rows[id(row)] = (bool(late), extract or row.extract, provenance, verification)
+        return found
 
 
-def _told(
-    catalog: Catalog, source: FactSource, mask: str, told: Told, held: Membership, question: Question
-) -> _Answer:
-    """Return what a source that was asked says; nothing of it was here before this case."""
-    resource, key = catalog.resources[source.resource], question.keys[source.id_type][0]
-    raw = (told.values or {})[source.item]
-    evidence = {
-        "source": resource.name,
-        "extract_id": None,
-        "serial": told.evidence,
-        "record_hash": digest(question.record_key, resource.name, key, source.item, raw),
-    }
-    unmet = "subject_in_doubt" if question.in_doubt else ""
-    provenance = {
-        "lastupdated": None,
-        **_verified(resource, told.at, question.at, resource.promise, unmet, evidence),
-    }
-    return _answer(catalog, source, mask, key, raw, False, held, question, provenance)
+def _heard(lawful: Sequence[_Spoken], told: Mapping[str, Told], question: Question) -> Iterable[_Answer]:
+    """Yield what sources that were asked say; nothing of it was here before this case."""
+    for one in lawful:
+        heard = told.get(one.source.resource)
+        if heard is None or heard.values is None:
+            continue
+        key, raw = question.keys[one.source.id_type][0], heard.values[one.source.item]
+        evidence = {
+            "source": one.resource.name,
+            "extract_id": None,
+            "serial": heard.evidence,
+            "record_hash": digest(question.record_key, one.resource.name, key, one.source.item, raw),
+        }
+        unmet = "subject_in_doubt" if question.in_doubt else ""
+        provenance, verification = _verified(
+            None, one.resource.provider, heard.at, question.at, one.promise, unmet
+        )
+        proven = {**provenance, "verification": {**verification, "evidence": [evidence]}}
+        yield _answer(one, key, raw, False, proven)
 
 
-def _answer(
-    catalog: Catalog,
-    source: FactSource,
-    mask: str,
-    key: str,
-    raw: Any,
-    is_late: bool,
-    held: Membership,
-    question: Question,
-    provenance: Mapping[str, Any],
-) -> _Answer:
-    item = catalog.resources[source.resource].item(source.item)
-    value, code = shown(raw, item, _table(catalog, item, source.element))
+def _answer(one: _Spoken, key: str, raw: Any, is_late: bool, provenance: Mapping[str, Any]) -> _Answer:
+    value, code = shown(raw, one.item, one.table)
     public = {
-        "value": masks.mask(mask, value),
-        "code": None if mask else code,
-        "code_system": (item.code_table or catalog.elements[source.element].code_table) or None,
-        "classification": item.data_level or None,
-        "masked": bool(mask),
+        "value": masks.mask(one.mask, value),
+        "code": None if one.mask else code,
+        "code_system": one.code_system,
+        "classification": one.item.data_level or None,
+        "masked": bool(one.mask),
         **provenance,
     }
     status = "not_found" if raw is None else "stale" if is_late else "available"
-    rank = held.rank(catalog, source, key, question.capacity)
-    return _Answer(
-        source, rank, held.of(catalog, source, key), Fact(source.element, status, raw, code, public)
-    )
+    return _Answer(one, key, Fact(one.source.element, status, raw, code, public))
 
 
-def _verified(
-    resource: Resource,
-    confirmed: datetime,
-    at: datetime,
-    promise: timedelta,
-    unmet: str,
-    evidence: Mapping[str, Any],
-) -> dict[str, Any]:
-    aged, verification = _verified_alike(resource.provider, confirmed, at, promise, unmet)
-    return {
-        **aged,
-        "verification": {**verification, "evidence": [evidence]},
-        **({"reason": unmet} if unmet else {}),
-    }
-
-
-# The facts of one row, and of most rows of one extract, say the same here.
+# The rows of most subjects say the same here, because they come from the same extract.
 @lru_cache(maxsize=1024)
-def _verified_alike(
-    provider: str, confirmed: datetime, at: datetime, promise: timedelta, unmet: str
+def _verified(
+    updated: datetime | None, provider: str, confirmed: datetime, at: datetime, promise: timedelta, unmet: str
 ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return what a fact says of its age, and its verification but for the evidence."""
     time = confirmed.isoformat()
     aged = {
+        "lastupdated": updated and updated.isoformat(),
         "confirmed_at": time,
         "valid_from": None,
         "valid_until": None,
         "age_seconds": max(0, int((at - confirmed) / timedelta(seconds=1))),
         "stale_after": (confirmed + promise).isoformat(),
+        **({"reason": unmet} if unmet else {}),
     }
     level = "system_verified" if unmet else "authoritative"
     return aged, {"level": level, "time": time, "verifier": provider, "unmet": unmet or None}
 
 
-def _evidence(
-    resource: Resource, item: Item, row: Row, state: SourceState, raw: Any, key: bytes
-) -> dict[str, Any]:
-    extract = state.extract_id if row.state == "reported" else row.last_extract
-    return {
-        "source": resource.name,
-        "extract_id": extract or row.extract,
-        "record_hash": digest(key, resource.name, row.key, item.name, raw),
-    }
-
-
-def _table(catalog: Catalog, item: Item, element: str) -> CodeTable | None:
-    return catalog.codes.get(item.code_table or catalog.elements[element].code_table)
-
-
 def _settle(
     current: Current,
     element: str,
-    lawful: Sequence[FactSource],
+    lawful: Sequence[_Spoken],
     answers: Sequence[_Answer],
     silent: Mapping[str, str],
+    held: Membership,
     question: Question,
 ) -> Fact:
     """Make one fact of what the lawful sources say; `silent` are those that were to be asked and said nothing."""
     known = [answer for answer in answers if answer.fact.raw is not None]
     if known:
-        return _agreed(element, known)
+        return _agreed(current.catalog, element, known, held, question)
     if not lawful:
         return Fact(element, "not_applicable")
-    asked = {source.resource for source in lawful if current.catalog.is_asked(source.resource)}
-    stored = {source.resource for source in lawful} - asked
+    asked = {one.source.resource for one in lawful if one.is_asked}
+    stored = {one.source.resource for one in lawful} - asked
     missing = {name: silent[name] for name in asked & silent.keys()}
     missing |= {name: "never_received" for name in stored if not _is_stored(current, name)}
     if missing:
         first, *_ = sources = sorted(missing)
         return Fact(element, "source_unavailable", public={"reason": missing[first], "sources": sources})
-    late = any(_is_late(current, name, question.at) for name in stored)
+    late = any(one.is_late(question.at) for one in lawful if not one.is_asked)
     return Fact(element, "not_found", public={"reason": "source_late" if late else "no_value"})
 
 
-def _is_late(current: Current, resource: str, at: datetime) -> bool:
-    confirmed = current.sources[resource].confirmed_at
-    return confirmed is None or at - confirmed > current.catalog.resources[resource].promise
-
-
-def _agreed(element: str, known: Sequence[_Answer]) -> Fact:
+def _agreed(
+    catalog: Catalog, element: str, known: Sequence[_Answer], held: Membership, question: Question
+) -> Fact:
     """Return the answer of the first rank, or `conflict` where equals differ: never a guess."""
-    first = min(answer.rank for answer in known)
-    leading = [answer for answer in known if answer.rank == first]
+    if len(known) == 1:
+        return known[0].fact
+    ranks = [answer.rank(catalog, held, question) for answer in known]
+    first = min(ranks)
+    leading = [answer for answer, rank in zip(known, ranks, strict=True) if rank == first]
     if len(leading) == 1 or len({canonical(answer.fact.raw) for answer in leading}) == 1:
         order = {"available": 0, "stale": 1}
         return min(leading, key=lambda answer: order.get(answer.fact.status, 2)).fact
@@ -570,8 +636,8 @@ def _agreed(element: str, known: Sequence[_Answer]) -> Fact:
         element,
         "conflict",
         public={
-            "capacities": _unique(code for answer in leading for code in answer.capacities),
-            "sources": _unique(answer.source.resource for answer in leading),
+            "capacities": _unique(code for one in leading for code in held.of(one.spoken.scope, one.key)),
+            "sources": _unique(one.spoken.source.resource for one in leading),
         },
     )
 

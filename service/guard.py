@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import api, metrics
 from service.problems import Problem, response
+from service.room import OPS, Room
 from service.stopping import Stopping
 
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
@@ -28,16 +29,28 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ZIP = "application/zip"
 NDJSON = "application/x-ndjson"
+PDF = "application/pdf"
 _JSON = "application/json"
 # Where something else than JSON is sent, and may be larger than other requests.
 _SENT = {
     "/oauth2/token": ("application/x-www-form-urlencoded",),
     "/v1/catalog/proposals": (_JSON, XLSX),
     "/v1/jobs": (NDJSON,),
+    "/v1/verifications": (_JSON, PDF),
 }
-_ROOM = {"/v1/catalog/proposals": 4 * 1024 * 1024, "/v1/jobs": 32 * 1024 * 1024}
+_ROOM = {
+    "/v1/catalog/proposals": 4 * 1024 * 1024,
+    "/v1/jobs": 32 * 1024 * 1024,
+    "/v1/verifications": 5_000_000,
+}
 # Where something else may be asked for beside JSON.
-_OTHER_ANSWERS = {"/v1/catalog/lists/": XLSX, "/v1/transactions/": ZIP, "/v1/jobs/": NDJSON}
+_OTHER_ANSWERS = {
+    "/v1/catalog/lists/": XLSX,
+    "/v1/transactions/": ZIP,
+    "/v1/jobs/": NDJSON,
+    "/v1/certificates/": PDF,
+    "/v1/me/certificates/": PDF,
+}
 _JSON_ACCEPTED = ("application/json", "application/problem+json", "application/*", "*/*")
 _log = structlog.get_logger("yici.service")
 
@@ -45,8 +58,11 @@ _log = structlog.get_logger("yici.service")
 class Guard:
     """ASGI middleware; see the module."""
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int, body_timeout_s: float, stopping: Stopping) -> None:
+    def __init__(
+        self, app: ASGIApp, max_body_bytes: int, body_timeout_s: float, stopping: Stopping, room: Room
+    ) -> None:
         self._app = app
+        self._room = room
         self._stopping = stopping
         self._max_body_bytes = max_body_bytes
         self._body_timeout_s = body_timeout_s
@@ -98,8 +114,13 @@ class Guard:
             else:
                 if content is None:
                     status = _HUNG_UP
-                else:
+                elif scope["path"] in OPS:
                     await self._app(scope, _replayed(content, receive), marked)
+                elif self._room.is_full:
+                    await response(self._room.busy(), request)(scope, receive, marked)
+                else:
+                    with self._room.place():
+                        await self._app(scope, _replayed(content, receive), marked)
         finally:
             seconds = time.perf_counter() - started
             route = getattr(scope.get("route"), "path_format", "unknown")

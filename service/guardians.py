@@ -49,6 +49,9 @@ class Standing:
     noted: str = ""
 
 
+_OF_AGE = Standing()
+
+
 def read_for_us(catalog: Catalog) -> tuple[str, ...]:
     """Return the elements that have to be read to tell a minor."""
     minors = catalog.campus.minors
@@ -78,17 +81,34 @@ async def check(
     Raises:
         Problem: CASE_NOT_VALID.
     """
+    of_age = judged_age(current, people, actor, subject, gathered, service_item)
+    if of_age is not None:
+        return of_age
+    minors = current.catalog.campus.minors
+    assert minors is not None
+    noted = await _guardian(con, current, minors, people, subject, gathered.question.at)
+    age = _age(minors, gathered, campus_day(current.catalog, gathered.question.at))
+    return Standing(age is None or age < CHILD_UNDER, True, noted)
+
+
+def judged_age(
+    current: Current, people: People, actor: Actor, subject: Resolved, gathered: Gathered, service_item: str
+) -> Standing | None:
+    """Return how a subject acts who needs no guardian; None for one who does, whom `check` judges.
+
+    Raises:
+        Problem: CASE_NOT_VALID.
+    """
     catalog, minors = current.catalog, current.catalog.campus.minors
     today = campus_day(catalog, gathered.question.at)
     age = _age(minors, gathered, today)
     if minors is not None and age is None and _may_be_minor(catalog, subject, gathered):
         raise refused("minor:birth_date_known")
     until = catalog.services[service_item].guardian_until or (minors.guardian_until if minors else 0)
-    if minors is None or age is None or age >= max(until, CHILD_UNDER):
-        _check_of_age(people, actor, subject, today)
-        return Standing()
-    noted = await _guardian(con, current, minors, people, subject, gathered.question.at)
-    return Standing(age < CHILD_UNDER, True, noted)
+    if minors is not None and age is not None and age < max(until, CHILD_UNDER):
+        return None
+    _check_of_age(people, actor, subject, today)
+    return _OF_AGE
 
 
 def check_assessed(catalog: Catalog, question: Question) -> Question:

@@ -8,6 +8,7 @@ Questions and answers are kept in parts, encrypted, until a day after they were 
 job that is cancelled or stopped nothing is kept. This module keeps them, `service.working` answers them.
 """
 
+import contextlib
 import json
 import secrets
 import zlib
@@ -18,6 +19,7 @@ from typing import Any, Literal
 from uuid import UUID, uuid4
 
 import asyncpg
+import orjson
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
@@ -26,7 +28,6 @@ from service import record
 from service.keys import Keys
 from service.problems import Problem
 from service.queries import BatchItem, Duration, FactsQuery
-from service.record import canonical
 from service.subjects import Closed, Text
 
 MAX_ITEMS = 100_000
@@ -36,6 +37,8 @@ PART = record.MAX_BATCH
 KEPT_FOR, KEPT_AFTER_FETCH = timedelta(days=7), timedelta(hours=24)
 _NONCE = 12
 _MOST_FAULTS = 20
+# More than there are processes at work on a job.
+_LOOKED_AT = 256
 _SHOWN = "id, request, items, done, state, code, release, filed_at, began_at, ended_at, fetched_at, delete_at"
 _NEXT = f"""
 SELECT {_SHOWN}, client_id FROM service.job WHERE state IN ('waiting', 'running')
@@ -253,23 +256,49 @@ async def begin(pool: asyncpg.Pool, job: Job, release: int, at: datetime) -> Non
     )
 
 
-async def next_part(pool: asyncpg.Pool, keys: Keys, job: Job, after: int) -> Part | None:
-    """Return the next part of a job that has no answers yet."""
-    row = await pool.fetchrow(
-        "SELECT part, first, asked FROM service.job_part"
-        " WHERE job = $1 AND answered IS NULL AND part > $2 ORDER BY part LIMIT 1",
+@contextlib.asynccontextmanager
+async def next_part(con: asyncpg.Connection, keys: Keys, job: Job) -> AsyncIterator[Part | None]:
+    """Lend the next part of a job that has no answers and that nobody else is at; None if there is none.
+
+    Args:
+        con: keeps the part from others until the block, or the connection, ends.
+        keys: under which the questions are kept.
+        job: which is under way.
+    """
+    open_ones = await con.fetch(
+        "SELECT part FROM service.job_part WHERE job = $1 AND answered IS NULL ORDER BY part LIMIT $2",
         job.id,
-        after,
+        _LOOKED_AT,
     )
-    if row is None:
-        return None
-    lines = _unseal(keys, job.id, row["part"], "asked", row["asked"])
-    return Part(row["part"], row["first"], [BatchItem.model_validate_json(line) for line in lines])
+    for (number,) in open_ones:
+        lock = f"yici job {job.id}", number
+        if not await con.fetchval("SELECT pg_try_advisory_lock(hashtext($1), $2)", *lock):
+            continue
+        try:
+            row = await con.fetchrow(
+                "SELECT first, asked FROM service.job_part WHERE job = $1 AND part = $2 AND answered IS NULL",
+                job.id,
+                number,
+            )
+            if row is not None:
+                lines = _unseal(keys, job.id, number, "asked", row["asked"])
+                items = [BatchItem.model_validate_json(line) for line in lines]
+                yield Part(number, row["first"], items)
+                return
+        finally:
+            await con.execute("SELECT pg_advisory_unlock(hashtext($1), $2)", *lock)
+    yield None
 
 
-async def answer(
-    con: asyncpg.Connection, keys: Keys, job: Job, part: Part, answers: Sequence[Mapping[str, Any]]
-) -> bool:
+async def left(pool: asyncpg.Pool, job: Job) -> int:
+    """Return how many parts of a job have no answers yet."""
+    count: int = await pool.fetchval(
+        "SELECT count(*) FROM service.job_part WHERE job = $1 AND answered IS NULL", job.id
+    )
+    return count
+
+
+async def answer(con: asyncpg.Connection, keys: Keys, job: Job, part: Part, answers: Sequence[bytes]) -> bool:
     """Keep the answers of a part; returns whether the job still wanted them.
 
     Args:
@@ -277,19 +306,18 @@ async def answer(
         keys: under which they are kept.
         job: which is under way.
         part: whose questions were answered.
-        answers: one per question, in order: an answer with what its receipt says, or a problem.
+        answers: one line per question, in order: an answer with what its receipt says, or a problem.
     """
-    lines = [canonical(one) for one in answers]
     kept = await con.fetchval(
         "UPDATE service.job_part SET answered = $3 WHERE job = $1 AND part = $2 AND answered IS NULL RETURNING 1",
         job.id,
         part.number,
-        _seal(keys, job.id, part.number, "answered", lines),
+        _seal(keys, job.id, part.number, "answered", answers),
     )
     counted = await con.fetchval(
         "UPDATE service.job SET done = done + $2 WHERE id = $1 AND state = 'running' RETURNING 1",
         job.id,
-        len(lines),
+        len(answers),
     )
     return bool(kept and counted)
 
@@ -318,7 +346,7 @@ async def answers(
         lines = _unseal(keys, id_, part, "answered", row["answered"])
         for number, line in enumerate(lines, start=row["first"]):
             if number > after:
-                yield number, json.loads(line)
+                yield number, orjson.loads(line)
         part += 1
     await pool.execute(
         "UPDATE service.job SET fetched_at = $2, delete_at = least(delete_at, $3)"

@@ -205,6 +205,8 @@ def load(home: Path) -> Keys:
 def in_force(ring: Sequence[Kept], moment: float | None = None) -> Kept:
     """Return the key of a ring that is used at a moment, by default now."""
     moment = time.time() if moment is None else moment
+    if ring[-1].since <= moment:
+        return ring[-1]
     return next((one for one in reversed(ring) if one.since <= moment), ring[0])
 
 

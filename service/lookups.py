@@ -10,9 +10,9 @@ allows it, the case that asked is told the same again for a while, from this pro
 import asyncio
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -101,9 +101,16 @@ class Lookups:
     Args:
         home: the state folder; `sources.env` in it may hold the systems' settings.
         pool: the warehouse, where the questions of a day are counted.
+        aside: within it, whoever asks waits for others.
     """
 
-    def __init__(self, home: Path, pool: asyncpg.Pool) -> None:
+    def __init__(
+        self,
+        home: Path,
+        pool: asyncpg.Pool,
+        aside: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        self._aside = aside
         self._home = home
         self._pool = pool
         self._sources: dict[str, _Source] = {}
@@ -124,7 +131,8 @@ class Lookups:
             resource → what it came to; never an error.
         """
         asked = (self._ask(catalog, call, reason, max_age) for call in calls)
-        told = await asyncio.gather(*asked)
+        with self._aside():
+            told = await asyncio.gather(*asked)
         return {call.resource.name: one for call, one in zip(calls, told, strict=True)}
 
     def close(self) -> None:

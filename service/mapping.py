@@ -7,12 +7,14 @@ What has no word keeps the campus's; rule R08 of the catalog's check makes sure 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from catalogs.client_words import ClientWords, client_words
 from catalogs.model import Catalog
 from service.claims import Claim
 from service.problems import Problem
+from service.reading import Versioned
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,10 @@ class Words:
         """Return outcomes of statements in the client's words."""
         return [{**one, "element": self._theirs(one["element"])} for one in claims]
 
-    def facts(self, facts: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    def facts(self, facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
         """Return facts by element in the client's words."""
+        if not self.own.elements and not self.own.codes:
+            return dict(facts)
         return {self._theirs(element): self._fact(fact) for element, fact in facts.items()}
 
     def form(self, answer: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,4 +120,9 @@ class Words:
 
 def words_of(catalog: Catalog, client_id: str) -> Words:
     """Return the words of a client."""
-    return Words(catalog, client_id, client_words(catalog, client_id))
+    return _words_of(Versioned(catalog), client_id)
+
+
+@lru_cache(maxsize=256)
+def _words_of(versioned: Versioned, client_id: str) -> Words:
+    return Words(versioned.catalog, client_id, client_words(versioned.catalog, client_id))

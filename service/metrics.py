@@ -26,6 +26,9 @@ SECONDS = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5),
     registry=REGISTRY,
 )
+TURNED_AWAY = Counter(
+    "yici_requests_turned_away", "Requests that came while a worker had no place for them", registry=REGISTRY
+)
 DECISIONS = Counter(
     "yici_decisions", "Entries of the record", ["action", "outcome", "code"], registry=REGISTRY
 )

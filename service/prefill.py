@@ -1,7 +1,8 @@
 """Prefill: a service item's form filled from facts, and for each of its materials whether it is still needed.
 
 A material is `satisfied` only if every fact that it proves is granted, verified now and true; anything less is
-`still_required`, with the reason for each fact. A stale fact fills a field, and says so, but spares no paper.
+`still_required`, with the reason for each fact. A stale fact fills a field, and says so, but spares no paper. Where
+only the right to read the facts is lacking, and the person may have them certified, the answer is `certificate`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,14 +10,17 @@ from datetime import date
 from functools import lru_cache
 from typing import Any
 
-from catalogs.derive import STILL_REQUIRED, MaterialVerdict, material_verdicts
+from catalogs.derive import CERTIFICATE, STILL_REQUIRED, MaterialVerdict, material_verdicts
 from catalogs.model import Catalog, FormField, Grant, ServiceItem
+from catalogs.model_certificates import SELF
 from service.consents import Needed
 from service.declared import ABSENT
 from service.facts import Fact
 from service.predicates import holds
 from service.reading import Versioned
 
+# Why a fact cannot be read here although the person may have it certified.
+_NO_RIGHT = ("not_granted", "not_shared", "original_required")
 FILLED = ("available", "stale", "in_dispute")
 
 
@@ -120,7 +124,7 @@ def _material(
                 "time": verification["time"],
             }
         )
-    return {
+    told = {
         "material": verdict.material,
         "name_zh": verdict.name_zh,
         "necessity": verdict.necessity,
@@ -128,6 +132,26 @@ def _material(
         "facts": proven,
         "reasons": list(dict.fromkeys(reasons)),
     }
+    kinds = _certificates(catalog, verdict, reasons)
+    return told | {"outcome": CERTIFICATE, "certificates": kinds} if kinds else told
+
+
+def _certificates(catalog: Catalog, verdict: MaterialVerdict, reasons: Sequence[str]) -> list[str]:
+    """Return the kinds of certificates that the person may ask for in place of a material.
+
+    None where anything but a right is lacking: what is stale or not so would not be certified either.
+    """
+    is_certifiable = verdict.outcome == CERTIFICATE and not reasons
+    if not is_certifiable and (
+        not reasons or any(one.rpartition(":")[2] not in _NO_RIGHT for one in reasons)
+    ):
+        return []
+    wanted = {fact.element for fact in verdict.facts}
+    return [
+        kind.code
+        for kind in catalog.certificates.values()
+        if verdict.material in kind.materials and SELF in kind.asked_by and wanted <= set(kind.elements)
+    ]
 
 
 def _falls_short(catalog: Catalog, element: str, predicate: str, fact: Fact, today: date) -> str:

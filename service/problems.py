@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 MEDIA_TYPE = "application/problem+json"
 NO_STORE = {"Cache-Control": "no-store"}
@@ -49,6 +50,10 @@ KINDS = {
     "CORRECTION_DECIDED": Kind(
         409, "caller", False, "该更正已另有决定", "The correction was decided otherwise"
     ),
+    "CERTIFICATE_REFUSED": Kind(
+        409, "caller", False, "所需数据当前不能出证", "What it would state is not verified now"
+    ),
+    "TICKET_CLOSED": Kind(409, "caller", False, "该事项已办结", "The ticket is closed"),
     "QUESTION_ANSWERED": Kind(409, "caller", False, "该询问已答复", "The question was answered before"),
     "PROPOSAL_CLOSED": Kind(409, "caller", False, "该提案已办结", "The proposal is closed"),
     "NOT_SEALED": Kind(409, "us", True, "尚未封存, 请稍后再取", "No checkpoint covers the entry yet"),
@@ -71,6 +76,8 @@ KINDS = {
     ),
     "SOURCE_UNAVAILABLE": Kind(503, "us", True, "数据仓库暂不可用", "The warehouse is not available"),
     "LOGIN_UNAVAILABLE": Kind(503, "us", True, "校园登录暂不可用", "The campus login is not available"),
+    "SEAL_UNAVAILABLE": Kind(503, "us", True, "暂不能出证", "No certificate can be issued now"),
+    "BUSY": Kind(503, "us", True, "此刻请求过多, 请稍后再试", "Too many requests are under way"),
     "STOPPING": Kind(503, "us", True, "本进程即将停止", "This worker is about to end"),
     "NO_RELEASE": Kind(503, "us", True, "尚无发布版次", "There is no release yet"),
 }
@@ -169,3 +176,11 @@ def response(problem: Problem, request: Request) -> JSONResponse:
     if problem.kind.retryable and problem.kind.status >= 500:
         headers.setdefault("Retry-After", "5")
     return JSONResponse(body(problem, request), problem.kind.status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def as_bytes(answer: Response, more: Mapping[str, str]) -> bytes:
+    """Write an answer as it goes over the wire where no application does, with further headers."""
+    added = {"x-content-type-options": "nosniff", **more}
+    headers = [*answer.raw_headers, *((name.encode(), value.encode()) for name, value in added.items())]
+    lines = [b"%s: %s\r\n" % one for one in headers]
+    return b"".join([STATUS_LINE[answer.status_code], *lines, b"\r\n", bytes(answer.body)])

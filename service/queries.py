@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, time, timedelta
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -16,21 +17,21 @@ from zoneinfo import ZoneInfo
 import asyncpg
 from pydantic import BeforeValidator, Field
 
-from catalogs.model import Catalog, Grant
+from catalogs.model import Catalog
 from service import access, cases, claims, consents, declared, facts, guardians, prefill, things, usages
 from service.access import Actor
 from service.claims import Claim
 from service.consents import Needed
 from service.decisions import Deciding, Surroundings, allow, deciding, decision_of, note
 from service.facts import Fact, Gathered, Question
-from service.guardians import Standing
+from service.guardians import People, Standing
 from service.lookups import Told
-from service.mapping import words_of
+from service.mapping import Words, words_of
 from service.problems import Problem
-from service.reads import Together
 from service.record import Answer, Decision, canonical
 from service.state import Current
 from service.subjects import Closed, Identified, Resolved, Text
+from service.terms import ELEMENTS, Terms, terms_of
 from service.tokens import Client
 
 # What a reader meets when a release run replaces a view under it; the second try finds the new one.
@@ -126,28 +127,6 @@ async def query_facts(
     return await _answer(around, client, current, query, query.service_item, query.elements, at)
 
 
-async def query_batch(
-    around: Surroundings, client: Client, current: Current, batch: BatchQuery, at: datetime
-) -> list[dict[str, Any] | Problem]:
-    """Answer each question of a batch as if it were asked alone, with a decision and a receipt of its own."""
-    return await query_set(around, client, current, batch.one_by_one(), at)
-
-
-async def query_set(
-    around: Surroundings, client: Client, current: Current, queries: Iterable[FactsQuery], at: datetime
-) -> list[dict[str, Any] | Problem]:
-    """Answer questions side by side, each as if it were asked alone; what they read is read together."""
-    together = replace(around, reads=Together(around.pool))
-
-    async def one(query: FactsQuery) -> dict[str, Any] | Problem:
-        try:
-            return await query_facts(together, client, current, query, at)
-        except Problem as problem:
-            return problem
-
-    return await asyncio.gather(*map(one, queries))
-
-
 async def query_prefill(
     around: Surroundings, client: Client, current: Current, code: str, query: PrefillQuery, at: datetime
 ) -> Answer:
@@ -163,32 +142,47 @@ async def query_claims(
     elements = words.ours(claim.element for claim in query.claims)
     decision = about(client, current, "claims", query, query.service_item, elements)
     async with deciding(around, decision, query.model_dump(mode="json"), at) as one:
-        grants = access.check_purpose(catalog, client.client_id, query.service_item, at)
-        access.check_elements(catalog, elements, grants, _CLAIMED)
+        terms = terms_of(catalog, client.client_id, query.service_item, elements, at, _CLAIMED)
         stated = words.claims(query.claims)
-        claims.check(catalog, catalog.services[query.service_item], stated)
-        subject, known, told = await found(
-            around, client, current, query, query.service_item, elements, grants, one, at
-        )
+        claims.check(catalog, terms.item, stated)
+        subject, known, told = await found(around, client, current, query, terms, one, at)
         today = access.campus_day(catalog, at)
         whose = around.keys.digest("claims", str(subject.subject_id))
-        counted = (client.client_id, whose, elements, today)
-        if exhausted := await claims.count(around.pool, *counted):
-            await note(around, one, "refused", "QUOTA_EXCEEDED", "quota:mismatches", at)
-            detail = f"too many wrong statements about {', '.join(exhausted)} today"
-            raise Problem(
-                "QUOTA_EXCEEDED", detail, rule="quota:mismatches", headers=_until_tomorrow(catalog, at)
-            )
-        judged = claims.answer(catalog, stated, known, today)
-        right = [out["element"] for out in judged if out["outcome"] != claims.NO_MATCH]
-        await claims.give_back(around.pool, client.client_id, whose, right, today)
+        counted = claims.Counted(client.client_id, whose, terms.elements, today)
+        async with around.turns.of(client.client_id, whose):
+            if exhausted := await _exhausted(around, counted):
+                await note(around, one, "refused", "QUOTA_EXCEEDED", "quota:mismatches", at)
+                detail = f"too many wrong statements about {', '.join(exhausted)} today"
+                headers = _until_tomorrow(catalog, at)
+                raise Problem("QUOTA_EXCEEDED", detail, rule="quota:mismatches", headers=headers)
+            judged = claims.answer(catalog, stated, known, today)
+            right = tuple(out["element"] for out in judged if out["outcome"] != claims.NO_MATCH)
+            back = replace(counted, elements=right)
+            await around.reads.load("give back", partial(claims.give_back, around.pool), back)
         answer: dict[str, Any] = {
             "transaction_id": str(decision.transaction_id),
             "release": current.release,
             "claims": words.told(judged),
         }
-        answer["receipt"] = await allow(around, one, answer, at, _rule(told))
+        answer["receipt"] = await allow(around, one, answer, at, rule_of(told))
     return answer
+
+
+async def _exhausted(around: Surroundings, counted: claims.Counted) -> list[str]:
+    """Count statements as wrong; returns the elements that have had their five, and then counts none of them.
+
+    Some may be counted that another worker is judging: they get a moment to turn out right.
+    """
+    for is_last in (False, True):
+        exhausted: list[str] = await around.reads.load("count", partial(claims.count, around.pool), counted)
+        if not exhausted:
+            break
+        fine = tuple(one for one in counted.elements if one not in exhausted)
+        back = replace(counted, elements=fine)
+        await around.reads.load("give back", partial(claims.give_back, around.pool), back)
+        if not is_last:
+            await asyncio.sleep(claims.OTHERS_S)
+    return exhausted
 
 
 def _until_tomorrow(catalog: Catalog, at: datetime) -> dict[str, str]:
@@ -257,7 +251,7 @@ async def _answer(
     async with deciding(around, decision, asked_for(query, service_item), at) as one:
         answer, told = await compose(around, client, current, query, service_item, elements, one, at)
         written = canonical(answer)
-        return Answer.sealed(answer, written, await allow(around, one, written, at, _rule(told)))
+        return Answer.sealed(answer, written, await allow(around, one, written, at, rule_of(told)))
 
 
 def asked_for(query: PrefillQuery, service_item: str) -> dict[str, Any]:
@@ -293,34 +287,42 @@ async def compose(
         Problem: why there is no answer.
     """
     catalog = current.catalog
-    grants = access.check_purpose(catalog, client.client_id, service_item, at)
-    item = catalog.services[service_item]
     words = words_of(catalog, client.client_id)
-    today = access.campus_day(catalog, at)
-    own_rights = declared.rights(catalog, client.client_id, item, today) if elements is None else []
-    grants = [*grants, *own_rights]
-    wanted = prefill.elements_of(catalog, item, grants) if elements is None else words.ours(elements)
+    ours = None if elements is None else words.ours(elements)
+    terms = terms_of(catalog, client.client_id, service_item, ours, at)
     unconsented: Needed = {}
     subject, known, told = await found(
-        around, client, current, query, service_item, wanted, grants, one, at, is_replayed,
-        unconsented if elements is None else None,
-    )  # fmt: skip
-    answer: dict[str, Any] = {
-        "transaction_id": str(one.decision.transaction_id),
-        "release": current.release,
-    }
+        around, client, current, query, terms, one, at, is_replayed, unconsented if elements is None else None
+    )
     if elements is None:
-        offered = [right for right in own_rights if _is_absent(known, right.element)]
-        whose = usages.subject_keys(around.keys, subject.keys)
-        record_key = around.keys.derived(f"evidence {client.client_id}")
-        own = await declared.read(around.pool, around.keys, catalog, whose, offered, at, record_key)
+        offered = [right for right in terms.offers if _is_absent(known, right.element)]
+        whose = usages.subject_keys(around.keys, subject.keys) if offered else ()
+        own = await declared.read(
+            around.pool, around.keys, catalog, whose, offered, at, record_key(around, client)
+        )
         said = {element: one.fact for element, one in own.items()}
-        filled = prefill.answer(catalog, item, client.client_id, known, today, unconsented, said)
-        answer |= words.form(filled)
-    else:
-        answer["complete"] = all(fact.status == "available" for fact in known.values())
-        answer["facts"] = words.facts({element: fact.as_dict() for element, fact in known.items()})
-    return answer, told
+        today = access.campus_day(catalog, at)
+        filled = prefill.answer(catalog, terms.item, client.client_id, known, today, unconsented, said)
+        return headed(one.begun, current) | words.form(filled), told
+    return headed(one.begun, current) | told_of(words, known), told
+
+
+def headed(decision: Decision, current: Current) -> dict[str, Any]:
+    """Return what every answer begins with."""
+    return {"transaction_id": str(decision.transaction_id), "release": current.release}
+
+
+def told_of(words: Words, known: Mapping[str, Fact]) -> dict[str, Any]:
+    """Return what `facts:query` answers of known facts, in the client's words."""
+    return {
+        "complete": all(fact.status == "available" for fact in known.values()),
+        "facts": words.facts({element: fact.as_dict() for element, fact in known.items()}),
+    }
+
+
+def record_key(around: Surroundings, client: Client) -> bytes:
+    """Return what keys the digests of evidence for a client."""
+    return around.keys.derived(f"evidence {client.client_id}")
 
 
 def _is_absent(known: Mapping[str, Fact], element: str) -> bool:
@@ -352,9 +354,7 @@ async def found(
     client: Client,
     current: Current,
     query: PrefillQuery,
-    service_item: str,
-    wanted: Sequence[str],
-    grants: Sequence[Grant],
+    terms: Terms,
     one: Deciding,
     at: datetime,
     is_replayed: bool = False,
@@ -364,40 +364,30 @@ async def found(
 
     Where `unconsented` is given, elements that lack a consent are put there and left out; else one refuses all.
     """
-    catalog = current.catalog
-    access.check_elements(catalog, wanted, grants)
+    catalog, service_item = current.catalog, terms.item.code
     access.check_capacity(catalog, query.subject.capacity)
-    grounds = sorted({grant.ground for grant in grants if grant.element in wanted})
-    one.learn(elements=wanted, ground=",".join(grounds))
+    one.learn(elements=terms.elements, ground=terms.ground)
     row = await around.reads.case(client.client_id, query.case_id)
     case = cases.recorded(row, service_item) if is_replayed else cases.judged(row, service_item, at)
-    question = Question(
-        keys={},
-        in_doubt=False,
-        capacity=query.subject.capacity,
-        grants=grants,
-        elements=wanted,
-        at=at,
-        max_age=query.max_age,
-        record_key=around.keys.derived(f"evidence {client.client_id}"),
-        for_us=guardians.read_for_us(catalog),
-    )
-    subject, gathered, standing, lacking = await _gather(around, current, case, query, service_item, question)
+    subject, gathered, standing, lacking = await _gather(around, client, current, case, query, terms, at)
     if lacking:
         if unconsented is None:
             of_claims = isinstance(query, ClaimsQuery)
-            raise consents.required(lacking, wanted, _CLAIMED if of_claims else "/elements/{}")
+            raise consents.required(lacking, terms.elements, _CLAIMED if of_claims else ELEMENTS)
         unconsented.update(lacking)
-        one.learn(elements=[element for element in wanted if element not in lacking])
+        one.learn(elements=[element for element in terms.elements if element not in lacking])
     one.also += [standing.noted] if standing.noted else []
     if is_replayed and gathered.calls:
         names = ", ".join(call.resource.name for call in gathered.calls)
         raise Problem("NOT_REPLAYABLE", f"answered live then: {names}", rule="replay:stored_sources_only")
-    told = await around.lookups.ask(catalog, gathered.calls, f"{service_item} {query.case_id}", query.max_age)
+    told: Mapping[str, Told] = {}
+    if gathered.calls:
+        reason = f"{service_item} {query.case_id}"
+        told = await around.lookups.ask(catalog, gathered.calls, reason, query.max_age)
     return subject, facts.settle(current, gathered, told), told
 
 
-def _rule(told: Mapping[str, Told]) -> str:
+def rule_of(told: Mapping[str, Told]) -> str:
     """Return the record's words for an allowed query: who else was asked about the person, and what came of it."""
     asked = [
         f"{'heard before from' if one.is_kept else 'asked'} {name}: {one.outcome}"
@@ -421,61 +411,98 @@ async def standing_of(
         Problem: CASE_NOT_VALID, SUBJECT_NOT_FOUND, SELF_ACCESS_FORBIDDEN.
     """
     case = await cases.check(around.pool, client.client_id, query.case_id, service_item, at)
-    question = Question({}, False, None, (), (), at, for_us=guardians.read_for_us(current.catalog))
-    subject, _, standing, _ = await _gather(around, current, case, query, service_item, question)
+    item = current.catalog.services[service_item]
+    terms = Terms(item, (), (), (), "", {}, guardians.read_for_us(current.catalog))
+    subject, _, standing, _ = await _gather(around, client, current, case, query, terms, at)
     return subject, case, standing
 
 
 async def _gather(
     around: Surroundings,
+    client: Client,
     current: Current,
     case: cases.Case,
     query: CaseQuery,
-    service_item: str,
-    question: Question,
+    terms: Terms,
+    at: datetime,
 ) -> tuple[Resolved, Gathered, Standing, Needed]:
     with contextlib.suppress(*_REPLACED):
-        return await _gather_once(around, current, case, query, service_item, question)
-    return await _gather_once(around, current, case, query, service_item, question)
+        return await _gather_once(around, client, current, case, query, terms, at)
+    return await _gather_once(around, client, current, case, query, terms, at)
 
 
 async def _gather_once(
     around: Surroundings,
+    client: Client,
     current: Current,
     case: cases.Case,
     query: CaseQuery,
-    service_item: str,
-    question: Question,
+    terms: Terms,
+    at: datetime,
 ) -> tuple[Resolved, Gathered, Standing, Needed]:
-    catalog, at = current.catalog, question.at
-    subject_key, askable = query.subject.key(), set(case.subjects())
+    catalog, service_item = current.catalog, terms.item.code
     async with around.reads.at(current.release) as reading:
-        keys = [party.key() for party in case.parties]
-        asked_about, *found = await reading.resolve(catalog, [subject_key, *keys], at)
-        parties = [who for key, who in zip(keys, found, strict=True) if key in askable]
-        subject = access.check_party([asked_about, *parties], subject_key, case.subjects())
-        access.check_actor(query.actor, case, subject, access.campus_day(catalog, at))
-        people = list(zip(case.parties, found, strict=True))
-        is_thing = things.check_role(catalog, subject_key[0], people, subject)
+        found = await reading.resolve(catalog, named(query, case), at)
+        subject, people = judged_party(catalog, query, case, found, at)
+        is_thing = things.check_role(catalog, query.subject.key()[0], people, subject)
         if is_thing:
             noted = await things.check_related(reading, catalog, service_item, people, query.actor, subject)
-        needed = consents.needed(catalog, question.grants, question.elements, access.campus_day(catalog, at))
-        lacking = await consents.lacking(reading, around.keys, case.id, subject, needed, at)
-        asked = replace(
-            question,
-            keys=subject.keys,
-            in_doubt=subject.in_doubt,
-            disputed=subject.disputed,
-            elements=[element for element in question.elements if element not in lacking],
-        )
-        gathered = await facts.gather(reading, current, asked)
+        lacking = await consents.lacking(reading, around.keys, case.id, subject, terms.needed, at)
+        question = question_of(query, terms, subject, lacking, record_key(around, client), at)
+        gathered = await facts.gather(reading, current, question)
         if is_thing:
             return subject, gathered, Standing(noted=noted), lacking
         standing = await guardians.check(
             reading, current, people, query.actor, subject, gathered, service_item
         )
         if standing.is_child:
-            assessed = guardians.check_assessed(catalog, asked)
-            if len(assessed.grants) < len(asked.grants):
+            assessed = guardians.check_assessed(catalog, question)
+            if len(assessed.grants) < len(question.grants):
                 gathered = await facts.gather(reading, current, assessed)
         return subject, gathered, standing, lacking
+
+
+def named(query: CaseQuery, case: cases.Case) -> list[tuple[str, str]]:
+    """Return kind and number of the subject of a question, then of each party of its case."""
+    return [query.subject.key(), *(party.key() for party in case.parties)]
+
+
+def judged_party(
+    catalog: Catalog, query: CaseQuery, case: cases.Case, found: Sequence[Resolved], at: datetime
+) -> tuple[Resolved, People]:
+    """Return who the subject of a question is, and who the parties of its case are.
+
+    Args:
+        catalog: of the release.
+        query: the question.
+        case: its case.
+        found: what the release knows of those who are `named`.
+        at: the moment of the question.
+
+    Raises:
+        Problem: CASE_NOT_VALID, SUBJECT_NOT_FOUND or SELF_ACCESS_FORBIDDEN.
+    """
+    people = list(zip(case.parties, found[1:], strict=True))
+    subjects = case.subjects()
+    parties = [who for party, who in people if party.key() in subjects]
+    subject = access.check_party([found[0], *parties], query.subject.key(), subjects)
+    access.check_actor(query.actor, case, subject, access.campus_day(catalog, at))
+    return subject, people
+
+
+def question_of(
+    query: CaseQuery, terms: Terms, subject: Resolved, lacking: Needed, record_key: bytes, at: datetime
+) -> Question:
+    """Return what is asked of the release about a subject, without what lacks a consent."""
+    return Question(
+        keys=subject.keys,
+        in_doubt=subject.in_doubt,
+        capacity=query.subject.capacity if isinstance(query, PrefillQuery) else None,
+        grants=terms.grants,
+        elements=[one for one in terms.elements if one not in lacking] if lacking else terms.elements,
+        at=at,
+        max_age=query.max_age if isinstance(query, PrefillQuery) else None,
+        disputed=subject.disputed,
+        record_key=record_key,
+        for_us=terms.for_us,
+    )

@@ -6,21 +6,22 @@ parameters.
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
 from catalogs.model import Catalog, Pick, Population, Resource
 from service.membership import CURRENT, FORMER, Registered
-from service.values import from_json
+from service.values import FROM_JSON
 
 _FILTER = "?"
 _PAIRS = 40
+_READ = json.JSONDecoder(parse_float=Decimal).raw_decode
 
 
 @dataclass(frozen=True)
@@ -34,17 +35,19 @@ class Wish:
     pick: Pick | None
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One row of a resource at the release, with when its values came and when it was last reported."""
 
-    key: str = field(repr=False)
-    items: Mapping[str, Any] = field(repr=False)
+    key: str
+    items: Mapping[str, Any]
     state: str
     extract: int
     last_extract: int | None
     updated_at: datetime
     last_reported_at: datetime | None
+
+    def __repr__(self) -> str:
+        return f"Row({self.state}, extract {self.extract})"
 
     def passes(self, pick: Pick) -> bool:
         """Whether the row satisfies the filter of a pick."""
@@ -58,12 +61,14 @@ class Plan:
     Attributes:
         resources: those whose rows are read, by the number of their part.
         id_type_of: resource, or register → the kind of key by which its rows are found.
+        typing: of each of the resources, the items that JSON has no type for, and what makes Python's of them.
     """
 
     statement: str
     id_types: tuple[str, ...]
     resources: tuple[Resource, ...]
     id_type_of: Mapping[str, str]
+    typing: tuple[tuple[tuple[str, Callable[[Any], Any]], ...], ...] = ()
 
 
 # Wishes are compared by value and a catalog by its version, so that a plan is made once per release and purpose.
@@ -102,9 +107,27 @@ def _plan(versioned: Versioned, wishes: tuple[Wish, ...]) -> Plan:
     statement = "\nUNION ALL\n".join(parts)
     id_type_of = {name: _id_type(catalog, name) for name in registers}
     id_type_of |= {name: own[0].id_type for name, own in by_resource.items()}
-    return Plan(
-        statement, tuple(id_types), tuple(catalog.resources[name] for name in by_resource), id_type_of
+    resources = tuple(catalog.resources[name] for name in by_resource)
+    typing = tuple(
+        tuple(
+            (name, FROM_JSON[resource.item(name).logical_type])
+            for name in _names(by_resource[resource.name])
+            if resource.item(name).logical_type in FROM_JSON
+        )
+        for resource in resources
     )
+    return Plan(statement, tuple(id_types), resources, id_type_of, typing)
+
+
+def _names(wishes: Sequence[Wish]) -> list[str]:
+    """Return the items that are read of one resource: those that are wished for, and those that order picks."""
+    names = {wish.item for wish in wishes}
+    for wish in wishes:
+        if wish.pick:
+            names |= {
+                part.strip().partition(" ")[0] for part in wish.pick.order_by.split(",") if part.strip()
+            }
+    return sorted(names)
 
 
 def _registers(catalog: Catalog) -> dict[str, list[Population]]:
@@ -123,12 +146,8 @@ def _id_type(catalog: Catalog, register: str) -> str:
 
 
 def _rows_part(resource: Resource, number: int, wishes: Sequence[Wish], id_type_keys: str) -> str:
-    picks = [wish.pick for wish in wishes if wish.pick]
-    names = {wish.item for wish in wishes}
-    for pick in picks:
-        names |= {part.strip().partition(" ")[0] for part in pick.order_by.split(",") if part.strip()}
-    pairs = {name: f"t.{quoted(name)}" for name in sorted(names)}
-    filters = list(dict.fromkeys(pick.filter for pick in picks if pick.filter))
+    pairs = {name: f"t.{quoted(name)}" for name in _names(wishes)}
+    filters = list(dict.fromkeys(wish.pick.filter for wish in wishes if wish.pick and wish.pick.filter))
     pairs |= {_FILTER + text: f"t._filter{place}" for place, text in enumerate(filters)}
     computed = "".join(f", ({text}) AS _filter{place}" for place, text in enumerate(filters))
     key = f"t.{quoted(wishes[0].key_item)}"
@@ -206,24 +225,20 @@ async def read(
     records = await con.fetch(chosen.statement, *(list(known) for known in whose.values()))
     for record in sorted(records, key=lambda one: one["place"] or []):
         part, key = record["part"], record["key"]
-        items = json.loads(record["items"], parse_float=Decimal)
         if part < 0:
-            current, former = (
-                tuple(code for code, state in items.items() if state == wished)
-                for wished in (CURRENT, FORMER)
-            )
+            current, former = _states(record["items"])
             register = record["register"]
             for place in whose[chosen.id_type_of[register]].get(key, ()):
                 found[place][1].append(Registered(register, key, current, former))
             continue
         resource = chosen.resources[part]
-        typed = {
-            name: value if name.startswith(_FILTER) else from_json(resource.item(name), value)
-            for name, value in items.items()
-        }
+        items, _ = _READ(record["items"])
+        for name, made in chosen.typing[part]:
+            if items[name] is not None:
+                items[name] = made(items[name])
         row = Row(
             key,
-            typed,
+            items,
             record["_state"],
             record["_extract"],
             record["_last_extract"],
@@ -233,6 +248,16 @@ async def read(
         for place in whose[chosen.id_type_of[resource.name]].get(key, ()):
             found[place][0][resource.name].append(row)
     return found
+
+
+@lru_cache(maxsize=4096)
+def _states(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return of which populations a register's row makes one a member, and a former one: most rows say the same."""
+    states = json.loads(text)
+    current, former = (
+        tuple(code for code, state in states.items() if state == wished) for wished in (CURRENT, FORMER)
+    )
+    return current, former
 
 
 def quoted(name: str) -> str:

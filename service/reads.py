@@ -67,6 +67,10 @@ class Reads:
         """Lend reads of a release."""
         return self._alone(release)
 
+    async def load(self, kind: Any, answering: "Answering", wanted: Any) -> Any:
+        """Do what questions of a set do together, for this one: `answering` does it for many, in their order."""
+        return (await answering([wanted]))[0]
+
     @contextlib.asynccontextmanager
     async def _alone(self, release: int) -> AsyncIterator[Reading]:
         async with pinned(self._pool, release) as con:

@@ -34,6 +34,21 @@ _ACTIONS = {
     "me_question": "本人询问一次访问",
     "me_questions": "本人查看自己的询问",
     "me_session": "本人登录",
+    "me_correction_file": "本人提出更正",
+    "me_corrections": "本人查看自己的更正",
+    "session": "本人登录门户",
+    "certificate_issue": "出具证明",
+    "certificate_read": "取用证明",
+    "certificate_revoke": "撤销证明",
+    "certificate_keep": "核定证明仍有效",
+    "certificate_verify": "凭核验码核验证明",
+    "me_certificate_issue": "本人开具证明",
+    "me_certificates": "本人查看自己的证明",
+    "me_certificate_read": "本人取用证明",
+    "me_certificate_revoke": "本人撤销证明",
+    "me_certificate_share": "本人分享证明",
+    "me_certificate_withdraw": "本人撤回分享",
+    "window": "窗口代填申请表",
 }
 _FROM = """
 FROM service.record_detail d JOIN service.record r ON r.seq = d.seq

@@ -2,6 +2,7 @@
 
 import hmac
 import json
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from json.encoder import encode_basestring
@@ -9,18 +10,12 @@ from typing import Any
 
 from catalogs.model import CodeTable, Item
 
-
-def from_json(item: Item, value: Any) -> Any:
-    """Return an item's value, read as JSON from the warehouse, in Python's type for it."""
-    if value is None:
-        return None
-    if item.logical_type == "date":
-        return date.fromisoformat(value)
-    if item.logical_type == "timestamp":
-        return datetime.fromisoformat(value)
-    if item.logical_type == "number":
-        return Decimal(value)
-    return value
+# What makes Python's type of a value that was read as JSON; others are that already.
+FROM_JSON: Mapping[str, Callable[[Any], Any]] = {
+    "date": date.fromisoformat,
+    "timestamp": datetime.fromisoformat,
+    "number": Decimal,
+}
 
 
 def shown(raw: Any, item: Item, table: CodeTable | None) -> tuple[Any, Any]:
@@ -48,14 +43,20 @@ def canonical(value: Any) -> str:
     """Write a value so that equal values are equal texts (1.50 and 1.5 are equal)."""
     if isinstance(value, str):
         return encode_basestring(value)  # what json.dumps comes to, ten times for every fact
+    if isinstance(value, Decimal):
+        return encode_basestring(format(value.normalize(), "f"))
+    if isinstance(value, date):
+        return encode_basestring(str(value))
     if isinstance(value, list):
         return json.dumps(sorted(canonical(one) for one in value))
-    if isinstance(value, Decimal):
-        value = format(value.normalize(), "f")
     return json.dumps(value, default=str, ensure_ascii=False)
 
 
 def digest(key: bytes, *parts: Any) -> str:
     """Return a keyed digest that says nothing to who lacks the key, hex, 128 bits."""
-    text = "\0".join(canonical(part) for part in parts)
+    return digest_of(key, "\0".join(map(canonical, parts)))
+
+
+def digest_of(key: bytes, text: str) -> str:
+    """Return the digest of parts that are canonical already, with NUL between them."""
     return hmac.digest(key, text.encode(), "sha256").hex()[:32]

@@ -13,13 +13,14 @@ from typing import Any
 import structlog
 from starlette.requests import Request
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from service import metrics
 from service.configuration import Configuration
-from service.problems import Problem, response
+from service.problems import Problem, as_bytes, response
+from service.room import OPS, ROOM, Room
 from service.stopping import Protocol
 
+_OPS = tuple(path.encode() for path in OPS)
 _log = structlog.get_logger("yici.service")
 
 
@@ -37,6 +38,7 @@ class Wire(Protocol):
     linger_s = 2.0
     _deadline: asyncio.TimerHandle | None = None
     _head_bytes = 0
+    _is_turned_away = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first head."""
@@ -52,7 +54,7 @@ class Wire(Protocol):
         """Read on, unless the head has become too large."""
         is_head = self._deadline is not None
         super().data_received(data)
-        if is_head and self._deadline is not None:
+        if is_head and self._deadline is not None and not self._is_turned_away:
             self._head_bytes += len(data)
             if self._head_bytes > self.max_head_bytes:
                 self._refuse(Problem("TOO_LARGE", f"at most {self.max_head_bytes} bytes of head"))
@@ -60,13 +62,42 @@ class Wire(Protocol):
     def on_message_begin(self) -> None:
         """Wait for the head of a further request."""
         super().on_message_begin()
+        self._is_turned_away = False
         if self._deadline is None:
             self._await_head()
 
     def on_headers_complete(self) -> None:
-        """Let the application have it; the body has a time of its own."""
+        """Let the application have it, if there is room; the body has a time of its own."""
         self._head_arrived()
-        super().on_headers_complete()
+        self._is_turned_away = self._has_no_room()
+        if not self._is_turned_away:
+            super().on_headers_complete()
+        else:
+            self._await_head()  # for its body, too, which is read and not kept
+
+    def on_body(self, body: bytes) -> None:
+        """Read the body for the application."""
+        if not self._is_turned_away:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Let the application know, or answer what is turned away: by hand, so that a flood costs little."""
+        if not self._is_turned_away:
+            super().on_message_complete()
+            return
+        self._head_arrived()
+        room: Room = self.app_state[ROOM]
+        self.transport.write(room.turn_away([*self.headers]))
+        super().on_response_complete()
+        if not self.parser.should_keep_alive():
+            self._close()
+
+    def _has_no_room(self) -> bool:
+        room: Room | None = self.app_state.get(ROOM)
+        if room is None or not room.is_full or self.expect_100_continue:
+            return False
+        is_answered = self.cycle is None or self.cycle.response_complete
+        return is_answered and self.url.partition(b"?")[0] not in _OPS
 
     def on_response_complete(self) -> None:
         """Close the connection soon if its request was answered before it had been read to its end."""
@@ -103,9 +134,7 @@ class Wire(Protocol):
         if self.transport.is_closing():
             return
         answer = response(problem, Request({"type": "http", "path": "", "headers": []}))
-        added = {b"connection": b"close", b"x-content-type-options": b"nosniff"}
-        lines = [b"%s: %s\r\n" % one for one in (*answer.raw_headers, *added.items())]
-        self.transport.write(b"".join([STATUS_LINE[answer.status_code], *lines, b"\r\n", bytes(answer.body)]))
+        self.transport.write(as_bytes(answer, {"connection": "close"}))
         self.transport.close()
         metrics.REQUESTS.labels("?", "unknown", str(answer.status_code)).inc()
         _log.info("request refused unread", status=answer.status_code, code=problem.code)

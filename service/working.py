@@ -1,14 +1,18 @@
 """`python -m service.working`: answers jobs, one at a time, and ends when there are none.
 
-Exactly one process works, whoever holds the advisory lock; each service worker starts one when a job waits and nobody
-works. The answers of a part and their entries in the record are one transaction: whenever the process is killed, a part
-is either answered and recorded or neither, and the next process goes on with it.
+Exactly one process leads, whoever holds the advisory lock; each service worker starts one when a job waits and nobody
+leads. With large jobs a process per further processor helps: each takes parts that nobody else is at. The answers of a
+part and their entries in the record are one transaction: whenever a process is killed, a part is either answered and
+recorded or neither, and the next process goes on with it.
 
 Rights are those of the moment of working: before each part the client must not be suspended, and the newest catalog
 must still grant what is asked, or the job is stopped. Everything else is judged question by question, as ever.
 """
 
 import asyncio
+import contextlib
+import multiprocessing
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -20,7 +24,7 @@ import asyncpg
 import structlog
 
 from catalogs.settings import now, settings
-from service import access, jobs, logs, queries, record
+from service import access, bulk, jobs, logs, record
 from service.configuration import configuration
 from service.decisions import Surroundings
 from service.jobs import Job, Part
@@ -32,8 +36,8 @@ from service.lookups import Lookups
 from service.problems import Problem
 from service.quotas import Quotas
 from service.reads import Reads
-from service.record import Decision
-from service.state import State
+from service.record import Answer, Decision, canonical
+from service.state import State, keep_loaded
 from service.tokens import Client, find_client
 from service.transactions import DATABASE_ERRORS, opened
 from warehouse.connect import pg_params
@@ -41,6 +45,10 @@ from warehouse.connect import pg_params
 POLL_S = 2.0
 _ATTEMPTS, _PAUSE_S = 3, 1.0
 _TIMEOUT_S = 60.0
+# How often whoever has nothing to do looks again.
+_LOOK_S = 0.1
+# So many parts have to be left that the others help: to begin costs them some seconds.
+_WORTH_HELP = 20
 _LOCK = "SELECT pg_try_advisory_lock(hashtext('yici jobs'))"
 _IDLE = """
 SELECT EXISTS (SELECT FROM service.job WHERE state IN ('waiting', 'running'))
@@ -64,6 +72,10 @@ class _Held:
         self.claims.append(claims)
         return str(len(self.entries) - 1)
 
+    async def append_all(self, decided: Sequence[tuple[Decision, Any, Any]], at: datetime) -> list[str]:
+        """Hold decisions."""
+        return [await self.append(*one, at) for one in decided]
+
 
 class _Unwanted(Exception):
     """The job was cancelled, or another process has answered the part."""
@@ -80,31 +92,62 @@ async def work(around: Surroundings) -> None:
             return
         try:
             while (job := await jobs.next_one(around.pool)) is not None:
-                await _answer(around, job)
+                await _answer(around, con, job)
         finally:
             await con.execute("SELECT pg_advisory_unlock(hashtext('yici jobs'))")
 
 
-async def _answer(around: Surroundings, job: Job) -> None:
+async def help_out(around: Surroundings, leader: int) -> None:
+    """Answer parts of large jobs beside the process that leads, as long as it lives.
+
+    Args:
+        around: as for `work`.
+        leader: the process that begins and ends jobs, which started this one.
+    """
+    is_loaded = False
+    async with around.pool.acquire() as con:
+        while os.getppid() == leader:
+            job = await jobs.next_one(around.pool)
+            if job is None or job.release is None or await jobs.left(around.pool, job) < _WORTH_HELP:
+                await asyncio.sleep(_LOOK_S)
+                continue
+            try:
+                if not is_loaded:
+                    await around.state.at(around.pool, job.release)
+                    keep_loaded()
+                    is_loaded = True
+                while os.getppid() == leader and await _answer_next(around, con, job):
+                    pass
+            except (_Unwanted, Problem):  # the leader meets the same, and says so
+                await asyncio.sleep(_LOOK_S)
+
+
+async def _answer(around: Surroundings, con: asyncpg.Connection, job: Job) -> None:
     """Answer a job to its end, or stop it."""
     state, code = "done", None
     try:
         if job.release is None:
             current = await around.state.current(around.pool)
             await jobs.begin(around.pool, job, current.release, now())
-        else:
-            current = await around.state.at(around.pool, job.release)
-        after = -1
-        while (part := await jobs.next_part(around.pool, around.keys, job, after)) is not None:
-            client = await _allowed(around, job)
-            await _answer_part(around, replace(job, state="running", release=current.release), client, part)
-            after = part.number
+            job = replace(job, state="running", release=current.release)
+        while await _answer_next(around, con, job) or await jobs.left(around.pool, job):
+            pass
     except _Unwanted:
         return
     except Problem as problem:
         state, code = "stopped", problem.code
     await jobs.end(around.pool, job.id, state, code, now())
     _log.info("a job ended", state=state, code=code)
+
+
+async def _answer_next(around: Surroundings, con: asyncpg.Connection, job: Job) -> bool:
+    """Answer a part that nobody else is at; if there is none, wait a little and return False."""
+    async with jobs.next_part(con, around.keys, job) as part:
+        if part is not None:
+            await _answer_part(around, job, await _allowed(around, job), part)
+            return True
+    await asyncio.sleep(_LOOK_S)
+    return False
 
 
 async def _allowed(around: Surroundings, job: Job) -> Client:
@@ -129,7 +172,7 @@ async def _answer_part(around: Surroundings, job: Job, client: Client, part: Par
     questions = [job.question(item) for item in part.items]
     for attempt in range(1, _ATTEMPTS + 1):
         held = _Held(around.keys)
-        told = await queries.query_set(replace(around, recorder=held), client, current, questions, now())
+        told = await bulk.query_set(replace(around, recorder=held), client, current, questions, now())
         if attempt == _ATTEMPTS or not any(_is_ours(one) for one in told):
             break
         # Nothing of this attempt is kept: a failure of ours is no answer as long as it may pass.
@@ -137,12 +180,12 @@ async def _answer_part(around: Surroundings, job: Job, client: Client, part: Par
     await _write(around, job, part, held, told)
 
 
-def _is_ours(told: dict[str, Any] | Problem) -> bool:
+def _is_ours(told: Answer | Problem) -> bool:
     return isinstance(told, Problem) and told.kind.fault == "us" and told.kind.retryable
 
 
 async def _write(
-    around: Surroundings, job: Job, part: Part, held: _Held, told: Sequence[dict[str, Any] | Problem]
+    around: Surroundings, job: Job, part: Part, held: _Held, told: Sequence[Answer | Problem]
 ) -> None:
     """Record the decisions of a part and keep its answers, in one transaction."""
     async with opened(around.pool, record.LOCKED, _TIMEOUT_S) as con:
@@ -152,14 +195,14 @@ async def _write(
             raise _Unwanted
 
 
-def _kept(told: dict[str, Any] | Problem, held: _Held, last: int) -> dict[str, Any]:
+def _kept(told: Answer | Problem, held: _Held, last: int) -> bytes:
     """Return an answer or problem as it is kept; its receipt is signed when it is fetched."""
     if isinstance(told, Problem):
         problem = {"code": told.code, "detail": told.detail, "errors": told.errors, "rule": told.rule}
-        return {"problem": problem | {"transaction_id": told.transaction_id}}
+        return canonical({"problem": problem | {"transaction_id": told.transaction_id}})
     place = int(told["receipt"])
-    unsigned = {name: value for name, value in told.items() if name != "receipt"}
-    return {"answer": unsigned, "receipt": held.claims[place] | {"seq": last + place + 1}}
+    receipt = canonical(held.claims[place] | {"seq": last + place + 1})
+    return b'{"answer":%s,"receipt":%s}' % (told.written, receipt)
 
 
 async def starting(pool: asyncpg.Pool) -> None:
@@ -181,8 +224,13 @@ async def starting(pool: asyncpg.Pool) -> None:
             await asyncio.to_thread(child.wait)
 
 
-async def main() -> None:
-    """Connect as the service does, and work."""
+async def main(leader: int | None = None, is_alone: bool = False) -> None:
+    """Connect as the service does, and work.
+
+    Args:
+        leader: the process to help; None for the one that leads.
+        is_alone: whether this process does nothing else.
+    """
     params, home, chosen = pg_params("service"), settings().home, configuration()
     pool = await asyncpg.create_pool(
         host=params.host,
@@ -210,12 +258,29 @@ async def main() -> None:
         reads=Reads(pool),
     )
     try:
-        await work(around)
+        if is_alone:
+            with contextlib.suppress(Problem):  # whatever it is, the job is told
+                await around.state.current(pool)
+            keep_loaded()
+        await (work(around) if leader is None else help_out(around, leader))
     finally:
         lookups.close()
         await pool.close()
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """Lead, with a process to help for each further processor; they share what is loaded, and end with this one."""
     logs.configure()
-    asyncio.run(main())
+    if sys.platform == "linux":
+        forking = multiprocessing.get_context("fork")
+        for _ in range(configuration().job_processes - 1):
+            forking.Process(target=_help, args=(os.getpid(),), daemon=True).start()
+    asyncio.run(main(is_alone=True))
+
+
+def _help(leader: int) -> None:
+    asyncio.run(main(leader))
+
+
+if __name__ == "__main__":
+    run()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support import session
+from tests.support.duck import believe_extensions
 from tests.support.http import ScriptedServer, scripted_server
 from tests.support.mariadb import MariaDatabase, MariaServer, start_mariadb
 from tests.support.postgres import PgDatabase, PgServer, start_postgres
@@ -15,6 +16,7 @@ LONG = ("yici", "pipelines")  # folders whose tests run whole pipelines
 
 def pytest_configure() -> None:
     session.begin()
+    believe_extensions()
     # Not only within a test: whatever reads settings would keep the variables of an installation's sources.env.
     os.environ["YICI_HOME"] = str(session.empty_home())
 

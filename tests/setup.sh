@@ -1,8 +1,8 @@
 #!/bin/sh
 # What the tests need beyond .venv: datacontract-cli in an environment of its own; a MariaDB server program,
-# LibreOffice's spreadsheet, which writes workbooks that Python libraries do not, a browser, and what the examples for
-# other languages run with. Installs the programs on Debian as root; elsewhere says what is missing, and pytest names the
-# tests that it skips for that.
+# LibreOffice's spreadsheet, which writes workbooks that Python libraries do not, a browser, what the examples for
+# other languages run with, and other people's judges of certificates. Installs the programs on Debian as root;
+# elsewhere says what is missing, and pytest names the tests that it skips for that.
 set -eu
 
 here=$(dirname "$0")
@@ -31,6 +31,10 @@ have mariadbd || missing="mariadb-server"
 have soffice || missing="$missing libreoffice-calc-nogui"
 have javac || missing="$missing default-jdk-headless"
 have chromium || missing="$missing chromium"
+have pdfsig || missing="$missing poppler-utils"
+have node || missing="$missing nodejs"
+have softhsm2-util || missing="$missing softhsm2"
+[ -e /usr/share/fonts/truetype/babelstone/BabelStoneHan.ttf ] || missing="$missing fonts-babelstone-han"
 for program in curl jq openssl; do have "$program" || missing="$missing $program"; done
 [ -n "$missing" ] || exit 0
 

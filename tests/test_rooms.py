@@ -4,12 +4,16 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-CHAIN = ("catalogs", "connectors", "warehouse", "expectations", "service", "portal", "pipelines", "yici")
+CHAIN = (
+    *("catalogs", "certificates", "connectors", "warehouse", "expectations"),
+    *("service", "portal", "pipelines", "yici"),
+)
 ROOMS = (*CHAIN, "demo")
 CLIENT = "yici.client"
 ORCHESTRATOR = re.compile(r"dagster(_\w+)?")
@@ -19,8 +23,13 @@ REGISTRIES = re.compile(
 MACHINE_PATHS = re.compile(r"(?:^|[^\w/])/(?:work|farm|root|home/\w+|Users/\w+)/[A-Za-z.]")
 
 
-def imports_of(room: str) -> Iterator[tuple[str, str]]:
+@cache
+def imports_of(room: str) -> tuple[tuple[str, str], ...]:
     """(file:line, module) of every import, those inside functions included."""
+    return tuple(_imports_of(room))
+
+
+def _imports_of(room: str) -> Iterator[tuple[str, str]]:
     for path in sorted((REPOSITORY / room).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             where = f"{path.relative_to(REPOSITORY)}:{getattr(node, 'lineno', 0)}"
@@ -40,7 +49,12 @@ def is_client(module: str) -> bool:
     return module == CLIENT or module.startswith(f"{CLIENT}.")
 
 
-def tracked_texts() -> Iterator[tuple[str, str]]:
+@cache
+def tracked_texts() -> tuple[tuple[str, str], ...]:
+    return tuple(_tracked_texts())
+
+
+def _tracked_texts() -> Iterator[tuple[str, str]]:
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, check=True).stdout
     for name in listed.decode().split("\0"):
         path = REPOSITORY / name
@@ -77,6 +91,21 @@ def test_the_client_imports_no_room_so_that_it_can_be_installed_anywhere():
     ]
     assert found
     assert [(where, module) for where, module in found if not is_client(module)] == []
+
+
+def test_certificates_know_only_the_catalog_and_neither_database_nor_http():
+    known = {package(module) for _, module in imports_of("certificates")}
+    assert known & set(ROOMS) == {"catalogs", "certificates"}
+    assert not known & {
+        "psycopg",
+        "asyncpg",
+        "sqlalchemy",
+        "duckdb",
+        "fastapi",
+        "starlette",
+        "httpx",
+        "socket",
+    }
 
 
 @pytest.mark.parametrize("room", sorted(set(ROOMS) - {"pipelines"}))

@@ -225,18 +225,7 @@ class Desk:
 
     def rivals(self, proposal: Proposal) -> dict[int, tuple[Conflict, ...]]:
         """Return the other open proposals that change the same fields otherwise: number → the conflicts."""
-        files = self.in_use().catalog.files
-        found = {}
-        for other in proposals.listed(self.con, (proposals.PROPOSED, proposals.DECIDED)):
-            if other.number != proposal.number:
-                conflicts = rebase(rebase(files, other.edits).files, proposal.edits).conflicts
-                alone = [conflict.edit for conflict in rebase(files, proposal.edits).conflicts]
-                only_both = tuple(
-                    one for one in conflicts if one.edit not in alone and one.edit.field != "version"
-                )
-                if only_both:
-                    found[other.number] = only_both
-        return found
+        return rivals(self.con, self.in_use().catalog, proposal)
 
     # --- how ---
 
@@ -388,6 +377,22 @@ def hand_in(
         if not draft:
             proposal = proposals.submit(con, proposal, day, found.catalog.calendar)
     return proposal, prepared
+
+
+def rivals(con: psycopg.Connection, catalog: Catalog, proposal: Proposal) -> dict[int, tuple[Conflict, ...]]:
+    """Return the other open proposals that change the same fields otherwise: number → the conflicts."""
+    own = {edit.file for edit in proposal.edits}
+    files = {file: catalog.files[file] for file in own if file in catalog.files}
+    alone = [conflict.edit for conflict in rebase(files, proposal.edits).conflicts]
+    found = {}
+    for other in proposals.listed(con, (proposals.PROPOSED, proposals.DECIDED)):
+        shared = [edit for edit in other.edits if edit.file in own]
+        if other.number != proposal.number and shared:
+            conflicts = rebase(rebase(files, shared).files, proposal.edits).conflicts
+            both = tuple(one for one in conflicts if one.edit not in alone and one.edit.field != "version")
+            if both:
+                found[other.number] = both
+    return found
 
 
 def today(catalog: Catalog) -> date:

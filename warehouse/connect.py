@@ -2,7 +2,8 @@
 
 Roles: `owner` runs the pipeline and owns every schema; `service` may read `raw`, `marts` and parts of `yici`
 and append to the record; `retention` may delete versions and quarantine and nothing else; `portal` reads no row about
-a person. A connection that reads `raw` is pinned by `SET yici.release`; unset, the views fail.
+a person; `desk` reads and treats waiting rows, tickets and samples, for the portal's stewards.
+A connection that reads `raw` is pinned by `SET yici.release`; unset, the views fail.
 """
 
 import os
@@ -20,7 +21,7 @@ from sqlalchemy.exc import ArgumentError
 from catalogs.settings import ConfigurationError, Settings, kept_secret, settings
 from connectors.duck import PgParams, describe
 
-Role = Literal["owner", "service", "retention", "portal"]
+Role = Literal["owner", "service", "retention", "portal", "desk"]
 DATABASE = "yici"
 _REACH_S = 10
 ROLE_NAMES: Mapping[Role, str] = {
@@ -28,6 +29,7 @@ ROLE_NAMES: Mapping[Role, str] = {
     "service": "yici_service",
     "retention": "yici_retention",
     "portal": "yici_portal",
+    "desk": "yici_desk",
 }
 
 

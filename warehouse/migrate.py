@@ -1,12 +1,17 @@
 """Bring the warehouse's own schemas to the newest version. Only `yici` and `service` belong to Alembic."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from warehouse.connect import engine
+
+_SCHEMA = "yici"
 
 
 def upgrade(to: str = "head") -> None:
@@ -15,12 +20,25 @@ def upgrade(to: str = "head") -> None:
     Args:
         to: the last of them to run.
     """
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config = _config()
     own = engine()
     with own.begin() as con:
         con.execute(text("SELECT pg_advisory_xact_lock(hashtext('yici migrate'))"))
-        con.execute(text("CREATE SCHEMA IF NOT EXISTS yici"))
-        config.attributes["connection"] = con
-        command.upgrade(config, to)
+        con.execute(text(f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}"))
+        at = MigrationContext.configure(con, opts={"version_table_schema": _SCHEMA}).get_current_revision()
+        # Alembic would load every migration once more to find that there is nothing to run.
+        if to != "head" or at != _newest():
+            config.attributes["connection"] = con
+            command.upgrade(config, to)
     own.dispose()
+
+
+@cache
+def _newest() -> str | None:
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config

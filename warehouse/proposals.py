@@ -85,6 +85,12 @@ class Proposal:
             if one.event in ("approved", "refused") and (one.steps or one.event == "refused")
         )
 
+    @property
+    def hindrance(self) -> str:
+        """Why it is decided and did not take effect when its day came; empty: nothing was in its way."""
+        said = [one for one in self.events if one.event != "commented"]
+        return said[-1].opinion if said and said[-1].event == "blocked" else ""
+
     def standing(self, today: date, calendar: Calendar) -> Standing:
         """Where its decision is today."""
         proposed_on = next((one.on_day for one in self.events if one.event == "proposed"), today)
@@ -225,6 +231,22 @@ def withdraw(
     return one(con, number)
 
 
+def comment(con: psycopg.Connection, number: int, post: str, person: str, text: str, today: date) -> Proposal:
+    """Record what a post says of an open proposal; it decides nothing.
+
+    Raises:
+        ProposalError: it says nothing, or the proposal is closed.
+    """
+    if not text.strip():
+        raise ProposalError("a comment says something. Nothing was recorded")
+    with con.transaction():
+        proposal = one(con, number, for_update=True)
+        if proposal.state not in OPEN:
+            raise ProposalError(f"proposal {number} is {proposal.state}; nothing was recorded")
+        _happen(con, number, today, "commented", post, person, opinion=text)
+    return one(con, number)
+
+
 def close(con: psycopg.Connection, number: int, state: str, opinion: str, today: date) -> None:
     """Record that a decided proposal has taken effect, or that another made it needless (superseded)."""
     with con.transaction():
@@ -234,8 +256,7 @@ def close(con: psycopg.Connection, number: int, state: str, opinion: str, today:
 
 def block(con: psycopg.Connection, proposal: Proposal, opinion: str, today: date) -> None:
     """Record, once, why a due proposal does not take effect."""
-    last = proposal.events[-1]
-    if last.event != "blocked" or last.opinion != opinion:
+    if proposal.hindrance != opinion:
         _happen(con, proposal.number, today, "blocked", "", "", opinion=opinion)
 
 

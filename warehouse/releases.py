@@ -7,7 +7,7 @@ back is exact, and publishing is one transaction that nobody can see half of.
 
 import contextlib
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -19,11 +19,12 @@ from psycopg import sql
 from catalogs.model import Catalog, Resource
 from catalogs.settings import now
 from warehouse import catalog_versions, landing_lock, ledger
-from warehouse.connect import connect
+from warehouse.connect import ROLE_NAMES, connect
 from warehouse.store import create_views, newest_table
 from warehouse.versions import take_back, take_back_quarantine
 
 _LOCK = "hashtext('yici release')"
+_PORTAL = sql.Identifier(ROLE_NAMES["portal"])
 # What dbt wrote at a model's table: a column and its text, no column for the table's own.
 _COMMENTS = """
 SELECT a.attname, d.description
@@ -283,13 +284,19 @@ def add_findings(con: psycopg.Connection, number: int, findings: Sequence) -> No
         )
 
 
-def publish(candidate: Candidate, resources: Sequence[Resource], models: dict[str, bool]) -> None:
+def publish(
+    candidate: Candidate,
+    resources: Sequence[Resource],
+    models: dict[str, bool],
+    without_persons: Collection[str] = (),
+) -> None:
     """Make the candidate the release that everybody reads, in one transaction.
 
     Args:
         candidate: the open candidate.
         resources: every stored resource of its catalog; those it did not touch are carried over.
         models: dbt model → whether it may be read. A failed one stays as the last release built it.
+        without_persons: models that say of themselves that they hold no person: the portal may read them.
     """
     con, number = candidate.con, candidate.id
     with con.transaction():
@@ -302,7 +309,7 @@ def publish(candidate: Candidate, resources: Sequence[Resource], models: dict[st
             {"new": number, "names": [resource.name for resource in resources]},
         )
         ledger.settle(con, number)
-        _publish_marts(con, number, models)
+        _publish_marts(con, number, models, without_persons)
         con.execute(
             "UPDATE yici.release SET state = 'published', published_at = %s WHERE id = %s", [now(), number]
         )
@@ -310,7 +317,9 @@ def publish(candidate: Candidate, resources: Sequence[Resource], models: dict[st
     _drop_old_builds(con)
 
 
-def _publish_marts(con: psycopg.Connection, number: int, models: dict[str, bool]) -> None:
+def _publish_marts(
+    con: psycopg.Connection, number: int, models: dict[str, bool], without_persons: Collection[str]
+) -> None:
     """Record which build each model is read from, and make `marts.<model>` show it."""
     previous = dict(
         con.execute(
@@ -330,6 +339,8 @@ def _publish_marts(con: psycopg.Connection, number: int, models: dict[str, bool]
             continue
         outcome = "built" if good else ("failed" if model in models else "carried")
         con.execute("INSERT INTO yici.mart VALUES (%s, %s, %s, %s)", [number, model, build, outcome])
+        if good and model in without_persons and _has_portal(con):
+            _open_to_portal(con, build_schema(build), model)
         _show_mart(con, model, build)
 
 
@@ -337,12 +348,35 @@ def _show_mart(con: psycopg.Connection, model: str, build: int) -> None:
     view, schema = sql.Identifier(model), sql.Identifier(build_schema(build))
     con.execute(sql.SQL("DROP VIEW IF EXISTS marts.{}").format(view))
     con.execute(sql.SQL("CREATE VIEW marts.{} AS SELECT * FROM {}.{}").format(view, schema, view))
+    if _has_portal(con) and _is_open_to_portal(con, build_schema(build), model):
+        con.execute(sql.SQL("GRANT USAGE ON SCHEMA marts TO {}").format(_PORTAL))
+        _open_to_portal(con, "marts", model)
     for column, text in con.execute(_COMMENTS, [model, build_schema(build)]).fetchall():
         if column:
             told = sql.SQL("COLUMN marts.{}.{}").format(view, sql.Identifier(column))
         else:
             told = sql.SQL("VIEW marts.{}").format(view)
         con.execute(sql.SQL("COMMENT ON {} IS {}").format(told, sql.Literal(text)))
+
+
+def _has_portal(con: psycopg.Connection) -> bool:
+    return con.execute("SELECT to_regrole(%s)", [ROLE_NAMES["portal"]]).fetchone()[0] is not None
+
+
+def _open_to_portal(con: psycopg.Connection, schema: str, model: str) -> None:
+    """Let the portal read one model, by its name. On the build's table the grant is what is remembered: whoever shows
+    that build again, carried over or rolled back to, opens it as it was built. (The build's schema itself stays shut.)
+    """
+    con.execute(
+        sql.SQL("GRANT SELECT ON {}.{} TO {}").format(sql.Identifier(schema), sql.Identifier(model), _PORTAL)
+    )
+
+
+def _is_open_to_portal(con: psycopg.Connection, schema: str, model: str) -> bool:
+    return con.execute(
+        "SELECT has_table_privilege(%s, to_regclass(%s), 'SELECT')",
+        [ROLE_NAMES["portal"], f'"{schema}"."{model}"'],
+    ).fetchone()[0]
 
 
 def point(con: psycopg.Connection, number: int) -> None:

@@ -2,9 +2,9 @@
 
 How long landing extracts and ended versions of a resource are kept is said by its contract (`slaProperties`:
 retention) or else by campus.yaml (`retention.landing_days`); refused rows that were corrected, by
-`retention.quarantine_days`. What the current release needs is never old: open versions, and the newest published
-extract of each partition. Before an extract goes, a new baseline holds what it brought; earlier baselines go with it,
-because what was deleted from the store is still in them.
+`retention.quarantine_days`; what people did in the portal, by `retention.deeds_days`. What the current release needs is
+never old: open versions, and the newest published extract of each partition. Before an extract goes, a new baseline
+holds what it brought; earlier baselines go with it, because what was deleted from the store is still in them.
 
 What is deleted is gone, so a clock that is far ahead must not decide it: where nothing was published for long, by that
 clock, somebody has to say that it is right.
@@ -27,6 +27,7 @@ from connectors.landing import LEDGER, Landing
 from warehouse import baseline, landing_lock, releases, sealed
 
 DEFAULT_DAYS = 400
+DEFAULT_DEED_DAYS = 3 * 365
 _IN_DOUBT_DAYS = 60  # after the last release: nothing runs here any more, or the clock is wrong
 _LEDGERS = 200  # releases since the last baseline after which a rebuild would take long: a new one is due
 _CAMPUS = "campus"  # stands for what no single resource holds: links, details of the service's record
@@ -66,6 +67,7 @@ class Due:
         quarantined: refused rows that were settled.
         links: ended links.
         details: entries of the service's record whose details' own time is over.
+        deeds: what people did in the portal before `deeds_before`.
         extracts: path → digest of the manifest.
     """
 
@@ -74,6 +76,8 @@ class Due:
     quarantined: int = 0
     links: int = 0
     details: int = 0
+    deeds: int = 0
+    deeds_before: datetime | None = None
     extracts: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -84,6 +88,7 @@ class Due:
             "quarantined": self.quarantined,
             "links": self.links,
             "details": self.details,
+            "deeds": self.deeds,
             "extracts": len(self.extracts),
         }
 
@@ -123,6 +128,10 @@ def due(con: psycopg.Connection, catalog: Catalog, at: datetime) -> dict[str, Du
         "SELECT count(*) FROM yici.link WHERE _to <= %s", [campus_rule.release]
     ).fetchone()
     (found[_CAMPUS].details,) = con.execute(f"SELECT count(*) {_DETAILS}", [at]).fetchone()
+    found[_CAMPUS].deeds_before = _days(catalog, "deeds_days", DEFAULT_DEED_DAYS).before(at)
+    (found[_CAMPUS].deeds,) = con.execute(
+        "SELECT count(*) FROM portal.deed WHERE at < %s", [found[_CAMPUS].deeds_before]
+    ).fetchone()
     for name, path, digest, taken_at in _removable(con, list(catalog.resources)):
         if taken_at < found[name].rule.horizon:
             found[name].extracts[path] = digest
@@ -193,8 +202,8 @@ def _rule(con: psycopg.Connection, catalog: Catalog, own: Period | None, at: dat
     )
 
 
-def _days(catalog: Catalog, key: str) -> Period:
-    days = (catalog.campus.raw.get("retention") or {}).get(key, DEFAULT_DAYS)
+def _days(catalog: Catalog, key: str, default: int = DEFAULT_DAYS) -> Period:
+    days = (catalog.campus.raw.get("retention") or {}).get(key, default)
     if not isinstance(days, int) or isinstance(days, bool) or days < 1:
         raise ConfigurationError(f"campus.yaml: retention.{key} is no number of days; nothing was deleted")
     return Period(days, "d")
@@ -254,6 +263,13 @@ def _delete(pruner: psycopg.Connection, name: str, one: Due) -> None:
         pruner.execute(
             "DELETE FROM yici.subject s WHERE NOT EXISTS (SELECT FROM yici.link l WHERE l.subject_id = s.id)"
         )
+    if one.deeds:
+        # The table lets only those go that are older than what stands here.
+        pruner.execute(
+            "INSERT INTO portal.forgotten (at, before, deeds) VALUES (%s, %s, %s)",
+            [at, one.deeds_before, one.deeds],
+        )
+        pruner.execute("DELETE FROM portal.deed WHERE at < %s", [one.deeds_before])
     if one.details:
         pruner.execute(f"DELETE {_DETAILS}", [at])
     pruner.execute("UPDATE yici.extract SET removed_at = %s WHERE path = ANY (%s)", [at, list(one.extracts)])

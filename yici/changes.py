@@ -368,8 +368,7 @@ def _waits_for(desk: "Desk", proposal: "Proposal") -> list[str]:
     from warehouse import proposals as kept
 
     if proposal.state != kept.PROPOSED:
-        last = proposal.events[-1]
-        return [f"blocked: {last.opinion}"] if last.event == "blocked" else []
+        return [f"blocked: {proposal.hindrance}"] if proposal.hindrance else []
     found = desk.standing(proposal)
     lines = [
         f"waits for {' or '.join(one.posts)} until {one.due_on}: {one.step.act} ({one.step.track})"

@@ -1,6 +1,7 @@
 """`yici catalog check` and `drift`: does the content keep its rules, and is it true of the systems and the store."""
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -30,7 +31,7 @@ def check(
     from catalogs.rules import ERROR
     from catalogs.settings import settings
 
-    faults = catalogs.check(folder or settings().campus)
+    faults = catalogs.check(folder or settings().campus, processes=os.cpu_count() or 1)
     errors = [fault for fault in faults if fault.severity == ERROR]
     warnings = [fault for fault in faults if fault.severity != ERROR]
     if as_json:

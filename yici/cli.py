@@ -9,6 +9,7 @@ import typer
 
 from yici import (
     catalog,
+    certificate,
     clients,
     db,
     demo,
@@ -53,6 +54,7 @@ app.add_typer(landing.app, name="landing")
 app.add_typer(clients.app, name="client")
 app.add_typer(portal.app, name="portal")
 app.add_typer(key.app, name="key")
+app.add_typer(certificate.app, name="certificate")
 app.add_typer(record.app, name="record")
 app.add_typer(demo.app, name="demo")
 app.add_typer(db.app, name="db")

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import typer
 
+from yici.certificate import for_made_up_campus
+
 app = typer.Typer(help="The reference campus: made-up people in real source systems.", no_args_is_help=True)
 
 SIZES = ("small", "campus", "province")
@@ -36,6 +38,7 @@ def build(
     if finance := os.environ.get("YICI_DEMO_FINANCE_URL"):
         addresses["DEMO_FINANCE_URL"] = finance
     _campus(*arguments, **addresses)
+    for_made_up_campus(home, "http://127.0.0.1:8700")
     serve_systems(home)
 
 

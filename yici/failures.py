@@ -34,6 +34,7 @@ _KNOWN = (
     ("warehouse.releases", "ReleaseRunning", 5),
     ("expectations.admit", "AdmissionFailed", 3),
     ("pipelines.dbt", "DbtFailed", 6),
+    ("certificates.keys", "KeyFault", 2),
 )
 
 _INTERRUPTIONS = (

@@ -25,6 +25,22 @@ def serve(
 
 
 @app.command()
+def connect(
+    client: str = typer.Option("portal", help="The portal's name at the service, as clients.yaml has it."),
+) -> None:
+    """Make the portal's key pair, once, register its public half at the service, and print what to set."""
+    from catalogs.settings import settings
+    from portal.connecting import connect as make
+    from yici.warehouse import load_catalog
+
+    key = make(settings().home, load_catalog(), client)
+    typer.echo(f"The service knows {client} by the public half of {key}. Set for the portal:")
+    typer.echo(
+        f"YICI_PORTAL_KEY={key}\nYICI_PORTAL_CLIENT={client}\nYICI_PORTAL_SERVICE=<address of the service>"
+    )
+
+
+@app.command()
 def account(
     name: str = typer.Argument(..., help="What is typed to log in."),
     person: str = typer.Option(..., help="The person's number, as posts.csv has it."),

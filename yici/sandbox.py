@@ -47,6 +47,7 @@ def sandbox(
 
     home = prepare(jwks)
     address = f"http://{host}:{port}"
+    _certify(home, address)
     typer.echo(f"Sandbox: {address}, client {CLIENT_ID}, made-up people only: {address}/sandbox/people")
     typer.echo(f"Private key {KID}: {home / 'hall.private.json'} (JWK), {home / 'hall.private.pem'} (PEM)")
     logs.configure()
@@ -112,6 +113,15 @@ def application() -> "FastAPI":
         return cases
 
     return app
+
+
+def _certify(home: Path, address: str) -> None:
+    """Give the sandbox keys of its own, so that it issues certificates, too."""
+    from catalogs import load
+    from catalogs.settings import now, settings
+    from service import certificate_authority
+
+    certificate_authority.reference_keys(home, load(settings().campus).campus.name_zh, address, now())
 
 
 def _own_home() -> Path:

@@ -20,10 +20,16 @@ READY_S = 30
 def serve(
     host: str = typer.Option("127.0.0.1", help="Address to listen on."),
     port: int = typer.Option(8700, help="Port to listen on."),
-    workers: int = typer.Option(1, help="Worker processes."),
+    workers: int = typer.Option(1, help="Worker processes; with --portal one."),
+    portal: bool = typer.Option(False, help="The portal beside it, which asks it for people and clerks."),
+    portal_port: int = typer.Option(8800, help="Port of the portal."),
 ) -> None:
     """Serve facts over HTTP until interrupted."""
     _tell_unusable()
+    if portal:
+        from yici.pages import serve_both
+
+        serve_both(host, port, portal_port)
     os.execv(sys.executable, _command(host, port, workers))
 
 

@@ -35,6 +35,7 @@ def run(
     """
     from pipelines.assets import landed_systems
     from pipelines.progress import listening
+    from pipelines.run import give_way
     from pipelines.run import run as run_jobs
     from warehouse.connect import connect
     from warehouse.report import (
@@ -49,6 +50,7 @@ def run(
     from yici.screen import by_reason, checks, console, in_words, progress, resources_moved, systems_moved
 
     catalog = take_up_catalog()
+    give_way()
     tell_unknown("--system", system or [], landed_systems(catalog))
     tell_unknown("--believe", believe or [], catalog.resources)
     only = resource or []

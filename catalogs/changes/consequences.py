@@ -379,6 +379,7 @@ def _entries(old: Catalog, new: Catalog) -> dict[str, tuple[tuple[str, ...], tup
         "populations": (old.populations, new.populations),
         "codes": (old.codes, new.codes),
         "powers": (old.powers, new.powers),
+        "certificates": (old.certificates, new.certificates),
         "clients": (old.campus.clients, new.campus.clients),
     }
     found = {}

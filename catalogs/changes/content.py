@@ -14,8 +14,8 @@ from catalogs.lined_yaml import plain, read_yaml
 
 CALENDAR = "calendar.csv"
 # A file may hold its list under its kind's name; a service item's own materials stand beside its code.
-_WRAPPERS = ("serviceItems", "demands", "powers", "approvals")
-_ENTRY_KEYS = ("code", "demandId", "system", "client", "material", "power")
+_WRAPPERS = ("serviceItems", "demands", "powers", "approvals", "certificates")
+_ENTRY_KEYS = ("code", "demandId", "system", "client", "material", "power", "certificate")
 
 
 @dataclass(frozen=True)

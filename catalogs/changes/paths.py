@@ -27,6 +27,8 @@ IDENTITY = {
     "serviceItems": "code",
     "demands": "demandId",
     "powers": "code",
+    "certificates": "certificate",
+    "purposes": "code",
     "facts": "element",
     "proves": "element",
     "places": "campus",

@@ -30,6 +30,7 @@ _KINDS = {
     "populations": ("人群", "populations"),
     "codes": ("代码表", "code tables"),
     "powers": ("权责事项", "powers"),
+    "certificates": ("证明", "certificates"),
     "clients": ("调用方", "clients"),
 }
 _CLASS_ZH = {"major": "主版本", "minor": "次版本", "patch": "修订"}
@@ -99,8 +100,10 @@ def edit_data(edit: Edit) -> dict[str, Any]:
     return {"file": edit.file, "entry": edit.entry, "field": edit.field, "old": edit.old, "new": edit.new}
 
 
-def as_text(told: Consequences, edits: Iterable[Edit], catalog: Catalog, lang: str = ZH) -> str:
-    """Return the consequences in words.
+def as_parts(
+    told: Consequences, edits: Iterable[Edit], catalog: Catalog, lang: str = ZH
+) -> list[tuple[str, list[str]]]:
+    """Return the consequences in words: heads with their lines, those without any included.
 
     Args:
         told: what the change means.
@@ -118,10 +121,14 @@ def as_text(told: Consequences, edits: Iterable[Edit], catalog: Catalog, lang: s
         _HOW: words.contracts(told),
         _WHAT: words.edits(list(edits)),
     }
+    return [(_HEADS[number][lang == EN], found) for number, found in parts.items()]
+
+
+def as_text(told: Consequences, edits: Iterable[Edit], catalog: Catalog, lang: str = ZH) -> str:
+    """Return the consequences in words, as one text; arguments as of `as_parts`."""
     lines = []
-    for number, found in parts.items():
-        head = _HEADS[number][lang == EN]
-        nothing = ("无", "nothing")[lang == EN]
+    nothing = ("无", "nothing")[lang == EN]
+    for head, found in as_parts(told, edits, catalog, lang):
         lines.append(f"{head}: {nothing}" if not found else f"{head}:")
         lines += [f"  {line}" for line in found]
     return "\n".join(lines)

@@ -7,6 +7,7 @@ tier's readers see: a template decides how, never what. The portal shows the sam
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from catalogs.exports.search import Entry, index_script, initials
 from catalogs.exports.terms import slug
 from catalogs.lists import DerivedList
 from catalogs.model import Catalog
+from catalogs.views_certificates import certificate_views
 from catalogs.views_services import (
     AUDIENCE_NAMES,
     CHANNEL_NAMES,
@@ -37,6 +39,7 @@ _SECTIONS = (
     ("codes.html", "代码表", "Codes"),
     ("data.html", "下载", "Downloads"),
 )
+_CERTIFICATES = ("certificates.html", "证明", "Certificates")
 _TYPE_NAMES = {
     "string": "文本", "integer": "整数", "number": "数值", "boolean": "是/否", "date": "日期", "timestamp": "时间",
 }  # fmt: skip
@@ -97,8 +100,12 @@ def site_files(content: Content) -> Iterator[tuple[str, str]]:
         yield page.path, template.render(site=site.told, root=root, section=page.section, **page.told)
 
 
+@cache
 def environment(*folders: Path) -> Environment:
-    """Return the templates of the site; those of the folders, if any, go before its own of the same name."""
+    """Return the templates of the site; those of the folders, if any, go before its own of the same name.
+
+    Each of them is compiled once in a process, however often the site is written.
+    """
     templates = Environment(
         loader=FileSystemLoader([*folders, _TEMPLATES]),
         autoescape=True,
@@ -144,6 +151,9 @@ class Site:
             "version": self.seen["version"],
             "sections": _SECTIONS,
         }
+        self.kinds = certificate_views(content.catalog)
+        if self.kinds:
+            self.told["sections"] = (_SECTIONS[0], _CERTIFICATES, *_SECTIONS[1:])
         self.services = [shown_service(view) for view in self.seen["serviceItems"]]
         meanings = {one["code"]: one["nameZh"] for one in self.seen["elements"]}
         self.resources = [_shown_resource(view, meanings) for view in self.seen["resources"]]
@@ -156,6 +166,8 @@ class Site:
         yield from self._resource_pages()
         yield from self._code_pages()
         yield from self._list_pages()
+        if self.kinds:
+            yield self._page("certificates.html", "certificates.html.j2", kinds=self.kinds)
         yield self._page("data.html", "data.html.j2", files=self.content.files)
 
     def _page(self, path: str, template: str, section: str = "", **told: Any) -> Page:

@@ -369,6 +369,13 @@ class Ref(Folded):
 
 
 @dataclass(frozen=True)
+class Code(Kind):
+    """The code of an entry of a register, shown as it is; whoever reads the column looks it up."""
+
+    register: Register | None = None
+
+
+@dataclass(frozen=True)
 class Refs(Folded):
     """Entries of a register, separated by 、 or by lines.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from catalogs.fields import ASCII_CODE
 from catalogs.forms import labels
-from catalogs.forms.cells import CellError, Day, Flag, Number, Ref, Refs, Words, as_text, folded
+from catalogs.forms.cells import CellError, Code, Day, Flag, Number, Ref, Refs, Words, as_text, folded
 from catalogs.forms.form import (
     ADD,
     NUMBER,
@@ -36,7 +36,7 @@ from catalogs.model import Catalog, Demand
 
 KEY = "demands"
 # Column → where it stands in a demand.
-_PATHS = {
+PATHS = {
     "requesterUnit": "requesterUnit",
     "applicant": "applicant",
     "contact": "contact",
@@ -71,8 +71,8 @@ class DemandsForm(Form):
     needed = {"demands": ("requesterUnit", "element")}  # noqa: RUF012
 
     def __init__(self, catalog: Catalog):
-        super().__init__(catalog)
         self.elements = elements(catalog)
+        super().__init__(catalog)
         self.known = {folded(code): code for code in catalog.demands}
 
     def columns(self) -> Mapping[str, tuple[Column, ...]]:
@@ -89,7 +89,7 @@ class DemandsForm(Form):
             Column("task", "其他用途(任务编号)", over=True),
             Column("step", "关联环节", over=True),
             Column("replaces", "替代的材料", Refs(register=materials(self.catalog)), over=True, width=24),
-            Column("element", "数据元编号", width=12),
+            Column("element", "数据元编号", Code(register=self.elements), width=12),
             Column("elementName", "数据元名称", width=16, derived=True, also=("所需数据元", "所需信息项")),
             Column("unmasked", "须用明文", Flag(), width=8),
             Column("presumedUnit", "推定责任单位", unit, over=True),
@@ -155,7 +155,7 @@ class DemandsForm(Form):
         values = _values(demand, entry) if demand else {}
         new = said(group.head, over[1:], values, told)
         for key, value in new.items():
-            put(entry, _PATHS[key], value)
+            put(entry, PATHS[key], value)
         wanted, plain = self._elements(group, demand, told)
         for key, before, now in (
             ("elements", demand.elements if demand else (), wanted),
@@ -234,6 +234,6 @@ def _begins(row: Record) -> bool:
 
 def _values(demand: Demand, entry: Mapping[str, Any]) -> dict[str, Any]:
     """What the columns over all rows of a demand say."""
-    values = {key: look(entry, path) for key, path in _PATHS.items()}
+    values = {key: look(entry, path) for key, path in PATHS.items()}
     opinion = look(entry, "decision.opinion") or look(entry, "decision.note")
     return values | {"demandId": demand.demand_id, "state": demand.state, "opinion": opinion}

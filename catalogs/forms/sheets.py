@@ -195,6 +195,15 @@ def open_sheets(content: bytes, name: str) -> list[Sheet]:
         ) from error
 
 
+def unpacked_bytes(content: bytes) -> int:
+    """Return how large a workbook says it is unpacked, without unpacking it; 0 for what is no workbook."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as parts:
+            return sum(part.file_size for part in parts.infolist())
+    except zipfile.BadZipFile:
+        return 0
+
+
 def _tell_what_it_is(content: bytes, name: str) -> None:
     save = "open it and save it as Excel workbook (.xlsx)"
     if content[:4] == b"\xd0\xcf\x11\xe0":

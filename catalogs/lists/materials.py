@@ -304,6 +304,7 @@ OPENING_COLUMNS = (
     Column("gain", "本步可省份数", "Copies freed", 14),
     Column("total", "累计可省份数", "Copies freed so far", 14),
     Column("alone", "单独可省份数", "Copies freed alone", 14),
+    Column("items", "单独即可免材料的事项", "Service items that it alone relieves", 30),
 )
 
 
@@ -312,6 +313,7 @@ def openings(given: Given) -> DerivedList:
     catalog = given.catalog
     blocked = []
     beyond = 0
+    relieved: dict[Mend, dict[str, None]] = {}
     for item in given.items:
         for verdict in given.verdicts[item.code]:
             mends = mends_of(item.code, verdict, catalog)
@@ -320,6 +322,8 @@ def openings(given: Given) -> DerivedList:
                 beyond += weight
             elif mends:
                 blocked.append((mends, weight))
+                if len(mends) == 1:
+                    relieved.setdefault(next(iter(mends)), {})[item.code] = None
     alone: Counter[Mend] = Counter()
     for mends, weight in blocked:
         if len(mends) == 1:
@@ -339,6 +343,7 @@ def openings(given: Given) -> DerivedList:
                     "gain": step.gain,
                     "total": step.total,
                     "alone": alone[mend],
+                    "items": tuple(relieved.get(mend, ())),
                     "why": f"{MEND_NAMES[mend.kind]}“{name}”{with_others}, 每年再省 {step.gain} {unit}。",
                     "tier": CAMPUS,
                 }

@@ -1,4 +1,4 @@
-"""A report as one HTML file: no server, no script, no picture from elsewhere; it prints as it is shown."""
+"""A report as one HTML file: no script, no picture from elsewhere; it prints as it is shown."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -11,10 +11,17 @@ from expectations.quality.report import shortened
 from expectations.quality.report_words import TEMPLATES
 from expectations.quality.words import shown
 
+STYLE = TEMPLATES / "report.css"
 
-def html(report: Mapping[str, Any]) -> str:
-    """Return a report (`report.unit_report`, `report.campus_report`) as a page."""
-    return _page("report.html.j2", {**shortened(report), "t": report["labels"]})
+
+def html(report: Mapping[str, Any], stylesheet: str = "") -> str:
+    """Return a report (`report.unit_report`, `report.campus_report`) as a page.
+
+    Args:
+        report: what it says.
+        stylesheet: address of STYLE on a server that forbids style inside pages; empty: it is inside.
+    """
+    return _page("report.html.j2", {**shortened(report), "t": report["labels"], "stylesheet": stylesheet})
 
 
 def sampling_html(told: Mapping[str, Any]) -> str:
@@ -23,7 +30,7 @@ def sampling_html(told: Mapping[str, Any]) -> str:
 
 
 def _page(template: str, told: Mapping[str, Any]) -> str:
-    css = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))
+    css = Markup(STYLE.read_text(encoding="utf-8"))
     return _pages().get_template(template).render(css=css, **told)
 
 

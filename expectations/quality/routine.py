@@ -12,7 +12,7 @@ import psycopg
 
 from catalogs.derive import post_of
 from catalogs.model import Catalog
-from expectations.quality import corrections, desk, draws, frozen, outbox
+from expectations.quality import corrections, desk, draws, frozen, outbox, owed
 from expectations.quality.kept import campus_day
 from expectations.quality.publishing import publish_samples, write_reports
 from expectations.quality.scores import UNIT
@@ -39,7 +39,7 @@ class Day:
 
 @dataclass(frozen=True)
 class Moment:
-    """What a few minutes came to: tickets of corrections that were opened and closed, and what became of notices."""
+    """What a few minutes came to: tickets of what people wait for, opened and closed, and what became of notices."""
 
     opened: int
     closed: int
@@ -56,7 +56,8 @@ class WeekDone:
 
 
 def every_few_minutes(con: psycopg.Connection, catalog: Catalog) -> Moment:
-    """Open and close the tickets of corrections that people filed, and send the notices that are due.
+    """Open and close the tickets of what people wait for (corrections, answers, the end of a task's data), and send
+    the notices that are due.
 
     Args:
         con: the owner's connection, in autocommit.
@@ -65,7 +66,9 @@ def every_few_minutes(con: psycopg.Connection, catalog: Catalog) -> Moment:
     Raises:
         ConfigurationError: a channel of notices is set up wrongly.
     """
-    opened, closed = corrections.follow(con, catalog, terms(catalog))
+    wanted = terms(catalog)
+    done = [corrections.follow(con, catalog, wanted), owed.follow(con, catalog, wanted)]
+    opened, closed = (sum(count) for count in zip(*done, strict=True))
     return Moment(opened, closed, outbox.deliver(con, catalog))
 
 

@@ -8,6 +8,7 @@ from catalogs import rules_page
 from catalogs.rules import RULES
 from tests.catalogs import (
     test_between_rules,
+    test_certificates,
     test_decisions,
     test_faults,
     test_flows,
@@ -17,10 +18,12 @@ from tests.catalogs import (
     test_resources,
     test_rights,
     test_things_and_sums,
+    test_word_forms,
 )
 
 NEWER = (
     test_between_rules,
+    test_certificates,
     test_decisions,
     test_flows,
     test_guides,
@@ -29,6 +32,7 @@ NEWER = (
     test_resources,
     test_rights,
     test_things_and_sums,
+    test_word_forms,
 )
 
 ROOM = Path(catalogs.__file__).parent

@@ -83,6 +83,12 @@ def show(
     con.execute("DELETE FROM yici.release")
     con.execute("INSERT INTO yici.release VALUES (%s, '2026-10-20 01:00+00')", [RELEASE])
     con.execute("CREATE TABLE IF NOT EXISTS raw.links (subject_id bigint, type text, id_type text, key text)")
+    con.execute("CREATE SCHEMA IF NOT EXISTS service")
+    con.execute(
+        """CREATE TABLE IF NOT EXISTS service.record (transaction_id uuid, logtime timestamptz, client_id text,
+               purpose text, action text, outcome text, rule text, elements text[])"""
+    )
+    con.execute("CREATE TABLE IF NOT EXISTS service.prefill_outcome (transaction_id uuid, outcome text)")
     for resource in stored_resources(catalog):
         columns = [(item.name, item.pg_type) for item in resource.items]
         columns += [

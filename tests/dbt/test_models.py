@@ -50,6 +50,11 @@ def test_every_model_keeps_its_contract_and_unit_tests_hold(project, empty, camp
     derived = {r.physical_name for r in campus.resources.values() if r.is_derived}
     assert derived == {name for name, found in first.items() if found.feeds_derived}
 
+    without_persons = {name for name, found in (first | second).items() if found.holds_no_person}
+    assert "mart_reform__visit_evidence" in without_persons
+    assert all(name.startswith("mart_") for name in without_persons)
+    assert not without_persons & {"mart_research__project_funds", "mart_teaching__enrolment"}
+
     dbt(project, empty, "test", "--select", "test_type:unit")
     results = json.loads((project / "target" / "run_results.json").read_text(encoding="utf-8"))["results"]
     assert results

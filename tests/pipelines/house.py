@@ -1,6 +1,7 @@
 """A campus whose systems are SQLite files, from a source row to an HTTP answer through the real jobs."""
 
 import contextlib
+import hashlib
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 import yaml
 
@@ -18,7 +20,8 @@ from tests.service.conftest import service_url
 from tests.service.desk import Desk
 from tests.support import dbt
 from tests.support.http import asgi_server
-from tests.support.postgres import PgDatabase
+from tests.support.kept import made_once
+from tests.support.postgres import PgDatabase, PgServer, worker
 
 SYSTEMS = ("hr", "academic", "finance")
 # A granted element that nobody is the source of yet.
@@ -52,6 +55,9 @@ class House:
         demands[0]["elements"].append(WANTED)
         self.write("demands/all.yaml", yaml.safe_dump(demands, allow_unicode=True).encode())
         patch.setattr("pipelines.dbt.call", dbt.call)
+        # One instance for all of a test's runs, in memory: Dagster's files take longer than what is written there.
+        instance = dg.DagsterInstance.ephemeral(settings={"telemetry": {"enabled": False}})
+        patch.setattr(dg.DagsterInstance, "get", lambda: contextlib.nullcontext(instance))
         patch.setenv("YICI_CAMPUS", str(folder / "campus"))
         patch.setenv("YICI_HOME", str(folder / "home"))
         patch.setenv("YICI_DATABASE_URL", database.url)
@@ -87,6 +93,32 @@ class House:
             con.executemany(
                 f"INSERT INTO {table} VALUES ({marks})", [[row[c] for c in columns] for row in rows]
             )
+
+    def first_run(self) -> None:
+        """Let the first run have been made; what campus and systems hold is that run's, whichever test made it.
+
+        It is made anew for the first test that asks, and kept for those after it.
+        """
+
+        def make() -> None:
+            from pipelines.run import run
+
+            done = run()
+            assert (done.failed_systems, done.release) == ({}, 1)
+
+        without = (*dbt_files.DBT_OUTPUT, "dagster")
+        made_once(f"run_{self._content()}", self.database, self.folder / "home", make, without)
+
+    def _content(self) -> str:
+        """Return a digest of the catalog and of what the systems hold."""
+        found = hashlib.sha256()
+        for path in sorted((self.folder / "campus").rglob("*")):
+            if path.is_file():
+                found.update(repr((path.relative_to(self.folder), path.read_bytes())).encode())
+        for system in SYSTEMS:
+            with contextlib.closing(sqlite3.connect(self.file(system))) as con:
+                found.update(repr((system, *con.iterdump())).encode())
+        return found.hexdigest()[:16]
 
     def days_pass(self, days: int) -> None:
         """Move the campus's clock."""
@@ -128,6 +160,11 @@ models:
 
 
 @pytest.fixture
-def house(tmp_path: Path, pg_database: PgDatabase, monkeypatch: pytest.MonkeyPatch) -> House:
-    """A campus with filled systems and nothing landed yet."""
-    return House(tmp_path, pg_database, monkeypatch)
+def house(tmp_path: Path, pg_server: PgServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """A campus with filled systems and nothing landed yet.
+
+    Its database has the same name in every test of a worker, since what dbt has parsed is of one database.
+    """
+    database = pg_server.create_database(name=f"house_{worker()}")
+    yield House(tmp_path, database, monkeypatch)
+    pg_server.drop_database(database)

@@ -81,7 +81,7 @@ def test_a_bad_day_names_what_failed_and_leaves_the_rest_answerable(house: House
 
 def test_a_resource_is_one_yaml_file(house: House):
     """A contract dropped into the catalog is read, judged, stored, tested, linked and answered."""
-    _yici_run()
+    house.first_run()
     with house.service() as at:
         assert at.facts([WANTED]).json()["code"] == "ELEMENT_NOT_GRANTED"
 
@@ -105,7 +105,7 @@ def test_a_resource_is_one_yaml_file(house: House):
 
 
 def test_who_vanished_from_a_register_stays_answerable_and_nothing_else_moves(house: House):
-    _yici_run()
+    house.first_run()
     house.days_pass(1)
     house.fill("hr.staff", STAFF[1:])
     assert "1 of " in _yici_run()

@@ -37,7 +37,7 @@ def test_a_release_opens_tickets_and_the_next_clean_one_closes_them(house: House
 
 
 def test_the_calendars_jobs_write_reports_and_freeze_months(house: House):
-    run("run")
+    house.first_run()
     with house.database.connect() as con:
         con.execute(
             """INSERT INTO yici.score SELECT d::date, 'unit', 'RS', 'total', 90, 90, 1, 500, 1

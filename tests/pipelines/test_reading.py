@@ -154,7 +154,7 @@ def test_a_system_that_is_left_alone_is_shown_with_its_reason_and_tried_when_it_
 
 
 def test_a_new_column_is_told_by_run_and_status(house: House):
-    yici("run")
+    house.first_run()
     house.fill("hr.staff", [row | {"hobby": "CANARY"} for row in STAFF])
     for told in (yici("run"), yici("status")):
         assert "! hr.staff: new in its source and not in its contract: hobby" in " ".join(told.split())

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,13 +17,15 @@ import catalogs
 from catalogs.lists.all import today
 from catalogs.model import Catalog
 from catalogs.settings import now
-from portal import accounts
+from portal import accounts, publishing
 from portal.app import create_app
 from portal.configuration import Configuration
 from tests.service import campus, desk
 from tests.support.http import asgi_server
 from tests.support.postgres import PgDatabase
 from tests.support.session import exclusively
+from tests.support.word import word_form
+from warehouse import catalog_versions
 from warehouse.migrate import upgrade
 
 ROLE_PASSWORD = PASSWORD = "for-tests-only"
@@ -76,6 +78,9 @@ def files() -> dict[str, bytes]:
         b'{"code": "T", "nameZh": "\\u8bd5\\u9a8c\\u5927\\u5b66", "nameEn": "Test University",'
         b' "timeZone": "Asia/Shanghai", "dataOffice": "DT", "leadOffice": "JW"}'
     )
+    found["templates/S-EMPLOYED.docx"] = word_form(
+        ["在职证明申请表"], [["姓名", "{{ xm }}"], ["用途", "{{ yt }}"]]
+    )
     return found
 
 
@@ -124,24 +129,41 @@ def token(html: str) -> str:
 
 def portal_url(database: PgDatabase) -> str:
     """Return the address under which the portal's own role signs in, making the role if there is none."""
-    with exclusively("role yici_portal"), database.connect() as con:
-        if not con.execute("SELECT 1 FROM pg_roles WHERE rolname = 'yici_portal'").fetchone():
-            con.execute(f"CREATE ROLE yici_portal LOGIN PASSWORD '{ROLE_PASSWORD}'")
+    return _role_url(database, "yici_portal")
+
+
+def desk_url(database: PgDatabase) -> str:
+    """Return the address under which the stewards' desk signs in, making the role if there is none."""
+    return _role_url(database, "yici_desk")
+
+
+def _role_url(database: PgDatabase, role: str) -> str:
+    with exclusively(f"role {role}"), database.connect() as con:
+        if not con.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
+            con.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{ROLE_PASSWORD}'")
     parts = psycopg.conninfo.conninfo_to_dict(database.tcp_url)
-    return f"postgresql://yici_portal:{ROLE_PASSWORD}@{parts['host']}:{parts['port']}/{database.name}"
+    return f"postgresql://{role}:{ROLE_PASSWORD}@{parts['host']}:{parts['port']}/{database.name}"
 
 
 @contextmanager
-def opened(database: PgDatabase, home: Path, chosen: Configuration | None = None) -> Iterator[Portal]:
-    """Run a portal over a fresh database with a release, scores and tickets."""
+def opened(
+    database: PgDatabase,
+    home: Path,
+    chosen: Configuration | None = None,
+    told: Mapping[str, bytes] | None = None,
+) -> Iterator[Portal]:
+    """Run a portal over a fresh database with a release, scores and tickets; `told`: the campus's files."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("YICI_HOME", str(home))
         patch.setenv("YICI_DATABASE_URL", database.url)
         patch.setenv("YICI_PORTAL_DATABASE_URL", portal_url(database))
+        patch.setenv("YICI_DESK_DATABASE_URL", desk_url(database))
         upgrade()
-        content = catalogs.load(files())
+        content = catalogs.load(told or files())
         with database.connect() as owner:
             campus.publish(owner, content, desk.ROWS)
+            catalog_versions.publish(owner, content.files, catalog_versions.FIRST, "folder", "")
+            _publish_nothing(owner)
             _judge(owner, content)
             made = {
                 name: accounts.make(owner, name, person, PASSWORD).secret for name, person in PEOPLE.items()
@@ -150,6 +172,12 @@ def opened(database: PgDatabase, home: Path, chosen: Configuration | None = None
                 made[name] = accounts.make(owner, name, person, PASSWORD).secret
             with asgi_server(create_app(chosen or Configuration(is_reference_campus=True))) as url:
                 yield Portal(url, owner, content, made)
+
+
+def _publish_nothing(owner: psycopg.Connection) -> None:
+    """Leave a publication behind that has come to its end."""
+    number = publishing.ask(owner, PEOPLE["data_office"], "post:dt-steward", 1, [])
+    owner.execute("UPDATE portal.publication SET state = 'done' WHERE id = %s", [number])
 
 
 def _judge(owner: psycopg.Connection, content: Catalog) -> None:

@@ -20,7 +20,10 @@ def nothing_set(monkeypatch):
 
 def test_the_page_has_every_setting_and_its_default():
     table = dict(re.findall(r"^\| `(YICI_\w+)` \| `?([^|`]+?)`? \|", PAGE, re.MULTILINE))
-    assert table.keys() == set(re.findall(r'"(YICI_\w+)"', SOURCE)) | {"YICI_PORTAL_DATABASE_URL"}
+    assert table.keys() == set(re.findall(r'"(YICI_\w+)"', SOURCE)) | {
+        "YICI_PORTAL_DATABASE_URL",
+        "YICI_DESK_DATABASE_URL",
+    }
     default = Configuration()
     assert table["YICI_PORTAL_IDLE_MIN"] == str(default.idle_min)
     assert table["YICI_PORTAL_SESSION_H"] == str(default.session_h)

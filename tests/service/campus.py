@@ -16,6 +16,8 @@ from warehouse import identity, releases
 from warehouse.store import shape_hash, value_columns
 
 HALL, PORTAL, STRANGER, HR = "hall", "portal", "stranger", "hr-desk"
+# The university's portal, which asks as the person who is logged in, and for clerks at a window.
+PAGES = "pages"
 EMPLOYED, TRANSFER = "S-EMPLOYED", "S-TRANSFER"
 HOUSEHOLD, IDENTITY = "/household", "/identity-check"
 
@@ -64,9 +66,24 @@ _SYSTEMS = [
     },
 ]  # fmt: skip
 _CLIENTS = [
-    {"client": HALL, "nameZh": "办事大厅", "unit": "DT", "quota": {"perMinute": 100000}, "jobs": True},
+    {
+        "client": HALL,
+        "nameZh": "办事大厅",
+        "unit": "DT",
+        "quota": {"perMinute": 100000},
+        "jobs": True,
+        "channels": ["online", "window"],
+    },
     {"client": PORTAL, "nameZh": "报账系统", "unit": "CW", "quota": {"perMinute": 100000}, "usages": True},
     {"client": HR, "nameZh": "人事系统", "unit": "RS", "quota": {"perMinute": 100000}, "corrections": True},
+    {
+        "client": PAGES,
+        "nameZh": "校务数据门户",
+        "unit": "DT",
+        "quota": {"perMinute": 100000},
+        "sessions": True,
+        "windows": True,
+    },
     {"client": STRANGER, "nameZh": "无授权系统", "unit": "CW", "quota": {"perMinute": 20}},
 ]
 

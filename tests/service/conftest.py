@@ -43,7 +43,7 @@ def opened(
             app = create_app(chosen)
             with asgi_server(app, http=Wire, ws="none") as url:
                 at = Desk(url, content, owner, home, app)
-                for client_id in (campus.HALL, campus.PORTAL, campus.STRANGER):
+                for client_id in (campus.HALL, campus.PORTAL, campus.STRANGER, campus.PAGES):
                     at.register(client_id, home)
                 at.register(campus.HR, home, "RS")
                 yield at

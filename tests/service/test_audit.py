@@ -28,6 +28,7 @@ from service.verification import verify
 from tests.service import campus
 from tests.service.conftest import opened, service_url
 from tests.service.desk import T001, Desk
+from tests.support.http import free_port
 from warehouse.migrate import upgrade
 
 # Here it is the tests that seal.
@@ -304,7 +305,7 @@ def test_no_receipt_is_without_its_entry_when_workers_are_killed(pg_database, tm
             "YICI_SERVICE_DATABASE_URL": service_url(pg_database),
             "YICI_SERVICE_CHECKPOINT_S": "1",
         }
-        port = int(at_desk.url.rsplit(":", 1)[1]) + 1
+        port = free_port()
         command = [sys.executable, "-m", "service", "--port", str(port), "--workers", "4"]
         with subprocess.Popen(
             command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -334,8 +335,9 @@ def _asked_under_kills(at_desk: Desk, supervisor: int, address: str) -> list[int
     done, receipts = threading.Event(), []
 
     def ask(_: int) -> None:
-        with httpx.Client(base_url=address, headers=headers, trust_env=False, timeout=10) as http:
-            while not done.is_set():
+        # The pauses are the workers', whose successors have to start beside all this.
+        with httpx.Client(base_url=address, headers=headers, trust_env=False, timeout=60) as http:
+            while not done.wait(0.02):
                 try:
                     reply = http.post("/v1/facts:query", json=body)
                 except httpx.TransportError:
@@ -358,9 +360,8 @@ def _asked_under_kills(at_desk: Desk, supervisor: int, address: str) -> list[int
 def _kill_while_answering(supervisor: int, receipts: list[int]) -> None:
     """Kill eight workers, each one after answers have come since the last."""
     chance = random.Random(7)
-    deadline = time.monotonic() + 120
     for _ in range(8):
-        before = len(receipts)
+        before, deadline = len(receipts), time.monotonic() + 180
         while len(receipts) < before + 5:
             assert time.monotonic() < deadline, "no answers came between two kills"
             time.sleep(0.02)
@@ -376,9 +377,10 @@ def _kill_while_answering(supervisor: int, receipts: list[int]) -> None:
 
 
 def _wait_for(address: str) -> None:
-    for _ in range(300):
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline:
         try:
-            if httpx.get(f"{address}/readyz", trust_env=False).status_code == 200:
+            if httpx.get(f"{address}/readyz", trust_env=False, timeout=20).status_code == 200:
                 return
         except httpx.TransportError:
             pass

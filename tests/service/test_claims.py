@@ -148,3 +148,11 @@ def test_what_was_stated_is_not_on_record(at_desk: Desk):
     assert [value for value in (CANARY, "110101198001010015", "match") if value in told] == []
     (kept,) = at_desk.owner.execute("SELECT string_agg(m::text, ' ') FROM service.claim_miss m").fetchone()
     assert CANARY not in (kept or "") and "T001" not in (kept or "")
+
+
+def test_right_statements_are_all_answered_however_many_come_at_once(at_desk: Desk):
+    cases = [at_desk.case() for _ in range(3 * MISSES_PER_DAY)]
+    with concurrent.futures.ThreadPoolExecutor(len(cases)) as pool:
+        told = list(pool.map(lambda case_id: at_desk.claims([("XM", "eq", NAME)], case_id=case_id), cases))
+    assert [outcomes(reply) for reply in told] == [["match"]] * len(cases)
+    assert outcomes(at_desk.claims([("XM", "eq", "某某")])) == ["no_match"]

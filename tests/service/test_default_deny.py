@@ -22,7 +22,7 @@ import pytest
 
 import catalogs
 from catalogs.settings import now
-from service import queries, tokens
+from service import bulk, queries, tokens
 from service.access import campus_day
 from service.app import create_app
 from service.configuration import Configuration
@@ -313,7 +313,7 @@ def test_a_batch_is_as_closed_as_a_single_question(house: House, in_service):
             ]
             batch = BatchQuery(service_item=item, elements=[element], items=items)
             who = asking.clients[client]
-            return await queries.query_batch(asking.around, who, asking.current, batch, now())
+            return await bulk.query_batch(asking.around, who, asking.current, batch, now())
 
         return [await one(*each) for each in asked]
 

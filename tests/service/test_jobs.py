@@ -170,7 +170,7 @@ STARTING = working.starting
 
 def test_a_killed_worker_loses_and_doubles_nothing(at_desk: Desk, environment):
     one = item(at_desk, "T001")
-    count = jobs.PART * 4
+    count = jobs.PART * 6
     job_id = job(at_desk, [one] * count)
     before = at_desk.last()["seq"]
     kills = 0

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from joserfc.jwk import ECKey
 
+from catalogs.settings import now
+from service import certificate_authority
 from service.configuration import Configuration
 from service.login import LoginSettings
 from tests.service.conftest import opened
@@ -30,6 +32,7 @@ WORKBOOKS, LINES = "/v1/catalog/proposals", "/v1/jobs"
 @pytest.fixture(scope="module")
 def at_desk(pg_module_database, tmp_path_factory) -> Iterator[Desk]:
     home = tmp_path_factory.mktemp("home")
+    certificate_authority.reference_keys(home, "试验大学", "https://data.test.example", now())
     keys = home / "login.json"
     own = ECKey.generate_key("P-256", {"kid": "login"})
     keys.write_text(json.dumps({"keys": [own.as_dict(private=False)]}))

@@ -11,6 +11,9 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 import catalogs
+from expectations.quality import desk as quality
+from expectations.quality import owed
+from expectations.quality.terms import terms
 from service.configuration import Configuration
 from service.login import LoginSettings
 from tests.service import campus
@@ -93,6 +96,19 @@ def test_a_question_goes_to_the_unit_that_had_access_and_to_the_data_office_and_
     (own,) = [one for one in me(at_desk, "GET", "questions").json() if one["question_id"] == number]
     assert (own["answer"], own["answered_by"], own["state"]) == (ANSWER, "DT", "answered")
     assert number not in waiting(at_desk, campus.HALL)
+
+
+def test_a_question_is_a_ticket_of_the_unit_until_the_person_can_read_the_answer(at_desk: Desk):
+    con, catalog = at_desk.owner, at_desk.catalog
+    owed.follow(con, catalog, terms(catalog))
+    told = questioned(at_desk, accessed(at_desk)).json()
+    assert owed.follow(con, catalog, terms(catalog)) == (1, 0)
+    (ticket,) = (one for one in quality.listed(con) if one.reference == told["question_id"])
+    assert (ticket.channel, ticket.unit, ticket.due_on.isoformat()) == ("question", "DT", told["due_on"])
+    assert CANARY not in ticket.about and "T001" not in ticket.about
+    answered(at_desk, told["question_id"], campus.HALL)
+    assert owed.follow(con, catalog, terms(catalog)) == (0, 1)
+    assert quality.one(con, ticket.id)[0].state == "closed"
 
 
 def test_the_data_office_may_answer_for_another_unit(at_desk: Desk):

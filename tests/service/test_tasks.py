@@ -3,6 +3,7 @@
 import itertools
 import json
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ import pytest
 import catalogs
 from catalogs.faults import CatalogError
 from catalogs.settings import now
+from expectations.quality import desk as quality
+from expectations.quality import owed
+from expectations.quality.terms import terms
 from service import signals, tasks
 from tests.service import campus
 from tests.service.conftest import opened
@@ -254,6 +258,10 @@ def test_who_has_destroyed_what_was_given_is_given_nothing_more_and_who_has_not_
         return [one.who for one in found if one.kind == "not_destroyed"]
 
     assert overdue() == [campus.HALL]
+    tickets = partial(owed.follow, at_desk.owner, content, terms(content))
+    assert (tickets(), tickets()) == ((1, 0), (0, 0))
+    (ticket,) = (one for one in quality.listed(at_desk.owner) if one.channel == owed.DESTRUCTION)
+    assert (ticket.unit, ticket.reference) == ("DT", f"{campus.HALL} D-T1") and "2026-01-31" in ticket.about
     told = {"destroyed_on": "2026-01-30", "how": "硬盘消磁, post:hall-steward"}
     future = told | {"destroyed_on": "2099-01-01"}
     assert at_desk.post(f"/v1/tasks/{TASK}:destroyed", future).status_code == 422
@@ -262,5 +270,6 @@ def test_who_has_destroyed_what_was_given_is_given_nothing_more_and_who_has_not_
     assert (reply.status_code, reply.json()["destroyed_on"]) == (200, "2026-01-30")
     assert at_desk.last()["action"] == "task_destroyed"
     assert overdue() == []
+    assert tickets() == (0, 1)
     assert asked(at_desk, []).json()["rule"] == "task:not_destroyed"
     assert at_desk.owner.execute("SELECT count(*) FROM service.task_answer").fetchone()[0] == 0

@@ -1,7 +1,7 @@
 """A small campus for tests of warehouse and admission: one register of people, written as a data office would."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,9 +13,9 @@ from connectors.base import Reading, Scope
 from connectors.duck import literal, session
 from connectors.landing import Landing
 from expectations.admit import Admitted, admit, engine
+from tests.support import kept, migrated
 from warehouse import identity, ledger, releases
 from warehouse.connect import connect
-from warehouse.migrate import upgrade
 from warehouse.store import shape_hash
 
 FILES = {
@@ -100,15 +100,20 @@ class Warehouse:
     def __init__(self, folder: Path, content: Catalog) -> None:
         self.landing = Landing(str(folder / "landing"))
         self.catalog = content
-        upgrade()
+        migrated.begin()
 
     def empty(self) -> None:
         """Forget everything, landing zone included, as if newly made."""
-        with connect(autocommit=True) as pg:
-            pg.execute("DROP SCHEMA yici, store, raw, stage, marts CASCADE")
-            pg.execute("DROP SCHEMA IF EXISTS service, portal CASCADE")
-        upgrade()
+        migrated.begin_again()
         self.landing = Landing(f"{self.landing.root}-again")
+
+    def made_once(self, name: str, make: Callable[[], None]) -> None:
+        """Be as `make` leaves this warehouse, which the first test of a session that asks does for all."""
+        if self.landing.local is None:
+            make()
+            return
+        name = f"{name}_{self.catalog.version[:12]}"
+        kept.made_once(name, migrated.current(), self.landing.local.parent, make)
 
     def land(self, rows: Sequence[dict], scope: Scope | None = None, watermark: str | None = None) -> int:
         """Land rows as an extract of hr.staff and register it; returns its id."""

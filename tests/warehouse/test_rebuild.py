@@ -92,6 +92,11 @@ def again(house: campus.Warehouse, replace: bool = False) -> Rebuilt:
 
 
 def some_days(house: campus.Warehouse) -> None:
+    """Some days on which rows come and go."""
+    house.made_once("some_days", lambda: _live(house))
+
+
+def _live(house: campus.Warehouse) -> None:
     """Rows come, change, go, are refused, come back; an extract is refused whole; documents link and unlink."""
     people = [row(n) for n in range(1, 41)]
     house.land([row(1, id_no=VALID_ID), *people[1:]])

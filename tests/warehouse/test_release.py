@@ -1,11 +1,15 @@
 """Rows through admission, store, identity and release: what is served, kept, quarantined, taken back."""
 
+import contextlib
+
+import psycopg
 import pytest
 
 from connectors.base import Scope
 from connectors.landing import MANIFEST
 from tests.support import campus
 from tests.support.campus import row
+from tests.support.session import exclusively
 from warehouse import releases
 from warehouse.connect import connect
 
@@ -283,3 +287,47 @@ def test_one_document_under_two_names_links_nobody_and_waits_for_a_human(warehou
     house.release()
     assert house.scalar("SELECT count(DISTINCT subject_id) FROM yici.link WHERE id_type = 'staff_no'") == 2
     assert house.scalar("SELECT count(*) FROM yici.identity_review WHERE state = 'open'") == 1
+
+
+def test_the_portal_reads_the_marts_that_hold_no_person_by_name_through_carrying_and_rolling_back(warehouse):
+    house = warehouse(campus.catalog())
+    role = releases.ROLE_NAMES["portal"]
+    with exclusively(f"role {role}"), connect(autocommit=True) as con:
+        if not con.execute("SELECT to_regrole(%s)", [role]).fetchone()[0]:
+            con.execute(f"CREATE ROLE {role} LOGIN")
+
+    def build(number: int, models: dict[str, bool], without_persons: set[str]) -> None:
+        house.land([row(1, salary=str(number))])
+        with house.candidate() as opened:
+            house.admit(opened)
+            opened.con.execute(f"CREATE SCHEMA {releases.CANDIDATE_SCHEMA}")
+            for model, is_good in models.items():
+                if is_good:
+                    opened.con.execute(
+                        f"CREATE TABLE {releases.CANDIDATE_SCHEMA}.{model} AS SELECT {number} AS n"
+                    )
+            releases.publish(opened, list(house.catalog.resources.values()), models, without_persons)
+
+    def readable() -> dict[str, int]:
+        """What the portal's role reads: mart → the release that built it."""
+        found = {}
+        with connect(autocommit=True) as con:
+            con.execute(f"SET ROLE {role}")
+            for model in ("mart_counts", "mart_people"):
+                with contextlib.suppress(psycopg.errors.InsufficientPrivilege):
+                    found[model] = con.execute(f"SELECT n FROM marts.{model}").fetchone()[0]
+            for schema in ("build_1", "build_2"):
+                with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedTable)):
+                    con.execute(f"SELECT n FROM {schema}.mart_people")
+        return found
+
+    both = {"mart_counts": True, "mart_people": True}
+    build(1, both, {"mart_counts"})
+    assert readable() == {"mart_counts": 1}
+    build(2, both | {"mart_counts": False}, {"mart_counts"})
+    assert readable() == {"mart_counts": 1}, "carried over, and as open as it was built"
+    build(3, both, set())
+    assert readable() == {}, "a model that no longer says so is shut"
+    with connect(autocommit=True) as con:
+        releases.roll_back(con, 2)
+    assert readable() == {"mart_counts": 1}

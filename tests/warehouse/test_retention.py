@@ -19,7 +19,7 @@ from tests.support.session import exclusively
 from warehouse import baseline, history, releases, sealed
 from warehouse.connect import connect
 from warehouse.inspection import inspect
-from warehouse.retention import ClockInDoubt, Due, due, enforce
+from warehouse.retention import DEFAULT_DEED_DAYS, ClockInDoubt, Due, due, enforce
 
 PASSWORD = "for-tests-only"
 PEOPLE = [row(n) for n in range(1, 41)]
@@ -64,6 +64,12 @@ def prune(house: campus.Warehouse, **options) -> dict[str, Due]:
 
 
 def some_months(house: campus.Warehouse, on_day) -> None:
+    """Some months, until day 50."""
+    house.made_once("some_months", lambda: _live(house, on_day))
+    on_day(50)
+
+
+def _live(house: campus.Warehouse, on_day) -> None:
     """Release 1 on day 0, 2 on day 10 and 3 on day 50: a row changes, is refused, comes back, another one goes."""
     on_day(0)
     house.land([row(1, id_no=VALID_ID), *PEOPLE[1:]])
@@ -283,6 +289,27 @@ def test_details_of_the_services_record_go_when_their_own_time_is_over(warehouse
         assert prune(house)["campus"].counts["details"] == 1
         assert con.execute("SELECT array_agg(seq) FROM service.record_detail").fetchone()[0] == [2]
         assert con.execute("SELECT count(*) FROM service.record").fetchone()[0] == 2
+
+
+def test_what_people_did_in_the_portal_goes_by_its_own_rule_and_only_then(warehouse, pruner_url, on_day):
+    house = warehouse(campus.catalog())
+    house.land(PEOPLE)
+    house.release()
+    with connect(autocommit=True) as con:
+        for days in (0, 40):
+            con.execute(
+                """INSERT INTO portal.deed (at, person, post, role, deed, about, outcome, rule)
+                   VALUES (now() + make_interval(days => %s), '1', '', 'member', 'GET home', '', 'allowed', 'x')""",
+                [days],
+            )
+        with pytest.raises(psycopg.errors.RaiseException):
+            con.execute("DELETE FROM portal.deed")
+        on_day(DEFAULT_DEED_DAYS + 20)
+        assert prune(house, is_clock_right=True)["campus"].counts["deeds"] == 1
+        assert con.execute("SELECT count(*) FROM portal.deed").fetchone()[0] == 1
+        assert con.execute("SELECT deeds FROM portal.forgotten").fetchall() == [(1,)]
+        with pytest.raises(psycopg.errors.RaiseException):
+            con.execute("DELETE FROM portal.deed")
 
 
 def test_nothing_is_deleted_while_a_release_is_under_way(warehouse, on_day):

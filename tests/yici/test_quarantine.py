@@ -37,7 +37,7 @@ def waiting(house: House) -> House:
     contract["schema"][0].setdefault("quality", []).append(SHORT_PHONE)
     house.write(CONTRACT, as_bytes(contract))
     house.fill("hr.staff", [*STAFF, *MORE, T005, T006])
-    yici("run")
+    house.first_run()
     return house
 
 

@@ -116,6 +116,20 @@ class CaseChange(TypedDict):
     status: Literal["submitted", "accepted", "closed"]
 
 
+class CaseOrder(TypedDict):
+    """`POST /v1/certificates`."""
+
+    subject: "SubjectIn"
+    case_id: str
+    actor: "Actor"
+    kind: str
+    language: NotRequired[Literal["zh", "en", "both"]]
+    purpose: str
+    validity_days: int
+    shown: NotRequired[list[str]]
+    service_item: str
+
+
 class CaseOut(TypedDict):
     """A case as its client sees it: without the parties' numbers."""
 
@@ -127,6 +141,26 @@ class CaseOut(TypedDict):
     expires_at: str
 
 
+class CertificateOut(TypedDict):
+    """A certificate as whoever it was issued to sees it."""
+
+    certificate_id: str
+    number: str
+    kind: str
+    unit: str
+    purpose: str
+    language: Literal["zh", "en", "both"]
+    elements: list[str]
+    release: int
+    issued_at: str
+    valid_until: str
+    state: Literal["waiting", "ready", "failed", "destroyed"]
+    ahead: int | None
+    revoked_at: str | None
+    revoke_reason: str | None
+    changed: list[str]
+
+
 class ChangeOut(TypedDict):
     """A transaction whose answer held a value that has been corrected since."""
 
@@ -135,6 +169,37 @@ class ChangeOut(TypedDict):
     case_id: str | None
     element: str
     at: str
+
+
+class CheckedOut(TypedDict):
+    """What a code says of a certificate."""
+
+    standing: Literal["valid", "revoked", "expired"]
+    number: str
+    title_zh: str
+    title_en: str
+    unit_zh: str
+    unit_en: str
+    issued_at: str
+    valid_until: str
+    revoked_at: str | None
+    values: list["CheckedValue"]
+    is_internal: NotRequired[bool]
+    checked_at: str
+
+
+class CheckedValue(TypedDict):
+    """A value that the holder chose to show, with who answers for it and since when it is
+    known to hold."""
+
+    element: str
+    label_zh: str
+    label_en: str
+    value_zh: str
+    value_en: str
+    provider: str
+    provider_zh: str
+    as_of: str
 
 
 class CheckpointOut(TypedDict):
@@ -219,8 +284,8 @@ class CorrectionDetails(TypedDict):
     """A correction as its provider sees it."""
 
     correction_id: str
-    case_id: str
-    service_item: str
+    case_id: str | None
+    service_item: str | None
     element: str
     provider: str
     state: Literal["routed", "accepted", "rejected", "propagated"]
@@ -233,11 +298,12 @@ class CorrectionDetails(TypedDict):
 
 
 class CorrectionOut(TypedDict):
-    """A correction as its applicant's service system sees it."""
+    """A correction as its applicant's service system sees it; filed at the person's own
+    login it has no case."""
 
     correction_id: str
-    case_id: str
-    service_item: str
+    case_id: str | None
+    service_item: str | None
     element: str
     provider: str
     state: Literal["routed", "accepted", "rejected", "propagated"]
@@ -447,6 +513,20 @@ class KeptOut(TypedDict):
     element: str
 
 
+class KindOut(TypedDict):
+    """A kind of certificate that people ask for themselves."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    unit: str
+    unit_name_zh: str
+    populations: list["NamedOut"]
+    purposes: list["NamedOut"]
+    validity_days: list[int]
+    elements: list["NamedOut"]
+
+
 class MaterialOut(TypedDict):
     """A material: no longer needed, a certificate of ours, or still required and why."""
 
@@ -456,6 +536,15 @@ class MaterialOut(TypedDict):
     outcome: Literal["satisfied", "certificate", "still_required"]
     facts: list["ProvenOut"]
     reasons: list[str]
+    certificates: NotRequired[list[str]]
+
+
+class NamedOut(TypedDict):
+    """A code with its names."""
+
+    code: str
+    name_zh: str
+    name_en: str
 
 
 class NewCase(TypedDict):
@@ -509,6 +598,22 @@ class NewQuestion(TypedDict):
     reason: str
 
 
+class NewSession(TypedDict):
+    """`POST /v1/sessions`."""
+
+    proof_type: Literal["id_token", "ticket", "account"]
+    proof: str
+    session: str
+
+
+class NewShare(TypedDict):
+    """`POST /v1/me/certificates/{id}/shares`."""
+
+    shown: NotRequired[list[str]]
+    days: NotRequired[int]
+    max_views: NotRequired[int | None]
+
+
 class NewValue(TypedDict):
     """One value as it was typed: numbers, dates (RFC 3339) and flags as text, a coded one
     by code or name."""
@@ -549,10 +654,40 @@ class Outcomes(TypedDict):
     fields: list["FieldOutcome"]
 
 
+class OwnCertificateOut(TypedDict):
+    """A certificate of one's own with its shares and who looked."""
+
+    certificate_id: str
+    number: str
+    kind: str
+    unit: str
+    purpose: str
+    language: Literal["zh", "en", "both"]
+    elements: list[str]
+    release: int
+    issued_at: str
+    valid_until: str
+    state: Literal["waiting", "ready", "failed", "destroyed"]
+    ahead: int | None
+    revoked_at: str | None
+    revoke_reason: str | None
+    changed: list[str]
+    shares: list["ShareOut"]
+    views: list["ViewOut"]
+
+
 class OwnConsents(TypedDict):
     """Everything that the person who is logged in has consented to, the newest first."""
 
     consents: list["ConsentOut"]
+
+
+class OwnCorrection(TypedDict):
+    """`POST /v1/me/corrections`."""
+
+    element: str
+    stated: NotRequired[str | None]
+    reason: str
 
 
 class OwnFact(TypedDict):
@@ -596,6 +731,17 @@ class OwnFacts(TypedDict):
     release: int
     facts: list["OwnFact"]
     receipt: str
+
+
+class OwnOrder(TypedDict):
+    """`POST /v1/me/certificates`."""
+
+    kind: str
+    language: NotRequired[Literal["zh", "en", "both"]]
+    purpose: str
+    validity_days: int
+    shown: NotRequired[list[str]]
+    capacity: NotRequired[str | None]
 
 
 class OwnUsages(TypedDict):
@@ -696,6 +842,13 @@ class QuestionOut(TypedDict):
     answer: str | None
 
 
+class Renewal(TypedDict):
+    """`POST /v1/sessions:renew`."""
+
+    access_token: str
+    secret: str
+
+
 class ReplayOut(TypedDict):
     """A recorded answer, composed again: `matches` says whether it is the one that was
     given."""
@@ -708,6 +861,12 @@ class ReplayOut(TypedDict):
     statuses: dict[str, str]
 
 
+class Revocation(TypedDict):
+    """`:revoke` and `:keep`."""
+
+    reason: str
+
+
 class RowOut(TypedDict):
     """One cell; without `people` it is hidden, and without a measure that number is."""
 
@@ -716,12 +875,37 @@ class RowOut(TypedDict):
     measures: dict[str, dict[str, str]]
 
 
+class SessionBearer(TypedDict):
+    """A bearer for `/v1/me/…`, sent with the session's secret in `Yici-Session`; `person`
+    is the first number."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
+    person: str
+
+
 class SessionOut(TypedDict):
     """A bearer for `/v1/me/…`."""
 
     access_token: str
     token_type: str
     expires_in: int
+
+
+class ShareOut(TypedDict):
+    """A share as the holder of the certificate sees it."""
+
+    share_id: str
+    code: str | None
+    verify_address: str | None
+    shown: list[str]
+    is_printed: bool
+    made_at: str
+    expires_at: str
+    max_views: int | None
+    views: int
+    withdrawn_at: str | None
 
 
 class StatedOut(TypedDict):
@@ -742,12 +926,18 @@ class SubjectIn(TypedDict):
     capacity: NotRequired[str | None]
 
 
-class TokenOut(TypedDict):
-    """An access token (RFC 6749 §5.1)."""
+class TicketOut(TypedDict):
+    """A valid certificate that states what is no longer so; no values."""
 
-    access_token: str
-    token_type: str
-    expires_in: int
+    ticket_id: str
+    certificate_id: str
+    number: str
+    elements: list[str]
+    release: int
+    opened_at: str
+    due_on: str
+    outcome: Literal["revoked", "kept"] | None
+    reason: str | None
 
 
 class UsageOut(TypedDict):
@@ -773,6 +963,20 @@ class ValueOut(TypedDict):
     name: str | None
 
 
+class VerdictOut(TypedDict):
+    """The judgement on a paper or token."""
+
+    standing: Literal["valid", "invalid", "revoked", "expired", "unknown"]
+    reason: str
+    explanation_zh: str
+    explanation_en: str
+    kind: str
+    signed_by: str
+    signed_at: str | None
+    expires_at: str | None
+    stated: dict[str, Any]
+
+
 class Verification(TypedDict):
     """How far a value is verified; `unmet` is the first condition that does not hold."""
 
@@ -792,10 +996,53 @@ class Verified(TypedDict):
     verifier: str
 
 
+class ViewOut(TypedDict):
+    """One look at a certificate."""
+
+    at: str
+    how: Literal["page", "program", "paper", "token"]
+    share_id: str | None
+
+
+class WindowOut(TypedDict):
+    """The filled form, with the case that it is of."""
+
+    case_id: str
+    external_no: str | None
+    status: str
+    prefill: "PrefillOut"
+
+
+class WindowQuery(TypedDict):
+    """`POST /v1/window:prefill`."""
+
+    case: str
+    clerk: str
+    capacity: NotRequired[str | None]
+
+
+class service__api_certificates__TokenOut(TypedDict):
+    """The token of a certificate."""
+
+    token: str
+
+
+class service__api_certificates_me__Withdrawal(TypedDict):
+    """`:withdraw`: an empty object."""
+
+
 class service__api_consents__Withdrawal(TypedDict):
     """`POST /v1/consents/{id}:withdraw`."""
 
     actor: "Actor"
+
+
+class service__api_token__TokenOut(TypedDict):
+    """An access token (RFC 6749 §5.1)."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
 
 
 class service__proposals__Withdrawal(TypedDict):

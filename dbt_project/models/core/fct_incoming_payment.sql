@@ -1,11 +1,21 @@
 {{ config(enabled=requires(
-    'finance.incoming_payments: payment_no received_on payer amount claim_status project_no claimed_at',
-    'research.contracts: project_no party_a')) }}
+    'finance.incoming_payments: payment_no received_on payer amount memo claim_status project_no claimed_at',
+    'research.contracts: contract_no project_no party_a amount')) }}
 
-with contracts as (
-    select party_a, count(*) as contracts, min(project_no) as project_no
-    from {{ ref('stg_research__contracts') }}
-    group by party_a
+with ranked as (
+    select *, rank() over (partition by payment_no order by weight desc) as place
+    from {{ ref('brg_payment_proposal') }}
+),
+
+proposed as (
+    select
+        payment_no,
+        count(*) as contracts,
+        sum(case when place = 1 then 1 else 0 end) as best,
+        min(case when place = 1 then project_no end) as project_no,
+        max(case when place = 1 then weight end) as weight
+    from ranked
+    group by payment_no
 ),
 
 contracted as (
@@ -24,8 +34,10 @@ select
     cast({{ days_between('payments.received_on', local_on('payments.claimed_at')) }} as integer) as days_to_claim,
     case when payments.claim_status = '0'
          then cast({{ days_between('payments.received_on', as_of_on()) }} as integer) end as days_waiting,
-    case when payments.claim_status = '0' then cast(coalesce(contracts.contracts, 0) as integer) end as proposed_contracts,
-    case when payments.claim_status = '0' and contracts.contracts = 1 then contracts.project_no end as proposed_project_no
+    case when payments.claim_status = '0' then cast(coalesce(proposed.contracts, 0) as integer) end as proposed_contracts,
+    case when proposed.best = 1 then proposed.project_no end as proposed_project_no,
+    case when proposed.best = 1 then case when proposed.weight >= 4 then 'memo'
+         when proposed.weight = 3 then 'payer_and_amount' else 'payer' end end as proposed_by
 from {{ ref('stg_finance__incoming_payments') }} as payments
-left join contracts on contracts.party_a = payments.payer
+left join proposed on proposed.payment_no = payments.payment_no
 left join contracted on contracted.project_no = payments.project_no

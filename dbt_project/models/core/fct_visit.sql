@@ -1,11 +1,12 @@
 {{ config(enabled=requires(
     'hall.cases: case_no service_item applicant_no channel campus status submitted_at closed_at',
     'hall.case_materials: case_no way handed_at',
-    'hall.appointments: appointment_no service_item applicant_no campus slot_at state')) }}
+    'hall.appointments: appointment_no service_item applicant_no campus slot_at state',
+    'hall.corrections: case_no asked_at answered_at')) }}
 
 {# A visit is person x place x half-day, from acceptance to the result handed over. What shows one: a paper handed in or
    an original shown, and an appointment that was served, for the same item. Who is shown twice in one half-day at one
-   place came once. #}
+   place came once. What was brought because a correction (补正) had asked for it is counted apart. #}
 with cases as (
     select * from {{ ref('stg_hall__cases') }}
 ),
@@ -40,7 +41,12 @@ placed as (
         coalesce(place, '') as place,
         {{ local_on('at') }} as visit_on,
         {{ half_day('at') }} as half_day,
-        shown_by
+        shown_by,
+        exists (
+            select 1 from {{ ref('stg_hall__corrections') }} as corrections
+            where corrections.case_no = shown.case_no and corrections.asked_at < shown.at
+            and (corrections.answered_at is null or shown.at <= corrections.answered_at)
+        ) as is_asked_for
     from shown
 )
 
@@ -50,6 +56,7 @@ select
     visit_on,
     half_day,
     sum(case when shown_by = 'material' then 1 else 0 end) as materials,
-    sum(case when shown_by = 'appointment' then 1 else 0 end) as appointments
+    sum(case when shown_by = 'appointment' then 1 else 0 end) as appointments,
+    sum(case when is_asked_for then 0 else 1 end) = 0 as is_for_correction
 from placed
 group by case_no, place, visit_on, half_day

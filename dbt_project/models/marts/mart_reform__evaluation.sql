@@ -6,7 +6,9 @@
     'hall.corrections: case_no round',
     'hall.evaluations: case_no stars evaluated_at replied_at')) }}
 
-{# Levels 1 and 2 are poor (差评): each of them is called back. Levels of evaluation_levels. #}
+{# Levels 1 and 2 are poor (差评): each of them is called back, within `limits_days.answerPoorEvaluation` working days of
+   the campus. Levels of evaluation_levels. #}
+{%- set limit_days = var('yici_limits_days', {}).get('answerPoorEvaluation', 5) %}
 with evaluations as (
     select
         *,
@@ -33,10 +35,15 @@ select
     cast(max(case when evaluations.is_poor and evaluations.replied_at is null
         then {{ days_between('evaluations.evaluated_on', as_of_on()) }} end) as integer) as longest_wait_days,
     cast(avg(case when evaluations.is_poor then replying.working_no - evaluating.working_no end)
-        as numeric(12, 2)) as mean_working_days_to_call_back
+        as numeric(12, 2)) as mean_working_days_to_call_back,
+    cast({{ limit_days }} as integer) as limit_working_days,
+    sum(case when evaluations.is_poor
+        and coalesce(replying.working_no, presently.working_no) - evaluating.working_no > {{ limit_days }}
+        then 1 else 0 end) as poor_beyond_limit
 from evaluations
 inner join {{ ref('fct_case') }} as cases on cases.case_no = evaluations.case_no
 left join {{ ref('dim_service_item') }} as items on items.service_item = cases.service_item
 left join {{ ref('dim_campus_day') }} as evaluating on evaluating.day_on = evaluations.evaluated_on
 left join {{ ref('dim_campus_day') }} as replying on replying.day_on = evaluations.replied_on
+left join {{ ref('dim_campus_day') }} as presently on presently.day_on = {{ as_of_on() }}
 group by {{ month_of('evaluations.evaluated_on') }}, cases.service_item

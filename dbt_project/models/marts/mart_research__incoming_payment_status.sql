@@ -1,6 +1,6 @@
 {{ config(enabled=requires(
-    'finance.incoming_payments: payment_no received_on payer amount claim_status project_no claimed_at',
-    'research.contracts: project_no party_a')) }}
+    'finance.incoming_payments: payment_no received_on payer amount memo claim_status project_no claimed_at',
+    'research.contracts: contract_no project_no party_a amount')) }}
 
 select
     {{ month_of('received_on') }} as month_on,
@@ -11,6 +11,6 @@ select
     cast(avg(days_to_claim) as numeric(12, 2)) as mean_days_to_claim,
     max(days_waiting) as longest_wait_days,
     sum(case when days_waiting > 30 then 1 else 0 end) as waiting_over_30_days,
-    sum(case when proposed_contracts = 1 then 1 else 0 end) as with_one_proposal
+    sum(case when proposed_project_no is not null then 1 else 0 end) as with_one_proposal
 from {{ ref('fct_incoming_payment') }}
 group by {{ month_of('received_on') }}, claim_status

@@ -1,0 +1,226 @@
+"""`make bench-portal`: how long every page of the portal takes, on a whole campus.
+
+The reference campus is built and released into a warehouse of its own, unless `--home` names one that is. Then a
+browser follows every link that it is shown, so that a page which is new needs no word here: first somebody of the data
+office, then of each other role, for the pages that nobody before was led to. Of each route some addresses are asked for
+again and again, in turns, one request at a time, of one server process over a database of usual, durable settings.
+What was found: docs/performance.md.
+"""
+
+import argparse
+import contextlib
+import html
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import httpx
+import pyotp
+from rich.console import Console
+from rich.table import Table
+from starlette.routing import Match
+
+from benchmarks.run import machine
+from catalogs import load
+from catalogs.derive import is_valid
+from catalogs.lists.all import today
+from catalogs.model import Catalog
+from catalogs.model_posts import DATA_OFFICE, MEMBER, ROLES
+from catalogs.settings import DEFAULT_CAMPUS
+from portal import accounts
+from portal.app import PAGE_MODULES
+from tests.support.http import free_port
+from warehouse.connect import connect
+
+GOAL_MS = 200
+_PASSWORD = "for-the-benchmark-only"
+_PER_ROUTE, _ROUNDS, _MOST_ADDRESSES = 5, 4, 3000
+_LINK = re.compile(r'href="(/[^"#]*)')
+# What ends a session, changes the language or is no page.
+_NOT_FOLLOWED = ("/logout", "/language", "/assets/", "/login")
+
+
+@dataclass
+class Page:
+    """A route as somebody of a role meets it: its addresses, and how long each answer took."""
+
+    name: str
+    role: str
+    addresses: list[str] = field(default_factory=list)
+    ms: list[float] = field(default_factory=list)
+    size: int = 0
+
+
+def main() -> None:
+    """Measure, print a table and end with 1 if a page is slower than it may be."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.portal", description=__doc__)
+    parser.add_argument("--size", default="campus", help="of the reference campus: small, campus or province")
+    parser.add_argument(
+        "--home", type=Path, help="a state folder with a published release; it is left as it is"
+    )
+    chosen = parser.parse_args()
+    console = Console()
+    console.print(machine())
+    with _released(chosen.home, chosen.size) as home:
+        os.environ |= {"YICI_HOME": str(home), "YICI_REFERENCE_CAMPUS": "1"}
+        with _served(home) as url:
+            found = measure(url, load(DEFAULT_CAMPUS))
+    slow = _report(console, found)
+    sys.exit(1 if slow else 0)
+
+
+def measure(url: str, catalog: Catalog) -> list[Page]:
+    """Return every route that somebody of some role is led to, measured.
+
+    Args:
+        url: where the portal is.
+        catalog: names somebody for each role.
+    """
+    found: dict[str, Page] = {}
+    for role, person in _people(catalog, today(catalog)).items():
+        with _browser(url, role, person) as browser:
+            pages = _followed(browser, role, set(found))
+            for _ in range(_ROUNDS):
+                for one in pages.values():
+                    for address in one.addresses:
+                        began = time.perf_counter()
+                        answer = browser.get(address)
+                        one.ms.append((time.perf_counter() - began) * 1000)
+                        one.size = max(one.size, len(answer.content))
+            found |= pages
+    return list(found.values())
+
+
+def _followed(browser: httpx.Client, role: str, known: set[str]) -> dict[str, Page]:
+    """Follow every link from the first page; of each route, the first addresses, of a known one only the first."""
+    pages: dict[str, Page] = {}
+    waiting, seen = ["/"], {"/"}
+    while waiting and len(seen) < _MOST_ADDRESSES:
+        address = waiting.pop(0)
+        name = _route(address)
+        one = pages.setdefault(name, Page(name, role)) if name else None
+        if one is None or len(one.addresses) >= (1 if name in known else _PER_ROUTE):
+            continue
+        answer = browser.get(address)
+        if answer.status_code != 200:
+            continue
+        one.addresses.append(address)
+        if answer.headers["content-type"].startswith("text/html"):
+            for link in map(html.unescape, _LINK.findall(answer.text)):
+                if link not in seen and not link.startswith(_NOT_FOLLOWED):
+                    seen.add(link)
+                    waiting.append(link)
+    return {name: one for name, one in pages.items() if one.addresses and name not in known}
+
+
+def _route(address: str) -> str:
+    """Return the path of the route that an address leads to; empty if none does."""
+    scope = {"type": "http", "method": "GET", "path": address.partition("?")[0], "headers": []}
+    for module in PAGE_MODULES:
+        for route in module.router.routes:
+            if route.matches(scope)[0] is Match.FULL:
+                return route.path
+    return ""
+
+
+def _people(catalog: Catalog, day: date) -> dict[str, str]:
+    """Return role → the number of somebody who has it on a day, whoever sees most first, a member without post last."""
+    found = {one.role: one.person for one in catalog.holdings if is_valid(one.valid_from, one.valid_to, day)}
+    ordered = (DATA_OFFICE, *(role for role in ROLES if role != DATA_OFFICE))
+    return {role: found[role] for role in ordered if role in found} | {MEMBER: "0"}
+
+
+@contextlib.contextmanager
+def _browser(url: str, role: str, person: str) -> Iterator[httpx.Client]:
+    """A browser in which somebody has logged in."""
+    with connect(autocommit=True) as con:
+        secret = accounts.make(con, f"bench-{role}", person, _PASSWORD).secret
+    with httpx.Client(base_url=url, timeout=60, trust_env=False) as browser:
+        csrf = re.search(r'name="csrf" value="([^"]+)"', browser.get("/login").text)
+        assert csrf is not None
+        told = {"csrf": csrf[1], "name": f"bench-{role}", "password": _PASSWORD, "next": "/"}
+        answer = browser.post("/login/account", data=told | {"code": pyotp.TOTP(secret).now()})
+        if answer.status_code != 303:
+            raise RuntimeError(f"the login of the role {role} was answered with {answer.status_code}")
+        yield browser
+
+
+@contextlib.contextmanager
+def _released(home: Path | None, size: str) -> Iterator[Path]:
+    """A state folder with a published release of the reference campus."""
+    if home is not None:
+        yield home
+        return
+    folder = Path(tempfile.mkdtemp(prefix="yici-portal-"))
+    environment = {**os.environ, "YICI_HOME": str(folder)}
+    yici = [sys.executable, "-m", "yici"]
+    try:
+        subprocess.run([*yici, "demo", "build", "--size", size], env=environment, check=True)
+        subprocess.run([*yici, "run"], env=environment, check=True)
+        yield folder
+    finally:
+        subprocess.run([*yici, "demo", "stop"], env=environment, check=False)
+        subprocess.run([*yici, "db", "remove", "--yes"], env=environment, check=False)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _served(home: Path) -> Iterator[str]:
+    """The portal in a process of its own, once it answers."""
+    port = free_port()
+    log = (home / "bench-portal.log").open("w")
+    server = subprocess.Popen([sys.executable, "-m", "portal", "--port", str(port)], stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(600):
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"{url}/healthz", trust_env=False).status_code == 200:
+                    break
+            if server.poll() is not None:
+                raise RuntimeError(f"the portal did not start; see {log.name}")
+            time.sleep(0.1)
+        yield url
+    finally:
+        server.terminate()
+        server.wait()
+        log.close()
+
+
+def _report(console: Console, found: list[Page]) -> list[Page]:
+    """Print every route, the slowest first; returns what is slower than it may be."""
+    table = Table("route", "role", "addresses", "median ms", "p95 ms", "KiB", title="Pages of the portal")
+    ordered = sorted(found, key=lambda one: -statistics.median(one.ms))
+    slow = [one for one in ordered if statistics.median(one.ms) > GOAL_MS]
+    for one in ordered:
+        p95 = sorted(one.ms)[int(len(one.ms) * 0.95)]
+        table.add_row(
+            one.name,
+            one.role,
+            str(len(one.addresses)),
+            f"{statistics.median(one.ms):.0f}{' ✕' if one in slow else ''}",
+            f"{p95:.0f}",
+            f"{one.size / 1024:.0f}",
+        )
+    console.print(table)
+    reached = {one.name for one in found}
+    every = {
+        route.path for module in PAGE_MODULES for route in module.router.routes if "GET" in route.methods
+    }
+    console.print(
+        f"{len(reached)} routes measured; not reached by a link: {', '.join(sorted(every - reached))}"
+    )
+    console.print(f"{len(slow)} slower than {GOAL_MS} ms in the median")
+    return slow
+
+
+if __name__ == "__main__":
+    main()

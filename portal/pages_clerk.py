@@ -1,0 +1,154 @@
+"""A case at a window: which papers the applicant is spared and why, and the form, filled, to print.
+
+Everything is asked of the service for that case with the clerk's authority, shown and forgotten. The number of the
+case is typed into a form and never stands in an address.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request, Response
+
+from catalogs import word_forms
+from catalogs.model import Catalog
+from catalogs.views import unit_name
+from catalogs.word_forms import WordFormError
+from portal.asking import Said, asking
+from portal.entry import Entered
+from portal.problems import not_found
+from portal.rendering import language_of, page
+from portal.texts import TEXTS, text
+
+router = APIRouter()
+_LONGEST = 64
+_WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+_OUTCOMES = {"satisfied": "✓", "certificate": "✓", "still_required": "!"}
+# What of a form may be printed: a value that is there, with whatever doubt the page tells beside it.
+_FILLED = ("available", "stale", "in_dispute")
+
+
+@router.get("/window", name="window")
+def window(request: Request) -> Response:
+    """Ask for the number of a case."""
+    return page(request, "window.html.j2", section="window", number="", problem="")
+
+
+@router.post("/window", name="window_case")
+def case(request: Request) -> Response:
+    """What the applicant of a case is spared, and the filled form."""
+    number = _number(request)
+    try:
+        told = _asked(request, number)
+    except Said as said:
+        problem = _refusal(said, language_of(request))
+        return page(request, "window.html.j2", said.status, section="window", number=number, problem=problem)
+    filled, catalog = told["prefill"], _catalog(request)
+    materials = [_material(request, one) for one in filled["materials"]]
+    return page(
+        request,
+        "window_case.html.j2",
+        section="window",
+        number=number,
+        title=filled["name_zh"],
+        case=told["external_no"] or told["case_id"],
+        fields=[_field(request, one) for one in filled["fields"]],
+        materials=materials,
+        spared=sum(one["is_spared"] for one in materials),
+        has_word=word_forms.form_of(catalog, filled["service_item"]) is not None,
+        entry=filled["transaction_id"],
+    )
+
+
+@router.post("/window/form", name="window_form")
+def form(request: Request) -> Response:
+    """The unit's own Word form of a case's service item, filled."""
+    told = _asked(request, _number(request))
+    filled = told["prefill"]
+    template = word_forms.form_of(_catalog(request), filled["service_item"])
+    if template is None:
+        raise not_found()
+    values = {one["field"]: _printed(one) for one in filled["fields"]}
+    try:
+        content = word_forms.fill(template, values)
+    except WordFormError:
+        raise not_found() from None
+    name = f"{filled['name_zh']}-{told['external_no'] or told['case_id']}.docx"
+    disposition = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
+    return Response(content, media_type=_WORD, headers={"Content-Disposition": disposition})
+
+
+def _asked(request: Request, number: str) -> Mapping[str, Any]:
+    entered: Entered = request.state.entered
+    sent = {"case": number, "clerk": entered.viewer.person}
+    told: Mapping[str, Any] = asking(request).as_portal(
+        "POST", "/v1/window:prefill", sent, language_of(request)
+    )
+    return told
+
+
+def _refusal(said: Said, language: str) -> str:
+    if said.code in ("CASE_NOT_VALID", "INVALID_PARAMETER"):
+        return text("window.refused", language)
+    return said.title
+
+
+def _number(request: Request) -> str:
+    value = request.state.form.get("case")
+    typed = value.strip()[:_LONGEST] if isinstance(value, str) else ""
+    return typed if typed.isprintable() and typed else "-"
+
+
+def _material(request: Request, one: Mapping[str, Any]) -> dict[str, Any]:
+    catalog, language = _catalog(request), language_of(request)
+    why = [
+        text(
+            "window.by",
+            language,
+            fact=fact["name_zh"],
+            unit=unit_name(catalog, fact["verifier"]),
+            time=fact["time"][:10],
+        )
+        for fact in one["facts"]
+    ]
+    why += [_reason(catalog, reason, language) for reason in one["reasons"]]
+    return {
+        "name": one["name_zh"],
+        "sign": _OUTCOMES.get(one["outcome"], "!"),
+        "outcome": text(f"window.{one['outcome']}", language),
+        "is_spared": one["outcome"] in ("satisfied", "certificate"),
+        "why": why,
+    }
+
+
+def _reason(catalog: Catalog, reason: str, language: str) -> str:
+    code, _, why = reason.partition(":")
+    key = f"why.{why}" if f"why.{why}" in TEXTS else "why.blocked"
+    if code in catalog.elements:
+        return text("window.reason", language, fact=catalog.elements[code].name_zh, why=text(key, language))
+    return text("why.blocked", language)
+
+
+def _field(request: Request, one: Mapping[str, Any]) -> dict[str, Any]:
+    catalog = _catalog(request)
+    verification = one.get("verification") or {}
+    status = one["status"]
+    return {
+        "name": one["name_zh"],
+        "value": _printed(one),
+        "status": status,
+        "unit": unit_name(catalog, verification["verifier"]) if verification else "",
+        "is_doubtful": status in ("stale", "in_dispute"),
+    }
+
+
+def _printed(one: Mapping[str, Any]) -> str:
+    value = one.get("value")
+    if one["status"] not in _FILLED or value is None:
+        return ""
+    return "、".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _catalog(request: Request) -> Catalog:
+    entered: Entered = request.state.entered
+    return entered.edition.catalog

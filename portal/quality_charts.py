@@ -1,0 +1,90 @@
+"""What the page of quality draws: the heat map, how scores move, and which promises are kept."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from catalogs.lists import DerivedList
+from expectations.quality.words import DIMENSIONS, TOTAL, shown
+from portal import charts
+from portal.blocks import COUNT, WHEN, Block, Column
+from portal.charts import Figure
+from portal.texts import text
+
+DAYS = 90
+_COLOURS = ("#1b1f23", "#0b5cad", "#1a7f37", "#9a6700", "#b42318", "#6e40c9", "#57606a")
+
+
+def heat(units: Sequence[Mapping[str, Any]]) -> Figure | None:
+    """Return units by dimensions as a heat map, as the table beside it has them: the poorest first."""
+    told = [one for one in units if one["cells"]]
+    if not told:
+        return None
+    return charts.heat(
+        [one["name"] for one in told],
+        [cell["name"] for cell in told[0]["cells"]],
+        [[None if cell["score"] == "–" else float(cell["score"]) for cell in one["cells"]] for one in told],
+        [[cell["score"] for cell in one["cells"]] for one in told],
+    )
+
+
+def blocks(
+    days: Mapping[date, Mapping[str, float]], promises: DerivedList | None, language: str
+) -> list[Block]:
+    """Return how the campus's scores moved day by day, and every promise beside the fact.
+
+    Args:
+        days: day → dimension → score, oldest first.
+        promises: the list of promises, as the reader may see it.
+        language: of the reader.
+    """
+    return [*_trend(days, language), *_promises(promises, language)]
+
+
+def _trend(days: Mapping[date, Mapping[str, float]], language: str) -> list[Block]:
+    if not days:
+        return []
+    told = [(day.isoformat(), scores) for day, scores in days.items()]
+    names = {TOTAL: text("total", language)} | {one: text(f"dim.{one}", language) for one in DIMENSIONS}
+    having = [one for one in names if any(one in scores for scores in days.values())]
+    figure = charts.lines(
+        [day for day, _ in told],
+        {names[one]: [_cut(scores.get(one)) for scores in days.values()] for one in having},
+        _COLOURS,
+        text("score", language),
+        from_zero=False,
+    )
+    first, last = told[0][1].get(TOTAL), told[-1][1].get(TOTAL)
+    columns = [
+        Column("day", "日期", "Day", WHEN),
+        *(Column(one, names[one], names[one], COUNT) for one in having),
+    ]
+    rows = [{"day": day} | {one: shown(scores.get(one)) for one in having} for day, scores in reversed(told)]
+    title = text("quality.trend", language, first=shown(first), last=shown(last), n=len(days))
+    return [Block("trend", title, text("quality.trend.note", language), columns, rows, figure)]
+
+
+def _promises(promises: DerivedList | None, language: str) -> list[Block]:
+    if promises is None or not promises.rows:
+        return []
+    kinds = dict.fromkeys(row["kind"] for row in promises.rows)
+    counted = Counter((row["kind"], row["verdict"]) for row in promises.rows)
+    verdicts = ("守诺", "失诺", "未测")
+    names = [text(f"promise.{one}", language) for one in ("kept", "broken", "unknown")]
+    figure = charts.parts(
+        list(kinds),
+        {name: [counted[kind, one] for kind in kinds] for name, one in zip(names, verdicts, strict=True)},
+        (charts.STEPS[0], charts.BAD, charts.LINE),
+        text("promises.unit", language),
+    )
+    columns = [
+        Column(one.key, one.zh, one.en) for one in promises.columns if one.key not in ("number", "code")
+    ]
+    broken = sum(row["verdict"] == verdicts[1] for row in promises.rows)
+    title = text("promises.title", language, broken=broken, all=len(promises.rows))
+    return [Block("promises", title, text("promises.note", language), columns, promises.rows, figure)]
+
+
+def _cut(score: float | None) -> float | None:
+    return None if score is None else float(shown(score))

@@ -1,0 +1,162 @@
+"""Who may have which certificate: a person about themselves, a service system for a case. Refused by default.
+
+A person gets what they may see themselves, in one capacity that they hold now; a service system what its grants cover,
+for a party of a registered case, by the same checks as any question. What is read is the published release and nothing
+else: a source that is asked live certifies nothing.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from pydantic import Field
+
+from catalogs.model import Catalog, Grant
+from catalogs.model_certificates import SELF, SYSTEM, CertificateKind
+from service import access, certificates, facts, queries
+from service import certificate_content as contents
+from service.api_me import SELF as LOGIN
+from service.api_me import one_person
+from service.certificates import Order, Ordered
+from service.decisions import Deciding, Surroundings
+from service.facts import Gathered, Question
+from service.membership import CURRENT
+from service.problems import Problem
+from service.queries import CaseQuery, PrefillQuery
+from service.reads import Reading
+from service.state import Current
+from service.subjects import Resolved, Text
+from service.terms import terms_of
+from service.tokens import Client
+
+_VIEWS = ("full", "masked")
+
+
+class OwnOrder(Order):
+    """`POST /v1/me/certificates`."""
+
+    capacity: Text | None = Field(None, description="Population in which one gets it, where one has several")
+
+
+class CaseOrder(Order, CaseQuery):
+    """`POST /v1/certificates`."""
+
+    service_item: Text
+
+
+async def of_person(
+    around: Surroundings, current: Current, order: OwnOrder, whom: list[tuple[str, str]], at: datetime
+) -> Ordered:
+    """Return what is certified about the person who is logged in.
+
+    Args:
+        around: the running service.
+        current: the release.
+        order: what they ask for.
+        whom: every number that the login says of them.
+        at: the moment of the request.
+
+    Raises:
+        Problem: SUBJECT_NOT_FOUND, NOT_PERMITTED, INVALID_PARAMETER, CERTIFICATE_REFUSED.
+    """
+    catalog = current.catalog
+    kind = certificates.check_order(catalog, order, SELF)
+    async with around.reads.at(current.release) as reading:
+        subject = one_person(await reading.resolve(catalog, whom, at))
+        anyhow = await _gathered(reading, current, kind, subject, None, at)
+        capacity = _capacity_held(kind, anyhow, order.capacity)
+        gathered = await _gathered(reading, current, kind, subject, capacity, at)
+    known = facts.settle(current, gathered, {})
+    values = contents.values_of(catalog, around.keys, kind, known, access.campus_day(catalog, at))
+    return Ordered(kind, order, whom[0], capacity, values, LOGIN)
+
+
+async def _gathered(
+    reading: Reading,
+    current: Current,
+    kind: CertificateKind,
+    subject: Resolved,
+    capacity: str | None,
+    at: datetime,
+) -> Gathered:
+    question = Question(
+        keys=subject.keys,
+        in_doubt=subject.in_doubt,
+        capacity=capacity,
+        grants=_own_rights(current.catalog, kind, subject),
+        elements=kind.elements,
+        at=at,
+        max_age=_max_age(kind),
+        disputed=subject.disputed,
+    )
+    return await facts.gather(reading, current, question)
+
+
+def _own_rights(catalog: Catalog, kind: CertificateKind, subject: Resolved) -> list[Grant]:
+    """Return what the person may see of what a kind states, as grants."""
+    rights = []
+    for code in kind.elements:
+        for source in catalog.sources_of(code):
+            item = catalog.resources[source.resource].item(source.item)
+            if source.id_type not in subject.keys or catalog.is_asked(source.resource):
+                continue
+            if item.subject_view in _VIEWS:
+                mask = (catalog.elements[code].mask or "hide") if item.subject_view == "masked" else ""
+                rights.append(
+                    Grant(
+                        "", "", "", code, source.resource, source.item, "", mask, "own_data", None, None, ""
+                    )
+                )
+    return rights
+
+
+def _capacity_held(kind: CertificateKind, gathered: Gathered, wanted: str | None) -> str:
+    held = {
+        population
+        for keys in gathered.held.rows.values()
+        for states in keys.values()
+        for population, state in states.items()
+        if state == CURRENT
+    }
+    fitting = [one for one in kind.populations if one in held and wanted in (None, one)]
+    if not fitting:
+        errors = [{"pointer": "/capacity", "code": "not_a_member"}]
+        raise Problem("CERTIFICATE_REFUSED", "not for this person", errors, rule="certificate:population")
+    return fitting[0] if len(fitting) == 1 else certificates.check_capacity(kind, wanted, "/capacity")
+
+
+async def of_case(
+    around: Surroundings, client: Client, current: Current, order: CaseOrder, one: Deciding, at: datetime
+) -> Ordered:
+    """Return what is certified about a party of a case.
+
+    Args:
+        around: the running service.
+        client: the service system.
+        current: the release.
+        order: what it asks for.
+        one: the decision under way.
+        at: the moment of the request.
+
+    Raises:
+        Problem: as for a question, and INVALID_PARAMETER, CERTIFICATE_REFUSED.
+    """
+    catalog = current.catalog
+    access.check_purpose(catalog, client.client_id, order.service_item, at)
+    kind = certificates.check_order(catalog, order, SYSTEM)
+    one.learn(elements=kind.elements)
+    capacity = certificates.check_capacity(kind, order.subject.capacity, "/subject/capacity")
+    terms = terms_of(catalog, client.client_id, order.service_item, kind.elements, at)
+    stored = tuple(grant for grant in terms.grants if not catalog.is_asked(grant.resource))
+    query = PrefillQuery.model_construct(
+        subject=order.subject.model_copy(update={"capacity": capacity}),
+        case_id=order.case_id,
+        actor=order.actor,
+        max_age=_max_age(kind),
+    )
+    _, known, _ = await queries.found(around, client, current, query, replace(terms, grants=stored), one, at)
+    values = contents.values_of(catalog, around.keys, kind, known, access.campus_day(catalog, at))
+    return Ordered(kind, order, order.subject.key(), capacity, values, client.client_id, str(order.case_id))
+
+
+def _max_age(kind: CertificateKind) -> timedelta | None:
+    return None if kind.max_age_days is None else timedelta(days=kind.max_age_days)

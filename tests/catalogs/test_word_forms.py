@@ -1,0 +1,64 @@
+"""Forms in Word: placeholders of the form's fields, and nothing that runs, opens or fetches something."""
+
+import pytest
+
+import catalogs
+from catalogs.word_forms import WordFormError, fill, placeholders
+from tests.catalogs.breaches import ON, Breach, cases
+from tests.catalogs.small import campus
+from tests.support.word import text_of, with_parts, word_form
+
+RIGHT = word_form(["申请人 {{ xm }}", "工号 {|{ g|h }}"], [["电话", "{{ dh }}"]])
+_RELATIONS = (
+    b'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="r1"'
+    b' Type="t" Target="http://elsewhere.example/t.dotm" TargetMode="External"/></Relationships>'
+)
+HOSTILE = {
+    "code": word_form(["{% for x in xm %}{{ x }}{% endfor %}"]),
+    "attribute": word_form(["{{ xm.__class__ }}"]),
+    "call": word_form(["{{ xm() }}"]),
+    "sum": word_form(["{{ xm + gh }}"]),
+    "arithmetic": word_form(["{{ 7 * 7 }}"]),
+    "macros": with_parts(RIGHT, {"word/vbaProject.bin": b"x"}),
+    "template elsewhere": with_parts(RIGHT, {"word/_rels/settings.xml.rels": _RELATIONS}),
+    "object": with_parts(RIGHT, {"word/embeddings/oleObject1.bin": b"x"}),
+    "entities": with_parts(RIGHT, {"word/document.xml": b'<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>'}),
+    "bomb": with_parts(RIGHT, {"word/media/a.xml": b" " * 17 * 1024 * 1024}),
+    "field": with_parts(RIGHT, {"word/footer9.xml": b"<w:instrText>INCLUDETEXT c:/x</w:instrText>"}),
+    "no zip": b"%PDF-1.7",
+    "another zip": with_parts(RIGHT, {}).replace(b"word/document.xml", b"word/documenu.xml"),
+    "empty": b"",
+}
+FORM = "templates/RS-001.docx"
+BREACHES = [
+    Breach("W01", {FORM: HOSTILE["macros"]}, FORM, "vbaProject"),
+    Breach("W01", {FORM: HOSTILE["code"]}, FORM, "more than placeholders"),
+    Breach("W02", {FORM: word_form(["{{ nothing }}"])}, FORM, 'no field "nothing"'),
+    Breach("W02", {"templates/RS-999.docx": word_form(["x"])}, "templates/RS-999.docx", "RS-999"),
+]
+
+
+@cases(BREACHES)
+def test_a_breach_is_told(breach):
+    faults = catalogs.check(campus(breach.changes), ON)
+    assert [(one.rule, one.file) for one in faults] == [(breach.rule, breach.file)], "\n".join(
+        map(str, faults)
+    )
+    assert breach.words in faults[0].what and faults[0].mend
+
+
+def test_a_form_is_filled_wherever_its_placeholders_stand_and_however_word_divides_them():
+    assert placeholders(RIGHT) == {"xm", "gh", "dh"}
+    filled = text_of(fill(RIGHT, {"xm": "张三", "gh": "100001"}))
+    assert filled == "申请人 张三\n工号 100001\n电话\n"
+
+
+def test_a_value_is_text_whatever_it_looks_like():
+    nasty = "<w:p>&amp;</w:p> {{ gh }} {% raw %} <script>alert(1)</script>"
+    assert nasty in text_of(fill(RIGHT, {"xm": nasty, "gh": "1"}))
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_form_is_refused(content):
+    with pytest.raises(WordFormError):
+        fill(content, {"xm": "张三"})

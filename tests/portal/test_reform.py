@@ -1,0 +1,431 @@
+"""The reform, quality and usage as administrators read them: figures, tables, workbooks, charts, nobody to be seen."""
+
+import io
+import re
+from contextlib import closing
+from datetime import date, datetime, timedelta
+from urllib.parse import unquote
+from zoneinfo import ZoneInfo
+
+import html5lib
+import openpyxl
+import psycopg
+import pytest
+from playwright.sync_api import sync_playwright
+
+from catalogs.lists import DerivedList
+from catalogs.lists.all import today
+from portal import charts, marts
+from portal.blocks import SHARE, Block, Column, cell, without_few
+from portal.pages_reform import TOPICS
+from portal.reform_visits import channels_of, means
+from tests.portal import marts as built
+from tests.portal.house import PASSWORD, portal_url
+from tests.service.campus import EMPLOYED, TRANSFER
+from tests.support.needs import need_program
+
+PHONE = {"width": 390, "height": 844}
+PAGES = ["/reform", *(f"/reform/{topic}" for topic in TOPICS), "/reform/research", "/usage", "/quality"]
+_TAG = "{http://www.w3.org/1999/xhtml}"
+MONTHS = (date(2026, 8, 1), date(2026, 9, 1))
+
+
+def _visits(month: date, item: str, unit: str, never: int, once: int, more: int, **changes: object) -> dict:
+    cases = never + once + more
+    share = round((never + once) / cases, 4)
+    return {
+        "month_on": month, "service_item": item, "name_zh": item, "lead_unit": unit, "promised_visits": 1,
+        "cases_closed": cases, "real_without_visit": never, "real_with_one_visit": once,
+        "real_with_more_visits": more, "recorded_at_most_once_share": share, "real_at_most_once_share": share,
+        "cases_with_more_shown": 0, "cases_beyond_promise": more, "cases_corrected": 2,
+        "cases_with_correction_visit": 1,
+    } | changes  # fmt: skip
+
+
+def _voices(month: date, item: str, levels: tuple[int, ...], waiting: int, beyond: int) -> dict:
+    poor = levels[3] + levels[4]
+    return {
+        "month_on": month, "service_item": item, "name_zh": item, "lead_unit": "RS", "evaluations": sum(levels),
+        **{f"level_{5 - place}": count for place, count in enumerate(levels)}, "satisfied_share": 0.9,
+        "poor_called_back": poor - waiting, "poor_waiting": waiting, "longest_wait_days": 9,
+        "limit_working_days": 5, "poor_beyond_limit": beyond,
+    }  # fmt: skip
+
+
+def _league(unit: str, cases: int, share: float, place: int | None) -> dict:
+    return {
+        "month_on": MONTHS[0], "unit": unit, "cases_closed": cases, "at_most_once_share": share,
+        "without_visit_share": 0.5, "in_time_share": 0.9, "mean_working_days": 2.5, "mean_materials": 1.5,
+        "satisfied_share": None, "place": place,
+    }  # fmt: skip
+
+
+def _rows() -> dict[str, list[dict]]:
+    at = datetime(2026, 9, 30, 8, tzinfo=ZoneInfo("Asia/Shanghai"))
+    return {
+        "mart_reform__visit_evidence": [
+            _visits(MONTHS[0], EMPLOYED, "RS", 50, 40, 10),
+            _visits(MONTHS[1], EMPLOYED, "RS", 60, 33, 7),
+            _visits(MONTHS[1], TRANSFER, "JW", 1, 1, 1),
+            _visits(MONTHS[1], "S-LOGGED", "JW", 20, 5, 0, name_zh="目录外"),
+        ],
+        "mart_reform__before_after": [
+            {"service_item": EMPLOYED, "name_zh": "甲", "lead_unit": "RS", "kind": "personal",
+             "published_on": date(2026, 6, 30), "cases_before": 40, "cases_after": 60, "mean_days_before": 36.2,
+             "mean_days_after": 29.8, "mean_materials_before": 8.3, "mean_materials_after": 7.4},
+        ],
+        "mart_reform__service_item_volume": [
+            {"period_kind": "year", "period_on": date(2026, 1, 1), "service_item": EMPLOYED, "name_zh": "甲",
+             "lead_unit": "RS", "is_in_catalog": True, "cases": 200, "volume_rank": 1, "share": 0.8,
+             "cumulative_share": 0.8, "is_high_frequency": True},
+            {"period_kind": "year", "period_on": date(2026, 1, 1), "service_item": TRANSFER, "name_zh": "乙",
+             "lead_unit": "JW", "is_in_catalog": True, "cases": 50, "volume_rank": 2, "share": 0.2,
+             "cumulative_share": 1.0, "is_high_frequency": False},
+        ],
+        "mart_reform__spared": [
+            {"service_item": EMPLOYED, "name_zh": "甲", "lead_unit": "RS", "cases": 200, "material_count": 7,
+             "form_field_count": 5, "materials_given": 300, "materials_spared": 100, "prefills": 40,
+             "fields_kept": 90, "fields_kept_per_prefill": 2.5, "fields_spared_if_all_prefilled": 500},
+        ],
+        "mart_reform__evaluation": [
+            _voices(MONTHS[0], EMPLOYED, (60, 20, 10, 6, 4), 1, 2),
+            _voices(MONTHS[1], EMPLOYED, (30, 5, 5, 0, 0), 0, 0),
+        ],
+        "mart_reform__enquiry_topics": [
+            {"month_on": MONTHS[0], "service_item": EMPLOYED, "topic": "办理地点", "name_zh": "甲", "lead_unit": "RS",
+             "enquiries": 40, "unanswered": 2, "not_solved": 3, "mean_days_to_answer": 1.5},
+            {"month_on": MONTHS[1], "service_item": "", "topic": "", "enquiries": 10, "unanswered": 0, "not_solved": 0,
+             "mean_days_to_answer": 0.5},
+        ],
+        "mart_reform__demand_week": [
+            {"week_on": date(2026, 8, 31), "service_item": EMPLOYED, "name_zh": "甲", "day_kind": "teaching",
+             "event": "新生报到", "cases": 90, "times_usual": 3.0},
+            {"week_on": date(2026, 9, 7), "service_item": EMPLOYED, "name_zh": "甲", "day_kind": "teaching",
+             "event": None, "cases": 30, "times_usual": 1.0},
+        ],
+        "mart_reform__unit_league": [
+            _league("RS", 120, 0.95, 1), _league("JW", 40, 0.9, 2), _league("CW", 3, 1.0, None),
+            _league("DT", 2, 1.0, None),
+            {**_league("RS", 1, 0.0, None), "month_on": MONTHS[1]},
+        ],
+        "mart_reform__hand_over": [
+            {"month_on": MONTHS[0], "service_item": EMPLOYED, "unit": unit, "name_zh": "甲", "steps": 100,
+             "handed_over": 60, "returned": 3, "waiting": 1, "mean_hours": hours}
+            for unit, hours in (("RS", 12.5), ("CW", 40.0))
+        ],
+        "mart_research__incoming_payment_status": [
+            {"month_on": MONTHS[0], "claim_status": "0", "payments": 2, "amount": 130000.5, "longest_wait_days": 70,
+             "waiting_over_30_days": 2, "with_one_proposal": 1},
+            {"month_on": MONTHS[0], "claim_status": "2", "payments": 20, "amount": 900000, "mean_days_to_claim": 3.5,
+             "waiting_over_30_days": 0, "with_one_proposal": 0},
+        ],
+        "mart_research__unclaimed_payment": [
+            {"place": 1, "received_on": date(2026, 8, 3), "payer_masked": "云溪＊＊＊公司",
+             "amount_band": "10 万至 100 万元", "days_waiting": 70, "ageing_band": "31 至 90 天",
+             "proposed_contracts": 1, "proposed_project_no": "P-1",
+             "proposed_by": "memo"},
+            {"place": 2, "received_on": date(2026, 8, 4), "payer_masked": "＊＊＊", "amount_band": "1 万元以下",
+             "days_waiting": 69, "ageing_band": "31 至 90 天", "proposed_contracts": 0},
+        ],
+        "mart_research__unit_funds": [
+            {"unit": "JW", "projects": 30, "projects_with_account": 29, "budget": 5e6, "balance": 3e6, "frozen": 2e5,
+             "in_transit": 1e5, "available": 2.7e6, "oldest_as_of": at, "newest_as_of": at},
+        ],
+        "mart_service__usage": [
+            {"month_on": MONTHS[1], "client_id": "hall", "purpose": EMPLOYED, "action": "prefill", "outcome": "allowed",
+             "reason": "", "requests": 300},
+            {"month_on": MONTHS[1], "client_id": "hall", "purpose": EMPLOYED, "action": "facts", "outcome": "refused",
+             "reason": "case:subject_is_a_party", "requests": 25},
+        ],
+        "mart_service__prefill": [
+            {"month_on": MONTHS[1], "service_item": EMPLOYED, "prefills": 300, "prefills_noted": 40, "fields_kept": 90,
+             "fields_changed": 10, "fields_cleared": 0},
+        ],
+        "mart_service__grant_use": [
+            {"client_id": "hall", "purpose": EMPLOYED, "element": "XM", "times": 300, "last_on": date(2000, 1, 1)},
+        ],
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def filled(portal):
+    """The small campus's portal, with marts."""
+    built.build(portal.owner, _rows())
+    return portal
+
+
+@pytest.fixture(scope="module")
+def office(filled):
+    with closing(filled.as_role("reform_office")) as browser:
+        yield browser
+
+
+def _tables(html: str) -> dict[str, list[list[str]]]:
+    """Return workbook's address → rows of the table before it, its heading first."""
+    document = html5lib.parse(html)
+    found = {}
+    for section in document.iter(f"{_TAG}section"):
+        link = next(
+            one.get("href") for one in section.iter(f"{_TAG}a") if (one.get("href") or "").endswith(".xlsx")
+        )
+        rows = [
+            ["".join(one.itertext()).strip() for one in row if one.tag in (f"{_TAG}td", f"{_TAG}th")]
+            for row in section.iter(f"{_TAG}tr")
+        ]
+        found[link] = rows
+    return found
+
+
+def test_the_overview_says_first_what_share_really_needed_at_most_one_visit(office):
+    html = office.get("/reform").text
+    lead = re.search(r'<p class="lead">([^<]+)', html)[1]
+    assert "办结 228 件" in lead
+    # 210 of 228 and, apart, 131 and 79; cut off, not rounded.
+    assert "92.1%（零跑动 57.4%，跑一次 34.6%）" in lead
+    english = office.get(
+        "/reform", headers={"Cookie": f"yici={office.cookies['yici']}; yici-language=en"}
+    ).text
+    assert "92.1% really took at most one visit (57.4% none, 34.6% one)" in english
+
+
+def test_every_topic_has_findings_and_each_its_definition_table_and_workbook(office):
+    for path in PAGES:
+        html = office.get(path).text
+        tables = _tables(html)
+        assert tables, path
+        for link, rows in tables.items():
+            assert len(rows) > 1, link
+            assert len({len(row) for row in rows}) == 1, link
+        assert html.count('<section class="finding">') == len(tables)
+
+
+def test_a_workbook_is_the_table_and_is_named_by_content_and_date(filled):
+    with closing(filled.as_role("data_office")) as office:
+        for path in PAGES:
+            html = office.get(path).text
+            for link, rows in _tables(html).items():
+                answer = office.get(link)
+                assert answer.status_code == 200, link
+                name = unquote(answer.headers["content-disposition"].partition("''")[2])
+                assert name.endswith(f"-{today(filled.catalog)}-1.xlsx")
+                sheet = openpyxl.load_workbook(io.BytesIO(answer.content)).active
+                cells = [
+                    ["" if one is None else str(one) for one in row]
+                    for row in sheet.iter_rows(values_only=True)
+                ]
+                assert cells == rows, link
+
+
+def test_few_cases_show_no_figure_and_never_is_one_row_alone_hidden(office):
+    table = _tables(office.get("/reform/visits").text)["/reform/visits/visits.xlsx"]
+    by_name = {row[0]: row for row in table}
+    # Three cases are too few. Hidden alone, the total would tell them: the next smallest goes with them.
+    assert set(by_name["学籍变动"][2:]) == {"不足 10"}
+    assert set(by_name["目录外"][2:]) == {"不足 10"}
+    assert by_name["在职证明"][3:7] == ["200", "110", "73", "17"]
+    rows = without_few([{"n": 4}, {"n": 30}, {"n": 20}, {"n": 0}], "n", 5)
+    assert [row["hidden"] for row in rows] == [True, False, True, False]
+    assert [row["hidden"] for row in without_few([{"n": 4}, {"n": 3}, {"n": 20}], "n", 5)] == [
+        True,
+        True,
+        False,
+    ]
+    assert [row["hidden"] for row in without_few([{"n": 9}, {"n": 8}], "n", 5)] == [False, False]
+
+
+def test_a_figure_that_is_hidden_is_not_in_the_chart_either(office):
+    html = office.get("/reform/visits").text
+    figure = re.search(r'id="figure-visits">(.*?)</script>', html)[1]
+    assert "在职证明" in figure.encode().decode("unicode_escape", "ignore") or "\\u5728" in figure
+    assert "目录外" not in figure and "\\u76ee\\u5f55\\u5916" not in figure
+
+
+def test_31_of_49_sub_items_online_and_11_fully_are_printed_as_the_documents_print_them():
+    def told(name: str, **summary: int) -> DerivedList:
+        return DerivedList(name, name, name, (), (), {"全部事项": 49} | summary)
+
+    lists = {"online": told("online", 已开通=31, 全流程在线=11), "mobile": told("mobile", 已开通=0)}
+    found = {name: cell((having, whole), SHARE) for name, having, whole in channels_of(lists)}
+    assert found == {"online": "63.2%", "fully_online": "22.4%", "mobile": "0%"}
+
+
+def test_means_before_and_after_count_each_item_once_as_the_province_reported_them():
+    """Personal items 36.2 → 29.8 days and 8.3 → 7.4 materials, corporate ones 65 → 54 and 14.8 → 13.6."""
+
+    def item(kind: str, cases: int, *values: float) -> dict:
+        keys = ("mean_days_before", "mean_days_after", "mean_materials_before", "mean_materials_after")
+        return {
+            "kind": kind,
+            "cases_before": cases,
+            "cases_after": cases,
+            **dict(zip(keys, values, strict=True)),
+        }
+
+    rows = [
+        item("personal", 1000, 30.0, 25.0, 8.0, 7.0), item("personal", 10, 42.4, 34.6, 8.6, 7.8),
+        item("corporate", 5, 65, 54, 14.8, 13.6), item("corporate", 0, 1, 1, 1, 1),
+    ]  # fmt: skip
+    personal, corporate = means(rows)
+    told = [list(one.values())[4:] for one in (personal, corporate)]
+    assert told == [[36.2, 29.8, 8.3, 7.4], [65.0, 54.0, 14.8, 13.6]]
+    assert (personal["items"], corporate["items"]) == (2, 1)
+
+
+def test_the_league_is_of_the_last_month_that_is_over_and_few_cases_are_not_ranked(office):
+    html = office.get("/reform/league").text
+    assert "2026-08：2 个单位参加排名，人事处第一，教务处末位" in html
+    table = _tables(html)["/reform/league/league.xlsx"]
+    assert [row[:3] for row in table[-2:]] == [["–", "财务处", "不足 10"], ["–", "大厅", "不足 10"]]
+
+
+def test_poor_evaluations_beyond_the_campuss_limit_are_told(office):
+    html = office.get("/reform/evaluation").text
+    assert "满意率 92.8%；10 个差评中 2 个超过 5 个工作日的回复时限" in html
+
+
+def test_unclaimed_payments_are_masked_and_shown_to_offices_only(filled, office):
+    html = office.get("/reform/research").text
+    assert "云溪＊＊＊公司" in html and "附言写有编号" in html and "2 笔未认领，其中 1 笔可提议项目" in html
+    assert "已上账的到款平均 3.5 天认领到账户" in html
+    assert "2026-09-30 08:00" in html
+    with closing(filled.as_role("steward")) as steward:
+        assert steward.get("/reform/visits").status_code == 200
+        assert "/reform/research" not in steward.get("/reform").text
+        for path in ("/reform/research", "/reform/research/unclaimed.xlsx", "/usage"):
+            assert steward.get(path).status_code == 403
+
+
+def test_usage_tells_refusals_by_rule_and_grants_that_nobody_used(office):
+    html = office.get("/usage").text
+    assert "325 次请求，92.3% 得到作答" in html
+    assert "拒绝最多的规则是 case:subject_is_a_party" in html
+    unused = _tables(html)["/usage/unused.xlsx"]
+    assert any("姓名" in row[4] and row[5] == "2000-01-01" for row in unused if row[0] == "在职证明")
+
+
+def test_home_tells_the_real_share_prefill_use_and_what_changed_since_yesterday(filled, office):
+    html = office.get("/").text
+    assert "92.1%" in html and "2026-09 预填次数，保留字段 90 个" in html
+    assert re.search(r"昨日以来：发布 1 次，\d+ 项次资源更新；新开工单 2 张，销号 0 张", html)
+    with closing(filled.as_role("member")) as member:
+        seen = member.get("/").text
+        assert "92.1%" in seen and 'href="/reform"' not in seen
+
+
+def test_quality_draws_scores_and_sets_promises_beside_facts(filled, office):
+    day = today(filled.catalog)
+    for ago, score in ((20, 80.0), (10, 85.25)):
+        filled.owner.execute(
+            "INSERT INTO yici.score VALUES (%s, 'campus', 'T', 'total', %s, %s, 1, 5, 1)",
+            [day - timedelta(days=ago), score, score],
+        )
+    html = office.get("/quality").text
+    assert "3 天里总分由 80.0 变为 91.0" in html
+    tables = _tables(html)
+    assert [row[:2] for row in tables["/quality/files/trend.xlsx"][1:]] == [
+        [day.isoformat(), "91.0"],
+        [(day - timedelta(days=10)).isoformat(), "85.2"],
+        [(day - timedelta(days=20)).isoformat(), "80.0"],
+    ]
+    assert "/quality/files/promises.xlsx" in tables
+
+
+def test_no_page_asks_for_what_no_contract_of_a_mart_has(office, monkeypatch):
+    monkeypatch.setattr(marts, "_ABSENT", ())
+    for path in ["/", *PAGES]:
+        assert office.get(path).status_code == 200, path
+
+
+def test_a_campus_without_a_mart_is_told_what_would_fill_its_page(filled, office):
+    filled.owner.execute("ALTER TABLE marts.mart_reform__hand_over RENAME TO gone")
+    try:
+        answer = office.get("/reform/hand-overs")
+        assert answer.status_code == 200 and "尚无数据" in answer.text
+        assert office.get("/reform/hand-overs/hand_overs.xlsx").status_code == 404
+    finally:
+        filled.owner.execute("ALTER TABLE marts.gone RENAME TO mart_reform__hand_over")
+    assert office.get("/reform/elsewhere").status_code == 404
+
+
+def test_the_portals_role_reads_only_marts_that_hold_no_person(filled, pg_module_database):
+    closed = [name for name, model in built.models().items() if not built.is_open(model)]
+    assert closed
+    with psycopg.connect(portal_url(pg_module_database), autocommit=True) as con:
+        for name in closed:
+            assert marts.read(con, f"SELECT * FROM marts.{name}") == []
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                con.execute(f"SELECT * FROM marts.{name}")
+        assert marts.read(con, "SELECT count(*) AS n FROM marts.mart_reform__spared") == [{"n": 1}]
+
+
+def test_a_model_that_says_it_holds_no_person_has_no_column_that_names_one(filled):
+    named = {"staff_no", "student_no", "applicant_no", "agent_no", "asker_no", "case_no", "name", "applicant_name",
+             "id_no", "claimed_by", "payer", "payer_account", "payment_no", "subject_id", "person", "phone", "actor_id",
+             "subject_key"}  # fmt: skip
+    for name, model in built.models().items():
+        if built.is_open(model):
+            assert not named & {column["name"] for column in model["columns"]}, name
+
+
+def test_texts_of_systems_cannot_leave_a_chart_or_a_cell():
+    evil = "</script><script>alert(1)</script>"
+    block = Block("x", evil, evil, [Column("a", "甲", "A")], [{"a": evil}], charts.bars([evil], [1], ["1"]))
+    assert block.cells("zh") == [[evil]]
+    from portal.rendering import _templates
+
+    source = '{% from "_blocks.html.j2" import finding with context %}{{ finding(block, "/x") }}'
+    html = _templates.from_string(source).render(
+        block=block, language="zh", t=lambda key, **_: key, plotly=charts.plotly_name()
+    )
+    assert html.count("<script") == 1 and "alert(1)</script>" not in html
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    program = need_program("chromium", package="chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def _page(filled, chromium, **context):
+    page = chromium.new_context(**context).new_page()
+    page.goto(f"{filled.url}/reform")
+    page.get_by_label("账号", exact=True).fill("reform_office")
+    page.get_by_label("密码").fill(PASSWORD)
+    page.get_by_label("动态验证码（6 位）").fill(filled.code("reform_office"))
+    page.get_by_role("button", name="登录").click()
+    return page
+
+
+def test_charts_draw_under_the_policy_and_fit_a_phone(filled, chromium, tmp_path):
+    page = _page(filled, chromium, viewport=PHONE)
+    said = []
+    page.on("console", lambda message: "favicon" in message.location["url"] or said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    for path in PAGES:
+        page.goto(f"{filled.url}{path}")
+        places = page.locator("[data-chart]").count()
+        page.wait_for_function(
+            "wanted => document.querySelectorAll('[data-chart] .main-svg:first-child').length >= wanted",
+            arg=places,
+        )
+        assert page.locator("[data-chart]:visible").count() == places > 0, path
+        too_wide = page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        assert too_wide == 0, path
+    page.screenshot(path=tmp_path / "quality.png", full_page=True)
+    assert said == []
+    page.context.close()
+
+
+def test_without_javascript_every_figure_is_in_a_table_and_no_empty_place_is_left(filled, chromium):
+    page = _page(filled, chromium, java_script_enabled=False)
+    for path in PAGES:
+        page.goto(f"{filled.url}{path}")
+        assert page.locator("[data-chart]:visible").count() == 0
+        for section in page.locator("section.finding").all():
+            assert section.locator("tbody tr").first.is_visible(), path
+    page.context.close()
