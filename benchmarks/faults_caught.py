@@ -106,7 +106,7 @@ def look(con: psycopg.Connection, catalog: Catalog, release: int) -> Seen:
     """
     refused: dict[str, Counter[tuple[str, ...]]] = {}
     for name, row in con.execute(
-        "SELECT resource, row FROM yici.quarantine WHERE _from <= %s AND (_to IS NULL OR _to > %s)",
+        "SELECT resource, row FROM clear.quarantine WHERE _from <= %s AND (_to IS NULL OR _to > %s)",
         [release, release],
     ):
         refused.setdefault(name, Counter())[_key(catalog.resources[name], row)] += 1

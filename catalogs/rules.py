@@ -340,6 +340,14 @@ _TABLE = (
         "The form of the 2017 guide has these words; others cannot be told apart by who receives it.",
         "write a word of the list, or say in formatNote what it is",
     ),
+    RuleText(
+        "C31",
+        ERROR,
+        "The subject's key, and its links, are no sensitive items.",
+        "Sensitive items are sealed, and nobody can be looked for by what has to be opened first; numbers of documents "
+        "belong under subject.identity, where they are looked for sealed.",
+        "name the number that the system itself gives its people, and the document under subject.identity",
+    ),
     # registers
     RuleText(
         "R01",

@@ -20,7 +20,7 @@ import asyncpg
 import structlog
 
 from catalogs.settings import now, settings
-from service import access, jobs, logs, queries, record
+from service import access, jobs, logs, queries, record, store_keys
 from service.configuration import configuration
 from service.decisions import Surroundings
 from service.jobs import Job, Part
@@ -40,7 +40,6 @@ from warehouse.connect import pg_params
 
 POLL_S = 2.0
 _ATTEMPTS, _PAUSE_S = 3, 1.0
-_TIMEOUT_S = 60.0
 _LOCK = "SELECT pg_try_advisory_lock(hashtext('yici jobs'))"
 _IDLE = """
 SELECT EXISTS (SELECT FROM service.job WHERE state IN ('waiting', 'running'))
@@ -145,7 +144,7 @@ async def _write(
     around: Surroundings, job: Job, part: Part, held: _Held, told: Sequence[dict[str, Any] | Problem]
 ) -> None:
     """Record the decisions of a part and keep its answers, in one transaction."""
-    async with opened(around.pool, record.LOCKED, _TIMEOUT_S) as con:
+    async with opened(around.pool, record.LOCKED, store_keys.JOBS_TIMEOUT_S) as con:
         last = await record.add(con, held.entries)
         answers = [_kept(one, held, last) for one in told]
         if not await jobs.answer(con, around.keys, job, part, answers):
@@ -184,17 +183,8 @@ async def starting(pool: asyncpg.Pool) -> None:
 async def main() -> None:
     """Connect as the service does, and work."""
     params, home, chosen = pg_params("service"), settings().home, configuration()
-    pool = await asyncpg.create_pool(
-        host=params.host,
-        port=params.port,
-        database=params.dbname,
-        user=params.user,
-        password=params.password,
-        min_size=2,
-        max_size=5,
-        command_timeout=_TIMEOUT_S,
-        server_settings={"application_name": "yici-jobs", "timezone": "UTC", "synchronous_commit": "on"},
-    )
+    pool = await asyncpg.create_pool(**store_keys.jobs(params), min_size=2, max_size=5)
+    told = asyncio.create_task(store_keys.following(((pool, store_keys.jobs),), params, home))
     keys = load_keys(home)
     lookups = Lookups(home, pool)
     around = Surroundings(
@@ -212,6 +202,7 @@ async def main() -> None:
     try:
         await work(around)
     finally:
+        told.cancel()
         lookups.close()
         await pool.close()
 

@@ -2,12 +2,15 @@
 
 Roles: `owner` runs the pipeline and owns every schema; `service` may read `raw`, `marts` and parts of `yici`
 and append to the record; `retention` may delete versions and quarantine and nothing else; `portal` reads no row about
-a person. A connection that reads `raw` is pinned by `SET yici.release`; unset, the views fail.
+a person; `engineer` may read the views of `masked` and nothing else. A connection that reads `raw` is pinned by
+`SET yici.release`; unset, the views fail. Owner and service are given the store keys as they connect
+(`warehouse.sealing`), the others are not.
 """
 
 import os
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -19,8 +22,9 @@ from sqlalchemy.exc import ArgumentError
 
 from catalogs.settings import ConfigurationError, Settings, kept_secret, settings
 from connectors.duck import PgParams, describe
+from warehouse.key_ring import ring
 
-Role = Literal["owner", "service", "retention", "portal"]
+Role = Literal["owner", "service", "retention", "portal", "engineer"]
 DATABASE = "yici"
 _REACH_S = 10
 ROLE_NAMES: Mapping[Role, str] = {
@@ -28,7 +32,9 @@ ROLE_NAMES: Mapping[Role, str] = {
     "service": "yici_service",
     "retention": "yici_retention",
     "portal": "yici_portal",
+    "engineer": "yici_engineer",
 }
+_READS_SEALED: tuple[Role, ...] = ("owner", "service")
 
 
 def pg_params(role: Role = "owner") -> PgParams:
@@ -39,15 +45,16 @@ def pg_params(role: Role = "owner") -> PgParams:
         EmbeddedServerError: the embedded server does not start.
     """
     found = settings()
-    return _external(found, role) if found.database_url else _embedded(found.home, role)
+    params = _external(found, role) if found.database_url else _embedded(found.home, role)
+    return replace(params, options=ring(found.home).session()) if role in _READS_SEALED else params
 
 
 def url(role: Role = "owner", release: int | None = None, driver: str = "postgresql+psycopg") -> URL:
     """Return the SQLAlchemy address of the warehouse, pinned to `release` if one is given."""
     params = pg_params(role)
     query = {"host": params.host, "port": str(params.port), "application_name": f"yici-{role}"}
-    if release is not None:
-        query["options"] = f"-c yici.release={release:d}"
+    if options := session_options(params, release):
+        query["options"] = options
     return URL.create(driver, params.user, params.password, database=params.dbname, query=query)
 
 
@@ -59,7 +66,6 @@ def engine(role: Role = "owner", release: int | None = None) -> Engine:
 def connect(role: Role = "owner", release: int | None = None, autocommit: bool = False) -> psycopg.Connection:
     """Return one psycopg connection, pinned to `release` if one is given."""
     params = pg_params(role)
-    options = {} if release is None else {"options": f"-c yici.release={release:d}"}
     return psycopg.connect(
         host=params.host,
         port=params.port,
@@ -68,8 +74,14 @@ def connect(role: Role = "owner", release: int | None = None, autocommit: bool =
         password=params.password,
         autocommit=autocommit,
         application_name=f"yici-{role}",
-        **options,
+        options=session_options(params, release),
     )
+
+
+def session_options(params: PgParams, release: int | None = None) -> str:
+    """Return libpq's `options` of a session: its settings, and the release that it is pinned to."""
+    pairs = [*params.options, *([("yici.release", str(release))] if release is not None else [])]
+    return " ".join(f"-c {name}={value}" for name, value in pairs)
 
 
 @cache

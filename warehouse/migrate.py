@@ -6,6 +6,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import text
 
+from warehouse import key_ring
 from warehouse.connect import engine
 
 
@@ -23,4 +24,5 @@ def upgrade(to: str = "head") -> None:
         con.execute(text("CREATE SCHEMA IF NOT EXISTS yici"))
         config.attributes["connection"] = con
         command.upgrade(config, to)
+        key_ring.enter_first(con.connection.driver_connection)
     own.dispose()

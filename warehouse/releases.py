@@ -18,7 +18,7 @@ from psycopg import sql
 
 from catalogs.model import Catalog, Resource
 from catalogs.settings import now
-from warehouse import catalog_versions, landing_lock, ledger
+from warehouse import catalog_versions, landing_lock, ledger, rotation
 from warehouse.connect import connect
 from warehouse.store import create_views, newest_table
 from warehouse.versions import take_back, take_back_quarantine
@@ -110,6 +110,12 @@ def open_candidate(catalog: Catalog, files: bytes) -> Iterator[Candidate]:
     con = connect(autocommit=True)
     try:
         hold(con)
+        while rotation.is_stale(con):
+            # Keys were exchanged between signing in and the lock.
+            con.close()
+            con = connect(autocommit=True)
+            hold(con)
+        rotation.finished(con)
         recover(con)
         version = catalog_versions.keep(con, catalog.version, files)
         with con.transaction():
@@ -446,7 +452,7 @@ def digest(con: psycopg.Connection, catalog: Catalog) -> str:
             """SELECT count(*),
                    sum(('x' || left(md5(ROW(type, id_type, key, first)::text), 16))::bit(64)::bigint::numeric)
                FROM (SELECT type, id_type, key, min(id_type || ' ' || key) OVER (PARTITION BY subject_id) AS first
-                     FROM raw.links) l"""
+                     FROM clear.links) l"""
         ).fetchone()
         total.update(f"links {row[0]} {row[1]}\n".encode())
     return total.hexdigest()

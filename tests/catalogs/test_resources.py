@@ -23,6 +23,14 @@ def without_rules() -> dict[str, Any]:
     return doc
 
 
+def sensitive_key() -> dict[str, Any]:
+    doc = staff()
+    doc["schema"][0]["properties"][0]["customProperties"].append(
+        {"property": "piClass", "value": "sensitive"}
+    )
+    return doc
+
+
 OPEN = {"shareType": "none", "noShareBasis": "校内规定", "isOpen": True}
 FILES = {"formatClass": "电子文件", "formatType": "pdf"}
 BREACHES = [
@@ -41,6 +49,7 @@ BREACHES = [
     Breach("C27", {STAFF: staff(**FILES, shareModeType="服务接口")}, STAFF, "电子文件", "shareModeType"),
     Breach("C27", {STUDENTS: students(shareModeType="文件下载")}, STUDENTS, "数据库", "shareModeType"),
     Breach("C28", {STAFF: without_rules()}, STAFF, "good enough", "schema"),
+    Breach("C31", {STAFF: sensitive_key()}, STAFF, "looked for by it", "piClass"),
     Breach("C29", {STAFF: staff_item("review", subjectView="none")}, STAFF, "none without basis", "subjectView"),
 ]  # fmt: skip
 
