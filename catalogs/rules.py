@@ -348,6 +348,13 @@ _TABLE = (
         "belong under subject.identity, where they are looked for sealed.",
         "name the number that the system itself gives its people, and the document under subject.identity",
     ),
+    RuleText(
+        "C32",
+        ERROR,
+        "Watermark and partition are no sensitive items.",
+        "The ledger of extracts and the store say them beside the rows, where nothing is sealed.",
+        "name another item, or read the resource in full",
+    ),
     # registers
     RuleText(
         "R01",

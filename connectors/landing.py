@@ -387,6 +387,8 @@ class Landing:
         """
         taken = [int(file.name.removeprefix("part-").partition(".")[0]) for file in manifest.files]
         name = _PART.format(max(taken) + 1)
+        if manifest.key:
+            landing_keys.teach(con, landing_keys.ring(), writes=True)
         file = self._write_part(
             f"{manifest.path}/{name}", lambda target: _copy_query(con, query, target, manifest.key)
         )
@@ -473,7 +475,7 @@ def _key_for(reading: Reading) -> str | None:
     if not any(item.is_sensitive for item in reading.resource.items):
         return None
     held = landing_keys.ring(make=True)
-    landing_keys.teach(reading.con, held)
+    landing_keys.teach(reading.con, held, writes=True)
     return next(iter(held))
 
 

@@ -73,13 +73,18 @@ def forget(home: Path, still: set[str]) -> list[str]:
     return gone
 
 
-def teach(con: duckdb.DuckDBPyConnection, held: dict[str, bytes]) -> None:
-    """Let a DuckDB session write and read what the keys encrypt.
+def teach(con: duckdb.DuckDBPyConnection, held: dict[str, bytes], writes: bool = False) -> None:
+    """Let a DuckDB session read what the keys encrypt.
+
+    Args:
+        con: the session.
+        held: the ring.
+        writes: let it write, too; that costs it a quarter of a second.
 
     Raises:
         DuckError: the extension that encrypts is not installed.
     """
-    if held:
+    if writes:
         load_extension(con, _CRYPTO)
     for name, key in held.items():
         run(con, f"PRAGMA add_parquet_key({literal(name)}, {literal(base64.b64encode(key).decode())})")

@@ -119,7 +119,9 @@ def open_candidate(catalog: Catalog, files: bytes) -> Iterator[Candidate]:
         recover(con)
         version = catalog_versions.keep(con, catalog.version, files)
         with con.transaction():
-            create_views(con, catalog)
+            rewritten = create_views(con, catalog)
+        for table in sorted(rewritten):
+            con.execute(sql.SQL("VACUUM FULL yici.{}").format(sql.Identifier(table)))
         (number,) = con.execute("SELECT nextval('yici.release_id')").fetchone()
         con.execute(
             "INSERT INTO yici.release (id, state, opened_at, catalog_version, code_version)"

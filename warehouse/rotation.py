@@ -20,7 +20,7 @@ from connectors.landing import BASELINES, LEDGER, Landing
 from warehouse import baseline, key_ring, sealed
 from warehouse.connect import connect
 from warehouse.key_ring import agree, ring
-from warehouse.sealing import SEALED_MARK, Ring
+from warehouse.sealing import PARTY, SEALED_MARK, Ring
 
 # How long a running service may take to notice a new key; it looks more often.
 GRACE_S = 15.0
@@ -128,6 +128,15 @@ def _reseal(con: psycopg.Connection, key_id: str, tell: Tell) -> None:
                || encode(yici.reseal(decode(substr(key_text, 2), 'hex'), resource || '#key'), 'hex')
            WHERE starts_with(key_text, %(mark)s) AND substr(key_text, 2, 8) <> %(key)s""",
         {"mark": SEALED_MARK, "key": key_id},
+    ).rowcount)  # fmt: skip
+    tell("case", con.execute(
+        """UPDATE service."case" SET parties = (
+               SELECT jsonb_agg(CASE WHEN starts_with(p->>'id', %(mark)s) THEN jsonb_set(p, '{id}', to_jsonb(%(mark)s
+                   || encode(yici.reseal(decode(substr(p->>'id', 2), 'hex'), %(party)s), 'hex'))) ELSE p END ORDER BY n)
+               FROM jsonb_array_elements(parties) WITH ORDINALITY AS e (p, n))
+           WHERE EXISTS (SELECT FROM jsonb_array_elements(parties) p
+               WHERE starts_with(p->>'id', %(mark)s) AND substr(p->>'id', 2, 8) <> %(key)s)""",
+        {"mark": SEALED_MARK, "key": key_id, "party": PARTY},
     ).rowcount)  # fmt: skip
     for table, texts in (
         ("quarantine", {"row": "row", "key": "key_text"}),

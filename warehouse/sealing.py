@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # Begins a sealed text in a column that others share: admission lets no such character into a key.
 SEALED_MARK = "\x02"
+# The name under which a case seals the document numbers of its parties.
+PARTY = "service.case#party"
 _BLOCK = 16
 _TAG = 16
 KEY_ID = 4

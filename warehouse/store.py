@@ -20,7 +20,7 @@ from psycopg import sql
 from catalogs.model import LOOKUP_SYSTEM_KIND, Catalog, Item, Resource
 from catalogs.settings import ConfigurationError
 from warehouse.masked import masked
-from warehouse.sealing import sealed_columns
+from warehouse.sealing import SEALED_MARK, sealed_columns
 
 SOURCE_SUFFIX = "__src"
 VERSION_COLUMNS = (
@@ -34,8 +34,6 @@ VERSION_COLUMNS = (
 # `released`: a rule is broken, and a person has said that the row is right all the same.
 RELEASED = "released"
 STATES = ("reported", "absent", "former", "refused", RELEASED)
-
-
 SEALED_TYPE, SEALED_DUCK_TYPE = "bytea", "BLOB"
 
 
@@ -95,7 +93,6 @@ def ensure_table(con: psycopg.Connection, resource: Resource) -> StoreTable:
     """Create or extend the resource's store table and return it."""
     wanted = {name: pg_type for name, pg_type, _ in value_columns(resource)}
     meant = {name: pg_type for name, pg_type, _ in clear_columns(resource)}
-    _keep_sealed(con, resource)
     name = newest_table(con, resource)
     if name is None:
         name = resource.table
@@ -167,17 +164,24 @@ def reported_rows(con: psycopg.Connection, resource: Resource) -> int:
     return count
 
 
-def create_views(con: psycopg.Connection, catalog: Catalog) -> None:
+def create_views(con: psycopg.Connection, catalog: Catalog) -> set[str]:
     """Make `raw.<resource>` of every resource show its table as the pinned release sees it, and `masked.<resource>`.
 
-    Views that are already right are left alone, so that readers are not held up.
+    First whatever the catalog calls sensitive is sealed where it lies. Views that are already right are left alone, so
+    that readers are not held up.
+
+    Returns:
+        The tables of schema `yici` whose files still hold in clear what was sealed now: the caller has them rewritten.
     """
+    rewritten: set[str] = set()
     for resource in catalog.resources.values():
         if catalog.systems[resource.system].kind == LOOKUP_SYSTEM_KIND:
             continue
+        rewritten |= _keep_sealed(con, resource)
         table = ensure_table(con, resource)
         _create_view(con, table)
         _create_masked(con, table)
+    return rewritten
 
 
 def sealed_in(con: psycopg.Connection, table: str) -> dict[str, tuple[str, str]]:
@@ -198,8 +202,12 @@ def opened(column: str, sealed: Mapping[str, tuple[str, str]]) -> sql.Composable
     )
 
 
-def _keep_sealed(con: psycopg.Connection, resource: Resource) -> None:
-    """Bring every table of a resource to what its contract calls sensitive now, old tables included."""
+def _keep_sealed(con: psycopg.Connection, resource: Resource) -> set[str]:
+    """Bring every table of a resource to what its contract calls sensitive now, old tables included.
+
+    Returns:
+        The tables of schema `yici` of which rows were sealed.
+    """
     types = {name: pg_type for name, pg_type, _ in clear_columns(resource)}
     wanted = sealed_columns(resource, SOURCE_SUFFIX)
     for table in _tables(con, resource):
@@ -224,11 +232,12 @@ def _keep_sealed(con: psycopg.Connection, resource: Resource) -> None:
             changes.append((column, context, kind, to, using))
         if changes:
             _convert(con, table, changes)
-    _keep_rows_sealed(con, resource)
+    return _keep_rows_sealed(con, resource)
 
 
-def _keep_rows_sealed(con: psycopg.Connection, resource: Resource) -> None:
-    """Bring what quarantine keeps of a resource to what its contract calls sensitive now."""
+def _keep_rows_sealed(con: psycopg.Connection, resource: Resource) -> set[str]:
+    """Bring what quarantine and samples keep of a resource to what its contract calls sensitive now."""
+    rewritten = set()
     change, wanted = "encode(yici.seal({column}, resource || '#{name}'), 'hex')", is_sealed(resource)
     if not wanted:
         change = "yici.unseal(decode({column}, 'hex'), resource || '#{name}')"
@@ -239,11 +248,23 @@ def _keep_rows_sealed(con: psycopg.Connection, resource: Resource) -> None:
         changed = ", ".join(
             f"{column} = {change.format(column=column, name=name)}" for name, column in texts.items()
         )
-        con.execute(
+        done = con.execute(
             f"UPDATE yici.{table} SET sealed = %(wanted)s, {changed}"
             " WHERE resource = %(resource)s AND sealed <> %(wanted)s",
             {"resource": resource.name, "wanted": wanted},
         )
+        if wanted and done.rowcount:
+            rewritten.add(table)
+    if any(resource.item(name).is_sensitive for name in resource.key):
+        done = con.execute(
+            """UPDATE yici.sample_row SET key_text =
+                   %(mark)s || encode(yici.seal(key_text, resource || '#key'), 'hex')
+               WHERE resource = %(resource)s AND NOT starts_with(key_text, %(mark)s)""",
+            {"resource": resource.name, "mark": SEALED_MARK},
+        )
+        if done.rowcount:
+            rewritten.add("sample_row")
+    return rewritten
 
 
 def is_sealed(resource: Resource) -> bool:
@@ -342,7 +363,7 @@ def columns_of(con: psycopg.Connection, name: str) -> dict[str, str]:
     """Return the columns of a table of the store, name → type as PostgreSQL words it."""
     rows = con.execute(
         """SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
-           WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped""",
+           WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum""",
         [f'store."{name}"'],
     )
     return dict(rows.fetchall())

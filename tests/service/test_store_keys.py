@@ -8,7 +8,7 @@ import pytest
 
 from service import store_keys
 from tests.service.conftest import opened
-from tests.service.desk import Desk
+from tests.service.desk import T001, Desk
 from tests.support.postgres import PgDatabase
 from warehouse import key_ring, releases, rotation
 from warehouse.connect import connect
@@ -16,13 +16,13 @@ from warehouse.connect import connect
 BY_DOCUMENT = {"id_type": "doc:1", "id": "110101198001010015", "country": "CHN"}
 
 
-def told(desk: Desk) -> list[tuple[int, str, str]]:
-    """Return status and sensitive values of what two questions are answered."""
+def told(desk: Desk, case_id: str) -> list[dict]:
+    """Return what is answered about one person, asked for by document and by number."""
     found = []
-    for subject in (BY_DOCUMENT, {"id_type": "staff_no", "id": "T001"}):
-        reply = desk.facts(["SFZJH", "GZ"], subject)
-        facts = reply.json().get("facts", {})
-        found.append((reply.status_code, *(facts.get(one, {}).get("value") for one in ("SFZJH", "GZ"))))
+    for subject in (BY_DOCUMENT, T001):
+        reply = desk.facts(["SFZJH", "GZ"], subject, case_id)
+        assert reply.status_code == 200, reply.json()
+        found.append({element: fact.get("value") for element, fact in reply.json()["facts"].items()})
     return found
 
 
@@ -34,14 +34,15 @@ def test_answers_stay_while_keys_are_exchanged(
     monkeypatch.setenv("YICI_DATABASE_URL", pg_database.url)
     monkeypatch.setenv("YICI_HOME", str(tmp_path))
     with opened(pg_database, tmp_path) as desk:
-        before = told(desk)
-        assert before == [(200, "110101********0015", "9000.5")] * 2 or before[0][0] == 200
-        answers: list[list[tuple[int, str, str]]] = []
+        case_id = desk.case(parties=[{"role": "applicant", **BY_DOCUMENT}])
+        before = told(desk, case_id)
+        assert before == [{"SFZJH": "110101********0015", "GZ": "9000.5"}] * 2
+        answers: list[list[dict]] = []
         is_over = threading.Event()
 
         def ask() -> None:
             while not is_over.is_set():
-                answers.append(told(desk))
+                answers.append(told(desk, case_id))
 
         asking = threading.Thread(target=ask)
         asking.start()
@@ -55,4 +56,4 @@ def test_answers_stay_while_keys_are_exchanged(
             asking.join()
         assert [key.id for key in key_ring.ring(tmp_path).keys] == [new] != [old]
         assert answers and all(one == before for one in answers)
-        assert told(desk) == before
+        assert told(desk, case_id) == before

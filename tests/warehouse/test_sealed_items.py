@@ -1,5 +1,6 @@
 """Sensitive items lie sealed: in the landing zone, the store, quarantine, links, and the notes of a purge."""
 
+import json
 import re
 import subprocess
 from collections.abc import Callable, Iterator
@@ -8,17 +9,21 @@ from pathlib import Path
 import duckdb
 import psycopg
 import pytest
+from alembic import command
+from alembic.config import Config
 
 from catalogs.model import Catalog
 from catalogs.settings import ConfigurationError
 from connectors import landing_keys
 from expectations.admit import engine
 from expectations.purge import Order, Purged, purge
+from service import cases
 from tests.support import campus
 from tests.support.postgres import PgDatabase
 from tests.support.session import exclusively
-from warehouse import key_ring, releases, rotation
+from warehouse import key_ring, migrate, releases, rotation
 from warehouse.connect import connect
+from warehouse.connect import engine as engine_of_warehouse
 from warehouse.sealing import SealError
 
 NUMBER = "110101198001017777"
@@ -176,6 +181,83 @@ def test_what_a_catalog_newly_calls_sensitive_is_sealed_where_it_lies(
         )
         assert kinds == len(names)
         assert house.scalar("SELECT bool_and(sealed) FROM yici.quarantine WHERE _to IS NULL") == bool(names)
+
+
+def as_before_sealing(pg_database: PgDatabase) -> None:
+    """Leave the warehouse as the version before sealed items left it."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+    own = engine_of_warehouse()
+    with own.begin() as con:
+        config.attributes["connection"] = con
+        command.downgrade(config, "0024")
+    own.dispose()
+    with pg_database.connect() as admin:
+        assert not admin.execute("SELECT 1 FROM pg_namespace WHERE nspname = 'clear'").fetchone()
+
+
+def files_with(admin: psycopg.Connection, value: str) -> list[str]:
+    """Return the files of the server's data folder that hold a text, old parts of the log cleared away."""
+    for _ in range(2):
+        admin.execute("SELECT pg_switch_wal()")
+        admin.execute("CHECKPOINT")
+    (folder,) = admin.execute("SELECT current_setting('data_directory')").fetchone()
+    return subprocess.run(
+        ["grep", "-rlF", value, folder], capture_output=True, text=True, check=False
+    ).stdout.split()
+
+
+def test_an_installation_that_holds_clear_data_is_sealed_by_its_upgrade_and_next_release(
+    warehouse: Callable[[Catalog], campus.Warehouse], pg_database: PgDatabase
+) -> None:
+    rows = [*people(), campus.row(50, id_no=ODD, sex="未知")]
+    house = warehouse(campus.catalog())
+    house.land(rows)
+    house.release()
+    as_before_sealing(pg_database)
+    party, other = "110101198001016666", "110101198001015555"
+    told = (NUMBER, ODD, party, other)
+    with pg_database.connect() as admin:
+        admin.execute("ALTER SYSTEM SET wal_recycle = off")
+        admin.execute("SELECT pg_reload_conf()")
+        admin.execute(
+            "INSERT INTO yici.link (subject_id, type, id_type, key, source, _from)"
+            " SELECT min(subject_id), 'person', 'doc:1:CHN', %s, 'hr.staff', 1 FROM yici.link",
+            [other],
+        )
+        admin.execute(
+            "INSERT INTO service.client (client_id, unit, name, jwks, registered_at) VALUES ('c', 'u', 'n', '{}', now())"
+        )
+        admin.execute(
+            'INSERT INTO service."case" (id, client_id, service_item, status, parties, registered_at, expires_at)'
+            " VALUES (gen_random_uuid(), 'c', 's', 'draft', %s, now(), now())",
+            [
+                json.dumps(
+                    [
+                        {"role": "applicant", "id_type": "doc:1", "id": party, "country": "CHN"},
+                        {"role": "agent", "id_type": "staff_no", "id": "00001"},
+                    ]
+                )
+            ],
+        )
+    with pg_database.connect() as admin:
+        assert all(files_with(admin, value) for value in told)
+    served = house.served()
+    migrate.upgrade()
+    assert house.served() == served
+    digest = house.digest()
+    house.catalog = sensitive(*_SENSITIVE)
+    house.land(rows)
+    assert house.release().inserted == 0
+    assert [r | {"_extract": 0} for r in house.served()] == [r | {"_extract": 0} for r in served]
+    assert house.digest() == digest
+    assert house.scalar(f"SELECT count(*) FROM {campus.LINKS} WHERE key = %s", other) == 1
+    (kept, agent) = house.scalar('SELECT parties FROM service."case"')
+    assert cases.party(kept).id == party and agent["id"] == "00001"
+    with pg_database.connect() as admin:
+        assert not [file for value in told for file in files_with(admin, value)]
+        admin.execute("ALTER SYSTEM RESET wal_recycle")
+        admin.execute("SELECT pg_reload_conf()")
 
 
 def test_a_sealed_item_of_another_type_opens_a_new_table(house: campus.Warehouse) -> None:

@@ -164,6 +164,22 @@ CREATE VIEW clear.quarantine_decision AS
     FROM yici.quarantine_decision;
 """
 
+# Of cases, the document numbers of their parties; as `service.cases` writes and reads them.
+CASES = r"""
+UPDATE service."case" SET parties = (
+    SELECT jsonb_agg(CASE WHEN starts_with(p->>'id_type', 'doc:') THEN jsonb_set(p, '{id}', to_jsonb(
+        E'\x02' || encode(yici.seal(p->>'id', 'service.case#party'), 'hex'))) ELSE p END ORDER BY n)
+    FROM jsonb_array_elements(parties) WITH ORDINALITY AS e (p, n))
+WHERE EXISTS (SELECT FROM jsonb_array_elements(parties) p WHERE starts_with(p->>'id_type', 'doc:'));
+"""
+OPEN_CASES = r"""
+UPDATE service."case" SET parties = (
+    SELECT jsonb_agg(CASE WHEN starts_with(p->>'id', E'\x02') THEN jsonb_set(p, '{id}', to_jsonb(
+        yici.unseal(decode(substr(p->>'id', 2), 'hex'), 'service.case#party'))) ELSE p END ORDER BY n)
+    FROM jsonb_array_elements(parties) WITH ORDINALITY AS e (p, n))
+WHERE EXISTS (SELECT FROM jsonb_array_elements(parties) p WHERE starts_with(p->>'id', E'\x02'));
+"""
+
 # Until a release seals them; it makes these views anew.
 CLEAR = """
 DO $$ DECLARE name text; BEGIN
@@ -191,12 +207,15 @@ END $$;
 
 
 def upgrade() -> None:
-    for statements in (KEYS, FUNCTIONS, LINKS, CLEAR, GRANTS):
+    for statements in (KEYS, FUNCTIONS, LINKS, CASES, CLEAR, GRANTS):
         op.execute(statements)
 
 
 def downgrade() -> None:
+    if op.get_bind().exec_driver_sql("SELECT count(*) FROM yici.sealed_column").scalar():
+        raise RuntimeError("tables of the store hold sealed items, which no earlier version can read")
     op.execute("DROP SCHEMA clear, masked CASCADE")
+    op.execute(OPEN_CASES)
     for table, texts in (
         ("quarantine", {"row": "row", "key": "key_text"}),
         ("quarantine_decision", {"row": "row"}),
