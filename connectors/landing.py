@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ from urllib.parse import urlparse
 import duckdb
 import fsspec
 
-from catalogs.settings import scratch
+from catalogs.settings import scratch, settings
 from connectors import landing_keys
 from connectors.base import LandingFull, Reading, source_error
 from connectors.duck import NO_ROOM, describe, literal
@@ -255,8 +256,15 @@ class Landing:
         """Return the addresses of an extract's Parquet files; a session that reads them is told the keys by `attach`.
 
         Raises:
-            LandingError: a file is missing or its size is not the manifest's (`verify` compares content).
+            LandingError: a file is missing or its size is not the manifest's (`verify` compares content), or its key
+                is lost.
         """
+        if manifest.key and manifest.key not in landing_keys.ring():
+            raise LandingError(
+                f"landing {manifest.path}: encrypted with key {manifest.key}, which is not in "
+                f"{landing_keys.file_of(settings().home)}: nobody can read it. It stays; restore the file from "
+                "the backup of keys"
+            )
         return Opened((self._uri(manifest, file) for file in manifest.files), manifest.key)
 
     def _uri(self, manifest: Manifest, file: LandedFile) -> str:
@@ -347,6 +355,15 @@ class Landing:
             if path.rsplit("/", 1)[-1].isdigit() and self.fs.isdir(f"{self.root}/{path}"):
                 found.append(path)
         return sorted(found)
+
+    def keys(self) -> Counter[str]:
+        """Return how many extracts need each key of the landing zone.
+
+        Raises:
+            LandingError: a manifest cannot be read, so that nobody knows which key its extract needs.
+        """
+        finished = (path for path in self.extracts() if self.fs.exists(f"{self.root}/{path}/{MANIFEST}"))
+        return Counter(key for key in (self.read(path).key for path in finished) if key)
 
     def garbage(self, registered: Iterable[str]) -> list[str]:
         """Return extract folders that no ledger row names: readings that died before they were registered.

@@ -85,14 +85,11 @@ def _store_keys(con: "psycopg.Connection") -> list[tuple[str, str, str]]:
 
 def _landing_keys() -> list[tuple[str, str, str]]:
     """Say of each key of the landing zone how many extracts need it."""
-    from collections import Counter
-
     from catalogs.settings import settings
     from connectors import landing_keys
     from connectors.landing import Landing
 
-    zone = Landing(settings().landing)
-    extracts = Counter(key for key in (zone.read(path).key for path in zone.extracts()) if key)
+    extracts = Landing(settings().landing).keys()
     names = list(landing_keys.ring())
     states = dict.fromkeys(names, "opens what it encrypted") | dict.fromkeys(names[:1], "in force")
     states |= {name: _LOST for name in extracts if name not in states}
@@ -174,9 +171,9 @@ def landing() -> None:
         # A reading under way has chosen its key, and its extract does not say so yet.
         for system in catalog.systems:
             releases.hold_landing(con, system)
-        zone = Landing(found.landing)
+        needed = Landing(found.landing).keys()
         fresh = landing_keys.add(found.home)
-        gone = landing_keys.forget(found.home, {str(zone.read(path).key) for path in zone.extracts()})
+        gone = landing_keys.forget(found.home, set(needed))
     typer.echo(f"Key {fresh} is made and encrypts the extracts to come. Back up the folder keys/ now.")
     if gone:
         typer.echo(f"Destroyed, since no extract needs them: {', '.join(gone)}.")

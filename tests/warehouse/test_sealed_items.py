@@ -15,6 +15,7 @@ from alembic.config import Config
 from catalogs.model import Catalog
 from catalogs.settings import ConfigurationError
 from connectors import landing_keys
+from connectors.landing import LandingError
 from expectations.admit import engine
 from expectations.purge import Order, Purged, purge
 from service import cases
@@ -226,7 +227,8 @@ def test_an_installation_that_holds_clear_data_is_sealed_by_its_upgrade_and_next
             [other],
         )
         admin.execute(
-            "INSERT INTO service.client (client_id, unit, name, jwks, registered_at) VALUES ('c', 'u', 'n', '{}', now())"
+            "INSERT INTO service.client (client_id, unit, name, jwks, registered_at)"
+            " VALUES ('c', 'u', 'n', '{}', now())"
         )
         admin.execute(
             'INSERT INTO service."case" (id, client_id, service_item, status, parties, registered_at, expires_at)'
@@ -421,6 +423,15 @@ def test_an_extract_with_sensitive_items_is_encrypted_and_judged_like_any_other(
     house.catalog = campus.catalog()
     house.land(people())
     assert landed(house)[1].read_bytes()[:4] == b"PAR1"
+
+
+def test_an_extract_whose_key_is_lost_is_named_with_its_key(house: campus.Warehouse, tmp_path: Path) -> None:
+    house.land(people())
+    (key,) = landing_keys.ring()
+    landing_keys.file_of(tmp_path).unlink()
+    with pytest.raises(LandingError, match=f"encrypted with key {key}"):
+        house.landing.open(house.landing.read(house.landing.extracts()[0]))
+    assert house.release().outcome == "refused", "and the next run reads the source again"
 
 
 def test_a_purge_leaves_an_extract_encrypted_and_its_notes_sealed(
