@@ -125,7 +125,8 @@ def look(con: psycopg.Connection, catalog: Catalog, release: int) -> Seen:
         [release, since],
     ).fetchall()
     links = con.execute(
-        "SELECT id_type, key, subject_id FROM yici.link WHERE _from <= %s AND (_to IS NULL OR _to > %s)",
+        """SELECT id_type, CASE WHEN starts_with(id_type, 'doc:') THEN yici.unseal(decode(key, 'hex'), id_type)
+               ELSE key END, subject_id FROM yici.link WHERE _from <= %s AND (_to IS NULL OR _to > %s)""",
         [release, release],
     ).fetchall()
     in_review = {

@@ -25,6 +25,8 @@ from warehouse.sealing import PARTY, SEALED_MARK, Ring
 # How long a running service may take to notice a new key; it looks more often.
 GRACE_S = 15.0
 LOOK_EVERY_S = 4.0
+# How long a statement of the service may take.
+WRITING_S = 10.0
 _BLOCKS = 2_000  # of 8 KB: some ten thousand rows a transaction
 
 Tell = Callable[[str, int], None]
@@ -88,17 +90,24 @@ def exchange(
         key_ring.put(home, held)
         agree(con, held)
     if held.keys[0].retires:
-        known_since = key_ring.file_of(home).stat().st_mtime
-        time.sleep(max(0.0, min(grace_s, known_since + grace_s - time.time())))
+        _wait_since_change(home, grace_s)
         held = Ring((held.keys[1], held.keys[0]))
         key_ring.put(home, held)
     new, old = held.keys
+    # Cases that are being registered may still be sealed with the old key.
+    _wait_since_change(home, min(grace_s, WRITING_S))
     with connect(autocommit=True) as sealer:
         _reseal(sealer, new.id, tell)
         (secure or _secure)(sealer, home)
     con.execute("UPDATE yici.store_key SET destroyed_at = now() WHERE id = %s", [old.id])
     key_ring.put(home, Ring((new,)))
     return old.id, new.id
+
+
+def _wait_since_change(home: Path, seconds: float) -> None:
+    """Wait until the ring has been as it is for so long."""
+    changed_at = key_ring.file_of(home).stat().st_mtime
+    time.sleep(max(0.0, min(seconds, changed_at + seconds - time.time())))
 
 
 def _secure(con: psycopg.Connection, home: Path) -> None:
