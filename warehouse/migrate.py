@@ -33,5 +33,6 @@ def upgrade(to: str = "head") -> None:
     if held_clear:
         # What was sealed stays readable in the files of these tables until they are written anew.
         with own.connect().execution_options(isolation_level="AUTOCOMMIT") as con:
-            con.execute(text('VACUUM FULL yici.link, service."case"'))
+            con.execute(text('ANALYZE yici.link, service."case"'))
+            con.execute(text('VACUUM FULL yici.link, service."case", pg_catalog.pg_statistic'))
     own.dispose()

@@ -120,8 +120,8 @@ def open_candidate(catalog: Catalog, files: bytes) -> Iterator[Candidate]:
         version = catalog_versions.keep(con, catalog.version, files)
         with con.transaction():
             rewritten = create_views(con, catalog)
-        for table in sorted(rewritten):
-            con.execute(sql.SQL("VACUUM FULL yici.{}").format(sql.Identifier(table)))
+        for table in rewritten:
+            con.execute(sql.SQL("VACUUM FULL {}").format(sql.Identifier(*table.split("."))))
         (number,) = con.execute("SELECT nextval('yici.release_id')").fetchone()
         con.execute(
             "INSERT INTO yici.release (id, state, opened_at, catalog_version, code_version)"

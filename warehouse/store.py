@@ -34,6 +34,8 @@ VERSION_COLUMNS = (
 # `released`: a rule is broken, and a person has said that the row is right all the same.
 RELEASED = "released"
 STATES = ("reported", "absent", "former", "refused", RELEASED)
+# Where the server keeps the commonest values of a column; what it forgets there stays in the file.
+_STATISTICS = "pg_catalog.pg_statistic"
 SEALED_TYPE, SEALED_DUCK_TYPE = "bytea", "BLOB"
 
 
@@ -164,14 +166,14 @@ def reported_rows(con: psycopg.Connection, resource: Resource) -> int:
     return count
 
 
-def create_views(con: psycopg.Connection, catalog: Catalog) -> set[str]:
+def create_views(con: psycopg.Connection, catalog: Catalog) -> list[str]:
     """Make `raw.<resource>` of every resource show its table as the pinned release sees it, and `masked.<resource>`.
 
     First whatever the catalog calls sensitive is sealed where it lies. Views that are already right are left alone, so
     that readers are not held up.
 
     Returns:
-        The tables of schema `yici` whose files still hold in clear what was sealed now: the caller has them rewritten.
+        The tables whose files still hold in clear what was sealed now: the caller has them written anew, in this order.
     """
     rewritten: set[str] = set()
     for resource in catalog.resources.values():
@@ -181,7 +183,7 @@ def create_views(con: psycopg.Connection, catalog: Catalog) -> set[str]:
         table = ensure_table(con, resource)
         _create_view(con, table)
         _create_masked(con, table)
-    return rewritten
+    return sorted(rewritten, reverse=True)
 
 
 def sealed_in(con: psycopg.Connection, table: str) -> dict[str, tuple[str, str]]:
@@ -206,8 +208,9 @@ def _keep_sealed(con: psycopg.Connection, resource: Resource) -> set[str]:
     """Bring every table of a resource to what its contract calls sensitive now, old tables included.
 
     Returns:
-        The tables of schema `yici` of which rows were sealed.
+        The tables whose files still hold in clear what was sealed.
     """
+    rewritten: set[str] = set()
     types = {name: pg_type for name, pg_type, _ in clear_columns(resource)}
     wanted = sealed_columns(resource, SOURCE_SUFFIX)
     for table in _tables(con, resource):
@@ -232,12 +235,13 @@ def _keep_sealed(con: psycopg.Connection, resource: Resource) -> set[str]:
             changes.append((column, context, kind, to, using))
         if changes:
             _convert(con, table, changes)
-    return _keep_rows_sealed(con, resource)
+            rewritten.add(_STATISTICS)
+    return rewritten | _keep_rows_sealed(con, resource)
 
 
 def _keep_rows_sealed(con: psycopg.Connection, resource: Resource) -> set[str]:
     """Bring what quarantine and samples keep of a resource to what its contract calls sensitive now."""
-    rewritten = set()
+    rewritten: set[str] = set()
     change, wanted = "encode(yici.seal({column}, resource || '#{name}'), 'hex')", is_sealed(resource)
     if not wanted:
         change = "yici.unseal(decode({column}, 'hex'), resource || '#{name}')"
@@ -254,7 +258,7 @@ def _keep_rows_sealed(con: psycopg.Connection, resource: Resource) -> set[str]:
             {"resource": resource.name, "wanted": wanted},
         )
         if wanted and done.rowcount:
-            rewritten.add(table)
+            rewritten.add(f"yici.{table}")
     if any(resource.item(name).is_sensitive for name in resource.key):
         done = con.execute(
             """UPDATE yici.sample_row SET key_text =
@@ -263,8 +267,10 @@ def _keep_rows_sealed(con: psycopg.Connection, resource: Resource) -> set[str]:
             {"resource": resource.name, "mark": SEALED_MARK},
         )
         if done.rowcount:
-            rewritten.add("sample_row")
-    return rewritten
+            rewritten.add("yici.sample_row")
+    for table in sorted(rewritten):
+        con.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(*table.split("."))))
+    return rewritten | ({_STATISTICS} if rewritten else set())
 
 
 def is_sealed(resource: Resource) -> bool:
@@ -290,6 +296,7 @@ def _convert(con: psycopg.Connection, table: str, changes: list) -> None:
             if context is not None:
                 _enter(con, table, column, context, kind)
         show_clear(con, table)
+        con.execute(sql.SQL("ANALYZE store.{}").format(sql.Identifier(table)))
 
 
 def _enter_sealed(con: psycopg.Connection, table: str, resource: Resource) -> None:
