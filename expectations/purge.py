@@ -10,7 +10,6 @@ one is gone, so that a purge of the same resource finishes one that was interrup
 """
 
 import json
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -28,7 +27,7 @@ from catalogs.sql import SqlFault, predicate
 from connectors.duck import describe, literal
 from connectors.landing import BASELINES, MANIFEST, Landing, Manifest, Tombstone
 from expectations.kept import show_landed, show_quarantine, show_table
-from warehouse import baseline, releases, rotation, sealed
+from warehouse import anew, baseline, releases, rotation, sealed
 from warehouse.bulk import copy_rows
 from warehouse.identity import DOCUMENT, kept, resident_id_18
 from warehouse.key_ring import ring
@@ -36,16 +35,6 @@ from warehouse.store import SOURCE_SUFFIX, sealed_in
 from warehouse.versions import q, sealed_list
 
 Tell = Callable[[str, str], None]
-_LONGEST_READER_S = 60.0
-# Sessions for which `VACUUM FULL` keeps what was deleted after a transaction: those of this database that see the state
-# before it, and those of any database that were writing then, since our own snapshot looks back to them.
-_READERS = """
-SELECT pid, application_name FROM pg_stat_activity
-WHERE pid <> pg_backend_pid() AND (age(backend_xid) > age(%(horizon)s::xid)
-    OR (datname = current_database() AND age(backend_xmin) > age(%(horizon)s::xid)))
-"""
-
-
 # What a purge has to know until it is done: keys of the rows, and whose keys and documents stand in them.
 _NOTES = {
     "wanted": "key VARCHAR",
@@ -319,18 +308,11 @@ class _Purge:
         Raises:
             PurgeUnfinished: one still can after a minute.
         """
-        schema, _, name = table.partition(".")
-        (horizon,) = self.con.execute("SELECT pg_current_xact_id()::xid::text").fetchone()
-        ends = time.monotonic() + _LONGEST_READER_S
-        while readers := self.con.execute(_READERS, {"horizon": horizon}).fetchall():
-            if time.monotonic() > ends:
-                named = ", ".join(f"{program or 'unnamed'} (pid {pid})" for pid, program in readers)
-                raise PurgeUnfinished(
-                    f"{table}: the rows are deleted, but its file keeps them while {named} can still see them; end "
-                    f"that and give the same order again: it finishes this one"
-                )
-            time.sleep(0.2)
-        self.con.execute(sql.SQL("VACUUM (FULL, ANALYZE) {}").format(sql.Identifier(schema, name)))
+        if readers := anew.write_anew(self.con, table, anew.LONGEST_READER_S):
+            raise PurgeUnfinished(
+                f"{table}: the rows are deleted; its file keeps them while {', '.join(readers)} can still see them: "
+                "end that and give the same order again: it finishes this one"
+            )
 
     def _note(self, table: str, rows: list[list]) -> None:
         if rows:

@@ -7,7 +7,8 @@ from alembic.config import Config
 from sqlalchemy import text
 
 from warehouse import key_ring
-from warehouse.connect import engine
+from warehouse.anew import write_anew
+from warehouse.connect import connect, engine
 
 _HOLDS_CLEAR = text(
     "SELECT to_regclass('service.\"case\"') IS NOT NULL AND to_regclass('yici.store_key') IS NULL"
@@ -30,9 +31,8 @@ def upgrade(to: str = "head") -> None:
         config.attributes["connection"] = con
         command.upgrade(config, to)
         key_ring.enter_first(con.connection.driver_connection)
-    if held_clear:
-        # What was sealed stays readable in the files of these tables until they are written anew.
-        with own.connect().execution_options(isolation_level="AUTOCOMMIT") as con:
-            con.execute(text('ANALYZE yici.link, service."case"'))
-            con.execute(text('VACUUM FULL yici.link, service."case", pg_catalog.pg_statistic'))
     own.dispose()
+    if held_clear:
+        with connect(autocommit=True) as owner:
+            for table in ("yici.link", "service.case", "pg_catalog.pg_statistic"):
+                write_anew(owner, table)

@@ -19,6 +19,7 @@ from psycopg import sql
 from catalogs.model import Catalog, Resource
 from catalogs.settings import now
 from warehouse import catalog_versions, landing_lock, ledger, rotation
+from warehouse.anew import write_anew
 from warehouse.connect import connect
 from warehouse.store import create_views, newest_table
 from warehouse.versions import take_back, take_back_quarantine
@@ -121,7 +122,7 @@ def open_candidate(catalog: Catalog, files: bytes) -> Iterator[Candidate]:
         with con.transaction():
             rewritten = create_views(con, catalog)
         for table in rewritten:
-            con.execute(sql.SQL("VACUUM FULL {}").format(sql.Identifier(*table.split("."))))
+            write_anew(con, table)
         (number,) = con.execute("SELECT nextval('yici.release_id')").fetchone()
         con.execute(
             "INSERT INTO yici.release (id, state, opened_at, catalog_version, code_version)"

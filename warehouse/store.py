@@ -268,8 +268,6 @@ def _keep_rows_sealed(con: psycopg.Connection, resource: Resource) -> set[str]:
         )
         if done.rowcount:
             rewritten.add("yici.sample_row")
-    for table in sorted(rewritten):
-        con.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(*table.split("."))))
     return rewritten | ({_STATISTICS} if rewritten else set())
 
 

@@ -227,7 +227,7 @@ def test_a_key_that_another_row_still_names_keeps_its_link(warehouse):
 def test_a_purge_is_not_done_while_somebody_still_sees_the_rows(warehouse, pg_database, monkeypatch):
     house = warehouse(campus.catalog())
     leaked(house)
-    monkeypatch.setattr("expectations.purge._LONGEST_READER_S", 0.5)
+    monkeypatch.setattr("warehouse.anew.LONGEST_READER_S", 0.5)
     with connect() as reader:
         reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         reader.execute("SELECT count(*) FROM yici.link")
