@@ -204,6 +204,7 @@ def _lifespan(
 async def _pool(
     arguments: dict[str, Any], size: int, kind: type[asyncpg.Connection] = asyncpg.Connection
 ) -> asyncpg.Pool:
+    """Open connections as the service's role; those of readers cannot write."""
     return await asyncpg.create_pool(
         **arguments, min_size=min(2, size), max_size=size, reset=_as_it_is, connection_class=kind
     )

@@ -34,7 +34,12 @@ def sensitive_key() -> dict[str, Any]:
 
 def sensitive_watermark() -> dict[str, Any]:
     doc = staff(
-        ingest={"mode": "watermark", "watermark": "changed_at", "onAbsence": "end", "keySweep": {"everyDays": 7}}
+        ingest={
+            "mode": "watermark",
+            "watermark": "changed_at",
+            "onAbsence": "end",
+            "keySweep": {"everyDays": 7},
+        }
     )
     doc["schema"][0]["properties"].append(
         item("changed_at", "", "timestamp", custom={"piClass": "sensitive", "mask": "hide"})
