@@ -106,7 +106,7 @@ def look(con: psycopg.Connection, catalog: Catalog, release: int) -> Seen:
     """
     refused: dict[str, Counter[tuple[str, ...]]] = {}
     for name, row in con.execute(
-        "SELECT resource, row FROM yici.quarantine WHERE _from <= %s AND (_to IS NULL OR _to > %s)",
+        "SELECT resource, row FROM clear.quarantine WHERE _from <= %s AND (_to IS NULL OR _to > %s)",
         [release, release],
     ):
         refused.setdefault(name, Counter())[_key(catalog.resources[name], row)] += 1
@@ -125,7 +125,8 @@ def look(con: psycopg.Connection, catalog: Catalog, release: int) -> Seen:
         [release, since],
     ).fetchall()
     links = con.execute(
-        "SELECT id_type, key, subject_id FROM yici.link WHERE _from <= %s AND (_to IS NULL OR _to > %s)",
+        """SELECT id_type, CASE WHEN starts_with(id_type, 'doc:') THEN yici.unseal(decode(key, 'hex'), id_type)
+               ELSE key END, subject_id FROM yici.link WHERE _from <= %s AND (_to IS NULL OR _to > %s)""",
         [release, release],
     ).fetchall()
     in_review = {

@@ -90,7 +90,7 @@ async def _answers(catalog: Catalog, numbers: Sequence[Number]) -> Answers:
     params = pg_params()
     pool = await asyncpg.create_pool(
         host=params.host, port=params.port, database=params.dbname, user=params.user, password=params.password,
-        min_size=1, max_size=1, server_settings={"timezone": "UTC"},
+        min_size=1, max_size=1, server_settings={"timezone": "UTC"} | dict(params.options),
     )  # fmt: skip
     elements = [code for code in catalog.elements if catalog.sources_of(code)]
     grants = [

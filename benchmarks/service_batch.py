@@ -76,7 +76,7 @@ async def _measured(home: Path, cases: Sequence[tuple[UUID, str]]) -> dict[str, 
     params = pg_params("service")
     pool = await asyncpg.create_pool(
         host=params.host, port=params.port, database=params.dbname, user=params.user, password=params.password,
-        min_size=4, max_size=10, server_settings={"timezone": "UTC", "synchronous_commit": "on"},
+        min_size=4, max_size=10, server_settings={"timezone": "UTC", "synchronous_commit": "on"} | dict(params.options),
     )  # fmt: skip
     keys, chosen = load(home), configuration()
     recorder = Recorder(pool, keys)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import URL, create_engine, make_url, text
+from sqlalchemy import URL, create_engine, text
 
 import catalogs
 from benchmarks.run import installation, machine
@@ -24,7 +24,7 @@ from catalogs.model import Catalog, Metric, Resource
 from expectations import gx_run
 from expectations.gx_run import REPORTED_STATES
 from expectations.history import History
-from expectations.suites import expected, run_suites
+from expectations.suites import expected, pinned_to, run_suites
 
 SIZES = (300_000, 3_000_000)
 GOAL = 1.5
@@ -81,7 +81,7 @@ def measure(rows: int) -> dict[str, float]:
         con.execute(FILL.replace(":rows", str(rows)))
         con.execute("VACUUM ANALYZE store.bench__full")
     address = url().render_as_string(hide_password=False)
-    pinned = make_url(address).update_query_dict({"options": f"-c yici.release={RELEASE} -c search_path=raw"})
+    pinned = pinned_to(address, RELEASE)
     history = History((rows, rows, rows), datetime.now(UTC))
     turns = {
         "suite": lambda: by_gx(catalog, resource, history, pinned),

@@ -165,10 +165,33 @@ class _Check:
                 "piClass" if "piClass" in item.properties else "element",
                 f"{item.pi_class}, and no mask",
             )
+        if item.is_sensitive and item.name in self._looked_for() and not self.is_asked:
+            tell(
+                "C31",
+                "piClass" if "piClass" in item.properties else "element",
+                f"{item.pi_class}, and subjects are looked for by it",
+            )
+        if item.is_sensitive and item.name in self._kept_beside():
+            tell(
+                "C32",
+                "piClass" if "piClass" in item.properties else "element",
+                f"{item.pi_class}, and extracts are kept apart by it",
+            )
         if self._is_copy_of_nothing_known(item):
             tell("C26", "element", f"a copy of element {item.element}, and from where is not said")
         if item.subject_view in _HIDDEN_VIEWS and not item.subject_view_basis:
             tell("C29", "subjectView", f"subjectView {item.subject_view} without basis")
+
+    def _looked_for(self) -> list[str]:
+        """Return the items by which subjects' rows are found."""
+        subject = self.resource.subject
+        return [subject.key, *(link.item for link in subject.links)] if subject else []
+
+    def _kept_beside(self) -> list[str]:
+        """Return the items whose values stand beside the rows: in the ledger, and as names of partitions."""
+        ingest = self.resource.ingest
+        partition = [ingest.partition.source, ingest.partition.item] if ingest.partition else []
+        return [ingest.watermark, *partition]
 
     def _is_copy_of_nothing_known(self, item: Item) -> bool:
         """Whether an item repeats an element of the same kind of subject that has its source elsewhere."""

@@ -10,6 +10,7 @@ dbt itself is not imported here: the caller runs it with `arguments` and `enviro
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -25,6 +26,9 @@ HOLDS_NO_PERSON = "holds_no_person"
 DBT_OUTPUT = frozenset({"target", "logs", "dbt_packages"})
 TECHNICAL_COLUMNS = ("_extract", "_state", "_last_extract", "_from")
 _GENERATED = "generated"
+_WORD = re.compile(r"\w+")
+_REFERENCE = re.compile(r"ref\(\s*['\"](\w+)['\"]")
+_EVERYTHING = re.compile(r"(select|distinct|,|\.)\s*\*", re.IGNORECASE)
 _WORKING_DAYS_BEFORE_YEARS = 3
 
 
@@ -80,6 +84,8 @@ def assemble(catalog: Catalog, out: Path, template: Path = TEMPLATE) -> Path:
     by_hand = {Path(name).stem for name in wanted if name.endswith(".sql")}
     for name, text in _generated(catalog, by_hand).items():
         wanted[name] = text.encode()
+    for name in _sensitive(catalog, wanted):
+        wanted[name] = b"{{ config(materialized='view') }}\n" + wanted[name]
     wanted["dbt_project.yml"] += _variables(catalog).encode()
     for name, content in wanted.items():
         file = out / name
@@ -95,6 +101,38 @@ def assemble(catalog: Catalog, out: Path, template: Path = TEMPLATE) -> Path:
         elif file.is_dir() and not any(file.iterdir()):
             file.rmdir()
     return out
+
+
+def _sensitive(catalog: Catalog, files: Mapping[str, bytes]) -> set[str]:
+    """Return the files of models that may hold a sensitive item: they are views, whatever their folder says.
+
+    A table would keep in clear what the store keeps sealed. In doubt a model counts: it names a resource and one of its
+    sensitive items, or all of its items; it is the table of a derived resource with such an item; or it reads a model
+    that counts. Staging models select everything, are never built, and so say nothing.
+    """
+    models = {
+        Path(name).stem: (name, content.decode())
+        for name, content in files.items()
+        if name.startswith("models/") and name.endswith(".sql") and not name.startswith("models/staging/")
+    }
+    found = {model for model, (_, text) in models.items() if _names_sensitive(catalog, model, text)}
+    reads = {model: set(_REFERENCE.findall(text)) for model, (_, text) in models.items()}
+    while more := {model for model in models.keys() - found if reads[model] & found}:
+        found |= more
+    return {models[model][0] for model in found}
+
+
+def _names_sensitive(catalog: Catalog, model: str, text: str) -> bool:
+    words = set(_WORD.findall(text))
+    for resource in catalog.resources.values():
+        items = {item.name for item in resource.items if item.is_sensitive}
+        if not items:
+            continue
+        is_its_own = resource.is_derived and resource.physical_name == model
+        is_read = resource.name in text or resource.table in text
+        if is_its_own or (is_read and (items & words or _EVERYTHING.search(text))):
+            return True
+    return False
 
 
 def arguments(project: Path, stage: str, disqualified: Iterable[str] = ()) -> list[str]:
@@ -143,7 +181,9 @@ def environment(params, release: int, schema: str) -> dict[str, str]:
         "DBT_ENV_SECRET_YICI_PASSWORD": params.password,
         "YICI_DBT_DBNAME": params.dbname,
         "YICI_BUILD_SCHEMA": schema,
-        "PGOPTIONS": f"-c yici.release={release:d}",
+        "PGOPTIONS": " ".join(
+            f"-c {name}={value}" for name, value in (*params.options, ("yici.release", release))
+        ),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DBT_STATIC_PARSER": "true",
     }

@@ -45,6 +45,7 @@ from catalogs.model_services import (
     Variant,
 )
 from catalogs.periods import Period
+from catalogs.words import SENSITIVE_CLASSES
 
 __all__ = [
     "Aggregates",
@@ -349,6 +350,11 @@ class Item:
     def length(self) -> int | None:
         """The guide's 数据长度, an upper bound in bytes of UTF-8 (Chinese: 3); None where none is declared."""
         return self.max_bytes or (self.max_length * 3 if self.max_length else None)
+
+    @property
+    def is_sensitive(self) -> bool:
+        """Whether its values are kept sealed."""
+        return self.pi_class in SENSITIVE_CLASSES
 
     @property
     def is_coded(self) -> bool:

@@ -340,6 +340,21 @@ _TABLE = (
         "The form of the 2017 guide has these words; others cannot be told apart by who receives it.",
         "write a word of the list, or say in formatNote what it is",
     ),
+    RuleText(
+        "C31",
+        ERROR,
+        "The subject's key, and its links, are no sensitive items.",
+        "Sensitive items are sealed, and nobody can be looked for by what has to be opened first; numbers of documents "
+        "belong under subject.identity, where they are looked for sealed.",
+        "name the number that the system itself gives its people, and the document under subject.identity",
+    ),
+    RuleText(
+        "C32",
+        ERROR,
+        "Watermark and partition are no sensitive items.",
+        "The ledger of extracts and the store say them beside the rows, where nothing is sealed.",
+        "name another item, or read the resource in full",
+    ),
     # registers
     RuleText(
         "R01",

@@ -72,7 +72,7 @@ class PgParams:
     dbname: str
     user: str
     password: str = field(repr=False)
-    options: tuple[tuple[str, str], ...] = ()
+    options: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 class DuckError(Exception):

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -23,7 +24,8 @@ from urllib.parse import urlparse
 import duckdb
 import fsspec
 
-from catalogs.settings import scratch
+from catalogs.settings import scratch, settings
+from connectors import landing_keys
 from connectors.base import LandingFull, Reading, source_error
 from connectors.duck import NO_ROOM, describe, literal
 
@@ -94,6 +96,7 @@ class Manifest:
         tombstones: what purges took out since; `rows` and `files` are what is left.
         beside: the key and those columns that are new in the source; nothing downstream reads it, and a purge removes
             it whole.
+        key: id of the landing key that its files are encrypted with; None: they are not.
     """
 
     extract_id: int
@@ -114,6 +117,7 @@ class Manifest:
     seconds: float
     tombstones: tuple[Tombstone, ...] = ()
     beside: LandedFile | None = None
+    key: str | None = None
 
     @property
     def path(self) -> str:
@@ -128,6 +132,8 @@ class Manifest:
     def to_json(self) -> bytes:
         """The bytes that stand in manifest.json."""
         value = asdict(self) | {"taken_at": self.taken_at.astimezone(UTC).isoformat()}
+        if self.key is None:
+            del value["key"]
         return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True).encode() + b"\n"
 
     @classmethod
@@ -147,6 +153,18 @@ def extract_path(resource: str, extract_id: int) -> str:
     """Return the folder of an extract relative to the landing zone: `<system>/<resource>/<id>`."""
     system, _, name = resource.partition(".")
     return f"{system}/{name}/{extract_id:010d}"
+
+
+class Opened(list[str]):
+    """Addresses of an extract's files.
+
+    Attributes:
+        options: what `read_parquet` is told besides them, beginning with a comma; empty for files in clear.
+    """
+
+    def __init__(self, addresses: Iterable[str], key: str | None) -> None:
+        super().__init__(addresses)
+        self.options = _encryption(key, "encryption_config =")
 
 
 class Landing:
@@ -188,8 +206,9 @@ class Landing:
             raise LandingError(f"landing {path}: is already there; extracts are never overwritten")
         self._remove(path)
         started = time.monotonic()
+        key = _key_for(reading)
         try:
-            file = self._write_part(f"{path}/{_PART.format(0)}", lambda target: _copy(reading, target))
+            file = self._write_part(f"{path}/{_PART.format(0)}", lambda target: _copy(reading, target, key))
             manifest = Manifest(
                 extract_id=extract_id,
                 resource=reading.resource.name,
@@ -207,7 +226,8 @@ class Landing:
                 notes=reading.notes,
                 files=(file,),
                 seconds=round(time.monotonic() - started, 3),
-                beside=self._write_beside(reading, path),
+                beside=self._write_beside(reading, path, key),
+                key=key,
             )
             if before_finish is not None:
                 before_finish(manifest)
@@ -232,13 +252,20 @@ class Landing:
         except (ValueError, KeyError, TypeError):
             raise LandingError(f"landing {path}: unreadable manifest; restore it from backup") from None
 
-    def open(self, manifest: Manifest) -> list[str]:
-        """Return the addresses of an extract's Parquet files.
+    def open(self, manifest: Manifest) -> Opened:
+        """Return the addresses of an extract's Parquet files; a session that reads them is told the keys by `attach`.
 
         Raises:
-            LandingError: a file is missing or its size is not the manifest's (`verify` compares content).
+            LandingError: a file is missing or its size is not the manifest's (`verify` compares content), or its key
+                is lost.
         """
-        return [self._uri(manifest, file) for file in manifest.files]
+        if manifest.key and manifest.key not in landing_keys.ring():
+            raise LandingError(
+                f"landing {manifest.path}: encrypted with key {manifest.key}, which is not in "
+                f"{landing_keys.file_of(settings().home)}: nobody can read it. It stays; restore the file from "
+                "the backup of keys"
+            )
+        return Opened((self._uri(manifest, file) for file in manifest.files), manifest.key)
 
     def _uri(self, manifest: Manifest, file: LandedFile) -> str:
         address = f"{self.root}/{manifest.path}/{file.name}"
@@ -250,10 +277,11 @@ class Landing:
         return address if self.local else self.fs.unstrip_protocol(address)
 
     def attach(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Let a DuckDB session read the zone's addresses; a local folder needs nothing."""
+        """Let a DuckDB session read the zone's addresses and open its encrypted files."""
         protocol = self.fs.protocol if isinstance(self.fs.protocol, str) else self.fs.protocol[0]
         if not self.local and protocol not in con.list_filesystems():
             con.register_filesystem(self.fs)
+        landing_keys.teach(con, landing_keys.ring())
 
     def intact(self, path: str) -> Manifest:
         """Return the manifest of an extract whose files are, byte for byte, what it says.
@@ -328,6 +356,15 @@ class Landing:
                 found.append(path)
         return sorted(found)
 
+    def keys(self) -> Counter[str]:
+        """Return how many extracts need each key of the landing zone.
+
+        Raises:
+            LandingError: a manifest cannot be read, so that nobody knows which key its extract needs.
+        """
+        finished = (path for path in self.extracts() if self.fs.exists(f"{self.root}/{path}/{MANIFEST}"))
+        return Counter(key for key in (self.read(path).key for path in finished) if key)
+
     def garbage(self, registered: Iterable[str]) -> list[str]:
         """Return extract folders that no ledger row names: readings that died before they were registered.
 
@@ -367,7 +404,11 @@ class Landing:
         """
         taken = [int(file.name.removeprefix("part-").partition(".")[0]) for file in manifest.files]
         name = _PART.format(max(taken) + 1)
-        file = self._write_part(f"{manifest.path}/{name}", lambda target: _copy_query(con, query, target))
+        if manifest.key:
+            landing_keys.teach(con, landing_keys.ring(), writes=True)
+        file = self._write_part(
+            f"{manifest.path}/{name}", lambda target: _copy_query(con, query, target, manifest.key)
+        )
         old = ",".join(each.sha256 for each in manifest.files)
         stone = replace(stone, rows=manifest.rows - file.rows, old_sha256=old, new_sha256=file.sha256)
         changed = replace(
@@ -391,12 +432,12 @@ class Landing:
         there = self.fs.ls(f"{self.root}/{manifest.path}", detail=False)
         return sorted({str(entry).rstrip("/").rsplit("/", 1)[-1] for entry in there} - named)
 
-    def _write_beside(self, reading: Reading, path: str) -> LandedFile | None:
+    def _write_beside(self, reading: Reading, path: str, key: str | None) -> LandedFile | None:
         """Land the new columns, if the reading has any."""
         if reading.beside is None:
             return None
         beside = replace(reading, query=reading.beside())
-        return self._write_part(f"{path}/{_BESIDE}", lambda target: _copy(beside, target))
+        return self._write_part(f"{path}/{_BESIDE}", lambda target: _copy(beside, target, key))
 
     def _write_part(self, path: str, write: Callable[[Path], int]) -> LandedFile:
         """Let `write` make a Parquet file, put it in its place and describe it."""
@@ -446,9 +487,22 @@ def _is_local(root: str) -> bool:
     return urlparse(root).scheme in ("", "file") or len(urlparse(root).scheme) == 1
 
 
-def _copy(reading: Reading, target: Path) -> int:
+def _key_for(reading: Reading) -> str | None:
+    """Return the key that a reading's files are encrypted with, known to its session; None for nothing sensitive."""
+    if not any(item.is_sensitive for item in reading.resource.items):
+        return None
+    held = landing_keys.ring(make=True)
+    landing_keys.teach(reading.con, held, writes=True)
+    return next(iter(held))
+
+
+def _encryption(key: str | None, name: str) -> str:
+    return f", {name} {{footer_key: {literal(key)}}}" if key else ""
+
+
+def _copy(reading: Reading, target: Path, key: str | None) -> int:
     try:
-        return _copy_query(reading.con, reading.query, target)
+        return _copy_query(reading.con, reading.query, target, key)
     except duckdb.Error as error:
         if describe(error) == NO_ROOM:
             raise _full(reading) from None
@@ -464,8 +518,9 @@ def _full(reading: Reading) -> LandingFull:
     )
 
 
-def _copy_query(con: duckdb.DuckDBPyConnection, query: str, target: Path) -> int:
-    answer = con.execute(f"COPY ({query}) TO {literal(str(target))} ({_FORMAT})").fetchone()
+def _copy_query(con: duckdb.DuckDBPyConnection, query: str, target: Path, key: str | None = None) -> int:
+    options = _FORMAT + _encryption(key, "ENCRYPTION_CONFIG")
+    answer = con.execute(f"COPY ({query}) TO {literal(str(target))} ({options})").fetchone()
     return int(answer[0])
 
 

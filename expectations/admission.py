@@ -273,7 +273,7 @@ def _read(con: duckdb.DuckDBPyConnection, files: Sequence[tuple[Extract, Sequenc
         parts.append(
             f"SELECT *, {literal(partition) if partition else 'NULL::VARCHAR'} AS _partition,"
             f" {extract.id}::BIGINT AS _extract, {_moment(extract.taken_at)} AS _taken_at, file_row_number AS _row_no"
-            f" FROM read_parquet([{listed}], file_row_number = true)"
+            f" FROM read_parquet([{listed}], file_row_number = true{getattr(addresses, 'options', '')})"
         )
     con.execute("CREATE OR REPLACE TEMP VIEW landed AS " + " UNION ALL BY NAME ".join(parts))
     types = dict(con.execute("SELECT column_name, column_type FROM (DESCRIBE landed)").fetchall())

@@ -68,6 +68,6 @@ def _query(table: str, key: Sequence[str], identity: IdentityItems) -> str:
     explained = f'AND n."{identity.former_name}" IS DISTINCT FROM {old}' if identity.former_name else ""
     return f"""SELECT count(*), count(*) FILTER (WHERE (
             left({old}, length({new})) = {new} OR right({old}, length({new})) = {new}) {explained})
-        FROM store."{table}" n JOIN store."{table}" o ON {same}
+        FROM clear."{table}" n JOIN clear."{table}" o ON {same}
         WHERE n._from = :now AND o._to = :now AND n._state IN ('reported', 'released')
             AND {new} <> {old} AND {new} <> ''"""

@@ -27,7 +27,7 @@ from catalogs.settings import now
 from expectations.checks import ACCURACY, Check, could_not_run
 from expectations.gx_run import REPORTED_STATES
 from expectations.history import REMEMBERED_RELEASES, is_after_event
-from warehouse.store import newest_table
+from warehouse.store import newest_table, opened, sealed_in
 from warehouse.volume import Week
 
 SHIFT = "shift"
@@ -255,7 +255,12 @@ def _rows(con: Connection, resource: Resource, table: str, release: int) -> str:
     sample = ""
     if many and many > SAMPLE_ROWS:
         sample = f" TABLESAMPLE BERNOULLI ({100 * SAMPLE_ROWS / many:.6f}) REPEATABLE ({release:d})"
-    listed = ", ".join(map(_q, measurable(resource)))
+    driver = con.connection.driver_connection
+    sealed = sealed_in(driver, table)  # type: ignore[arg-type]
+    listed = ", ".join(
+        f"{opened(name, sealed).as_string(driver)} AS {_q(name)}"  # type: ignore[arg-type]
+        for name in measurable(resource)
+    )
     return f"(SELECT {listed} FROM store.{_q(table)}{sample} WHERE {shown} AND _state = ANY (:states)) AS measured"
 
 

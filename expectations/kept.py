@@ -46,7 +46,7 @@ def show_landed(
 def show_table(duck: duckdb.DuckDBPyConnection, resource: Resource, table: str) -> bool:
     """Show a store table, located by key and `_from`; False if it has another key, by which no row can be named."""
     duck.execute("CALL pg_clear_cache()")
-    source = f"wh.store.{q(table)}"
+    source = f"wh.clear.{q(table)}"
     present = _columns(duck, source)
     if not set(resource.key) <= present.keys():
         return False
@@ -73,7 +73,7 @@ def show_quarantine(
     items = items_of("row", [item.name for item in resource.items])
     duck.execute(
         f"CREATE OR REPLACE TEMP VIEW kept AS SELECT id AS _id, row_digest AS _row_digest, {items}"
-        f" FROM wh.yici.{table} WHERE resource = {literal(resource.name)} AND row IS NOT NULL"
+        f" FROM wh.clear.{table} WHERE resource = {literal(resource.name)} AND row IS NOT NULL"
     )
     show_landed(duck, catalog, resource, "kept", "_id, _row_digest")
 

@@ -10,7 +10,6 @@ one is gone, so that a purge of the same resource finishes one that was interrup
 """
 
 import json
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -28,29 +27,21 @@ from catalogs.sql import SqlFault, predicate
 from connectors.duck import describe, literal
 from connectors.landing import BASELINES, MANIFEST, Landing, Manifest, Tombstone
 from expectations.kept import show_landed, show_quarantine, show_table
-from warehouse import baseline, releases, sealed
+from warehouse import anew, baseline, releases, rotation, sealed
 from warehouse.bulk import copy_rows
-from warehouse.identity import DOCUMENT, resident_id_18
-from warehouse.store import SOURCE_SUFFIX
-from warehouse.versions import q
+from warehouse.identity import DOCUMENT, kept, resident_id_18
+from warehouse.key_ring import ring
+from warehouse.store import SOURCE_SUFFIX, sealed_in
+from warehouse.versions import q, sealed_list
 
 Tell = Callable[[str, str], None]
-_LONGEST_READER_S = 60.0
-# Sessions for which `VACUUM FULL` keeps what was deleted after a transaction: those of this database that see the state
-# before it, and those of any database that were writing then, since our own snapshot looks back to them.
-_READERS = """
-SELECT pid, application_name FROM pg_stat_activity
-WHERE pid <> pg_backend_pid() AND (age(backend_xid) > age(%(horizon)s::xid)
-    OR (datname = current_database() AND age(backend_xmin) > age(%(horizon)s::xid)))
-"""
-
-
 # What a purge has to know until it is done: keys of the rows, and whose keys and documents stand in them.
 _NOTES = {
     "wanted": "key VARCHAR",
     "claims": "id_type VARCHAR, key VARCHAR",
     "documents": "number VARCHAR, kind VARCHAR, country VARCHAR",
 }
+_PENDING = "yici.deletion#pending"
 
 
 class PurgeRefused(Exception):
@@ -163,6 +154,7 @@ def purge(
     """
     releases.hold(con)
     releases.hold_landing(con, order.resource.system)
+    rotation.finished(con)
     landing.attach(duck)
     work = _Purge(con, duck, catalog, landing, order, dry_run, tell)
     try:
@@ -217,7 +209,7 @@ class _Purge:
         ).fetchall()
         self._note("wanted", [[key] for key in order.keys])
         for (notes,) in pending:
-            for table, rows in notes.items():
+            for table, rows in _opened(notes).items():
                 self._note(table, rows)
         if pending:
             self._touch_all()
@@ -237,7 +229,7 @@ class _Purge:
         (self.deletion,) = self.con.execute(
             """INSERT INTO yici.deletion (kind, state, begun_at, ordered_by, reason, resource, counts, digests, pending)
                VALUES ('purge', 'begun', %s, %s, %s, %s, '{}', '{}', %s) RETURNING id""",
-            [now(), order.by, order.reason, order.resource.name, json.dumps(notes, ensure_ascii=False)],
+            [now(), order.by, order.reason, order.resource.name, _sealed(notes)],
         ).fetchone()
         for (table,) in self.con.execute(
             "SELECT tablename FROM pg_tables WHERE schemaname = 'stage'"
@@ -278,7 +270,7 @@ class _Purge:
         with self.con.transaction():
             for id_type, key in gone:
                 self.done.links += self.con.execute(
-                    "DELETE FROM yici.link WHERE id_type = %s AND key = %s", [id_type, key]
+                    "DELETE FROM yici.link WHERE id_type = %s AND key = %s", kept((id_type, key), ring())
                 ).rowcount
             self.con.execute(
                 "DELETE FROM yici.subject s WHERE NOT EXISTS (SELECT FROM yici.link l WHERE l.subject_id = s.id)"
@@ -316,18 +308,11 @@ class _Purge:
         Raises:
             PurgeUnfinished: one still can after a minute.
         """
-        schema, _, name = table.partition(".")
-        (horizon,) = self.con.execute("SELECT pg_current_xact_id()::xid::text").fetchone()
-        ends = time.monotonic() + _LONGEST_READER_S
-        while readers := self.con.execute(_READERS, {"horizon": horizon}).fetchall():
-            if time.monotonic() > ends:
-                named = ", ".join(f"{program or 'unnamed'} (pid {pid})" for pid, program in readers)
-                raise PurgeUnfinished(
-                    f"{table}: the rows are deleted, but its file keeps them while {named} can still see them; end "
-                    f"that and give the same order again: it finishes this one"
-                )
-            time.sleep(0.2)
-        self.con.execute(sql.SQL("VACUUM (FULL, ANALYZE) {}").format(sql.Identifier(schema, name)))
+        if readers := anew.write_anew(self.con, table, anew.LONGEST_READER_S):
+            raise PurgeUnfinished(
+                f"{table}: the rows are deleted; its file keeps them while {', '.join(readers)} can still see them: "
+                "end that and give the same order again: it finishes this one"
+            )
 
     def _note(self, table: str, rows: list[list]) -> None:
         if rows:
@@ -376,8 +361,9 @@ class _Purge:
         ).fetchall()
         for number, path, digest, taken_at in extracts:
             manifest = self.landing.read(path)
-            files = f"[{', '.join(map(literal, self.landing.open(manifest)))}]"
-            source = f"read_parquet({files}, filename = '_file', file_row_number = true)"
+            opened = self.landing.open(manifest)
+            files = f"[{', '.join(map(literal, opened))}]"
+            source = f"read_parquet({files}, filename = '_file', file_row_number = true{opened.options})"
             show_landed(self.duck, self.catalog, resource, source, "_file, file_row_number AS _no")
             yield partial(self._rewrite_extract, manifest, source, taken_at)
             self._tell_ledger(manifest.path, number, digest)
@@ -452,7 +438,7 @@ class _Purge:
         )
         copy_rows(
             self.duck,
-            f"SELECT DISTINCT {key} FROM doomed",
+            f"SELECT DISTINCT {sealed_list(self.duck, resource.key, sealed_in(self.con, table))} FROM doomed",
             self.con,
             sql.Identifier("stage", staged),
             resource.key,
@@ -507,7 +493,7 @@ class _Purge:
                 for table in self._tables(resource):
                     if not self._has_column(table, item):
                         continue
-                    query = sql.SQL("SELECT 1 FROM store.{} WHERE {}::text = ANY (%s) LIMIT 1").format(
+                    query = sql.SQL("SELECT 1 FROM clear.{} WHERE {}::text = ANY (%s) LIMIT 1").format(
                         sql.Identifier(table), sql.Identifier(item)
                     )
                     if self.con.execute(query, [_forms(id_type, key)]).fetchone():
@@ -522,6 +508,16 @@ class _Purge:
                 [table, column],
             ).fetchone()
         )
+
+
+def _sealed(notes: dict) -> str:
+    """Return what a purge has to remove as the record keeps it until it is done: keys and numbers, sealed."""
+    return json.dumps({"sealed": ring().armour(json.dumps(notes, ensure_ascii=False), _PENDING)})
+
+
+def _opened(notes: dict) -> dict:
+    """Return the notes that `_sealed` sealed; those of an early version lie open."""
+    return json.loads(ring().disarm(notes["sealed"], _PENDING)) if "sealed" in notes else notes
 
 
 def _naming(resource: Resource, id_type: str) -> list[str]:

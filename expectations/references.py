@@ -76,7 +76,7 @@ def _judge(
         f"p.{_q(to)} = c.{_q(item)}" for item, to in zip(link.items, link.to_items, strict=True)
     )
     same = list(dict.fromkeys((*child.key, *link.items)))
-    c, p = (f"store.{_q(str(table))}" for table in tables)
+    c, p = (f"clear.{_q(str(table))}" for table in tables)
     # What a release before this one showed of a row, or of its parent, is open still or was closed by this one.
     closed = "_to = :now AND _from < :now"
     refs, targets = _list(link.items), _list(link.to_items)

@@ -141,7 +141,7 @@ def run_suites(
         sqlalchemy.exc.OperationalError: the warehouse does not answer.
     """
     at = at or now()
-    pinned = make_url(url).update_query_dict({"options": f"-c yici.release={release:d} -c search_path=raw"})
+    pinned = pinned_to(url, release)
     engine = create_engine(pinned)
     names = [resource.name for resource in resources]
     day = _campus_day(catalog, at)
@@ -177,6 +177,13 @@ def run_suites(
     finally:
         engine.dispose()
     return checks
+
+
+def pinned_to(address: str, release: int) -> URL:
+    """Return the warehouse's address for reading `raw` as one release; what its sessions are given stays."""
+    url = make_url(address)
+    options = f"{url.query.get('options', '')} -c yici.release={release:d} -c search_path=raw"
+    return url.update_query_dict({"options": options.strip()})
 
 
 def freshness(resource: Resource, history: History, at: datetime) -> Check:

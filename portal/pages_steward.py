@@ -45,6 +45,7 @@ from portal.problems import Refused, not_found
 from portal.rendering import age, language_of, moment, page
 from portal.texts import text
 from service import masks
+from warehouse.masked import mask_of
 
 router = APIRouter()
 _SHOWN = 100
@@ -289,7 +290,7 @@ def _waiting(
 
 def _row(contract: Resource, one: WaitingRow, zone: str, chosen: Collection[str]) -> dict[str, Any]:
     items = [
-        (contract.item(name).business_name or name, masks.mask(desk.mask_of(contract.item(name)), value))
+        (contract.item(name).business_name or name, masks.mask(mask_of(contract.item(name)), value))
         for name, value in one.row.items()
         if value and contract.has_item(name)
     ]

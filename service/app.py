@@ -17,7 +17,6 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
 from catalogs.settings import now, settings
-from connectors.duck import PgParams
 from service import (
     api,
     api_audit,
@@ -51,6 +50,7 @@ from service import (
     logs,
     metrics,
     notes,
+    store_keys,
     tokens,
     webhooks,
     working,
@@ -161,9 +161,10 @@ def _lifespan(
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         params = pg_params("service")
         for_readers = max(1, chosen.pool_size // 2)
-        pool = await _pool(params, max(1, chosen.pool_size - for_readers))
-        readers = await _pool(params, for_readers, Reader)
+        pool = await _pool(store_keys.arguments(params), max(1, chosen.pool_size - for_readers))
+        readers = await _pool(store_keys.readers(params), for_readers, Reader)
         home = settings().home
+        await store_keys.check(pool, home)
         keys = load_keys(home)
         recorder = Recorder(pool, keys)
         state = State()
@@ -195,6 +196,12 @@ def _lifespan(
             asyncio.create_task(working.starting(pool), name="jobs"),
             asyncio.create_task(certificate_following.following(pool, keys, state), name="certificates"),
             asyncio.create_task(certificate_sealing.starting(pool), name="papers"),
+            asyncio.create_task(
+                store_keys.following(
+                    ((pool, store_keys.arguments), (readers, store_keys.readers)), params, home
+                ),
+                name="store keys",
+            ),
         ]
         with contextlib.suppress(Problem, *DATABASE_ERRORS):
             # The catalog takes a second to read: better now than at the first request.
@@ -220,28 +227,11 @@ def _lifespan(
 
 
 async def _pool(
-    params: PgParams, size: int, kind: type[asyncpg.Connection] = asyncpg.Connection
+    arguments: dict[str, Any], size: int, kind: type[asyncpg.Connection] = asyncpg.Connection
 ) -> asyncpg.Pool:
     """Open connections as the service's role; those of readers cannot write."""
     return await asyncpg.create_pool(
-        host=params.host,
-        port=params.port,
-        database=params.dbname,
-        user=params.user,
-        password=params.password,
-        min_size=min(2, size),
-        max_size=size,
-        command_timeout=10,
-        timeout=5,
-        reset=_as_it_is,
-        connection_class=kind,
-        server_settings={
-            "application_name": "yici-service",
-            "timezone": "UTC",
-            "synchronous_commit": "on",
-            "default_transaction_isolation": "read committed",
-            "default_transaction_read_only": "on" if kind is Reader else "off",
-        },
+        **arguments, min_size=min(2, size), max_size=size, reset=_as_it_is, connection_class=kind
     )
 
 

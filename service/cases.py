@@ -16,6 +16,9 @@ from pydantic import AwareDatetime, BaseModel, Field
 from service.idempotency import once
 from service.problems import Problem
 from service.subjects import Closed, Identified, Text
+from warehouse.identity import DOCUMENT
+from warehouse.key_ring import ring
+from warehouse.sealing import PARTY, SEALED_MARK
 
 OPEN = ("draft", "submitted", "accepted")
 DEFAULT_LIFE = timedelta(days=90)
@@ -128,7 +131,7 @@ async def register(
             client_id,
             case.external_no,
             case.service_item,
-            json.dumps([party.model_dump(mode="json") for party in case.parties], ensure_ascii=False),
+            json.dumps([_kept(party) for party in case.parties], ensure_ascii=False),
             at,
             expires,
         )
@@ -232,7 +235,23 @@ def recorded(row: Mapping[str, Any] | None, service_item: str) -> Case:
 
 
 def _case(row: Mapping[str, Any]) -> Case:
-    return Case(row["id"], tuple(Party(**party) for party in json.loads(row["parties"])))
+    return Case(row["id"], tuple(party(kept) for kept in json.loads(row["parties"])))
+
+
+def _kept(party: Party) -> dict[str, Any]:
+    """Return a party as its case keeps it: the number of a document sealed, like all of them."""
+    told = party.model_dump(mode="json")
+    if party.id_type.startswith(DOCUMENT):
+        told["id"] = SEALED_MARK + ring().armour(party.id, PARTY)
+    return told
+
+
+def party(kept: dict[str, Any]) -> Party:
+    """Return a party as `_kept` left it."""
+    number = str(kept.get("id", ""))
+    if number.startswith(SEALED_MARK):
+        kept["id"] = ring().disarm(number.removeprefix(SEALED_MARK), PARTY)
+    return Party(**kept)
 
 
 def _shown(row: asyncpg.Record | None) -> dict[str, Any]:

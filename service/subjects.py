@@ -17,9 +17,13 @@ PERSON = "person"
 Text = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 # Longer text, of which only what PostgreSQL cannot hold is refused.
 WITHOUT_NUL = r"^[^\x00]*$"
-_RESOLVE = """
+# The keys under which a number may be linked, in SQL: document numbers are sealed there.
+LINKED_AS = "ANY (CASE WHEN starts_with({id_type}, 'doc:') THEN yici.sealed_forms({key}, {id_type}) ELSE ARRAY[{key}] END)"
+_RESOLVE = f"""
 SELECT p.n, l.subject_id,
-    (SELECT jsonb_agg(jsonb_build_array(o.id_type, o.key)) FROM raw.links o WHERE o.subject_id = l.subject_id)::text
+    (SELECT jsonb_agg(jsonb_build_array(o.id_type, CASE WHEN starts_with(o.id_type, 'doc:')
+            THEN yici.unseal(decode(o.key, 'hex'), o.id_type) ELSE o.key END))
+        FROM raw.links o WHERE o.subject_id = l.subject_id)::text
         AS linked,
     EXISTS (SELECT FROM yici.identity_review v WHERE l.subject_id IN (v.subject_a, v.subject_b)
         AND v.release <= current_setting('yici.release')::int
@@ -28,7 +32,8 @@ SELECT p.n, l.subject_id,
         WHERE c.subject_id = l.subject_id AND c.filed_at <= p.at
         AND (c.closed_at IS NULL OR c.closed_at > p.at)) AS disputed
 FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) WITH ORDINALITY AS p(type, id_type, key, at, n)
-LEFT JOIN raw.links l ON l.type = p.type AND l.id_type = p.id_type AND l.key = p.key
+LEFT JOIN raw.links l ON l.type = p.type AND l.id_type = p.id_type AND l.key
+    = {LINKED_AS.format(id_type="p.id_type", key="p.key")}
 """
 
 

@@ -30,7 +30,7 @@ from service.keys import Keys
 from service.problems import Problem
 from service.reading import literal, quoted
 from service.state import Current
-from service.subjects import Closed, Text
+from service.subjects import LINKED_AS, Closed, Text
 from service.suppression import Cell, Protected, TooFine, Values, protect
 
 DEFAULT_THRESHOLD = 10
@@ -364,8 +364,9 @@ def _statement(current: Current, demand: Demand, wanted: Sequence[str], measures
     return (
         "WITH member AS (SELECT DISTINCT ON (l.subject_id) l.subject_id, m.population, m.key FROM ("
         + " UNION ALL ".join(members)
-        + ") m JOIN raw.links l ON l.type = m.type AND l.id_type = m.id_type AND l.key = m.key"
-        " ORDER BY l.subject_id, m.precedence, m.population, m.key)"
+        + ") m JOIN raw.links l ON l.type = m.type AND l.id_type = m.id_type AND l.key = "
+        + LINKED_AS.format(id_type="m.id_type", key="m.key")
+        + " ORDER BY l.subject_id, m.precedence, m.population, m.key)"
         f" SELECT {', '.join([*grouped, *counted])}"
         f" FROM (SELECT {', '.join(picked) or '1'} FROM member m {' '.join(joins)}) x"
         + (f" GROUP BY {', '.join(grouped)} ORDER BY {', '.join(grouped)}" if grouped else "")

@@ -24,7 +24,7 @@ import asyncpg
 import structlog
 
 from catalogs.settings import now, settings
-from service import access, bulk, jobs, logs, record
+from service import access, bulk, jobs, logs, record, store_keys
 from service.configuration import configuration
 from service.decisions import Surroundings
 from service.jobs import Job, Part
@@ -44,7 +44,6 @@ from warehouse.connect import pg_params
 
 POLL_S = 2.0
 _ATTEMPTS, _PAUSE_S = 3, 1.0
-_TIMEOUT_S = 60.0
 # How often whoever has nothing to do looks again.
 _LOOK_S = 0.1
 # So many parts have to be left that the others help: to begin costs them some seconds.
@@ -188,7 +187,7 @@ async def _write(
     around: Surroundings, job: Job, part: Part, held: _Held, told: Sequence[Answer | Problem]
 ) -> None:
     """Record the decisions of a part and keep its answers, in one transaction."""
-    async with opened(around.pool, record.LOCKED, _TIMEOUT_S) as con:
+    async with opened(around.pool, record.LOCKED, store_keys.JOBS_TIMEOUT_S) as con:
         last = await record.add(con, held.entries)
         answers = [_kept(one, held, last) for one in told]
         if not await jobs.answer(con, around.keys, job, part, answers):
@@ -232,17 +231,8 @@ async def main(leader: int | None = None, is_alone: bool = False) -> None:
         is_alone: whether this process does nothing else.
     """
     params, home, chosen = pg_params("service"), settings().home, configuration()
-    pool = await asyncpg.create_pool(
-        host=params.host,
-        port=params.port,
-        database=params.dbname,
-        user=params.user,
-        password=params.password,
-        min_size=2,
-        max_size=5,
-        command_timeout=_TIMEOUT_S,
-        server_settings={"application_name": "yici-jobs", "timezone": "UTC", "synchronous_commit": "on"},
-    )
+    pool = await asyncpg.create_pool(**store_keys.jobs(params), min_size=2, max_size=5)
+    told = asyncio.create_task(store_keys.following(((pool, store_keys.jobs),), params, home))
     keys = load_keys(home)
     lookups = Lookups(home, pool)
     around = Surroundings(
@@ -264,6 +254,7 @@ async def main(leader: int | None = None, is_alone: bool = False) -> None:
             keep_loaded()
         await (work(around) if leader is None else help_out(around, leader))
     finally:
+        told.cancel()
         lookups.close()
         await pool.close()
 

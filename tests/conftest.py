@@ -1,6 +1,8 @@
 """Fixtures that every room's tests may use, and the naming of skipped tests at the end of a run."""
 
+import json
 import os
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -47,6 +49,20 @@ def own_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("YICI_HOME", str(session.empty_home()))
     for name in ("YICI_CAMPUS", "YICI_DATABASE_URL", "YICI_LANDING", "YICI_CLOCK_OFFSET_S"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def key_rings() -> Iterator[None]:
+    """Whichever home a test stands in, one ring of each kind: a database outlives the home that filled it."""
+    with pytest.MonkeyPatch.context() as patch:
+        with session.exclusively("keys"):
+            for name in ("YICI_STORE_KEYS", "YICI_LANDING_KEYS"):
+                file = session.shared_folder() / f"{name}.json"
+                if not file.exists():
+                    key = {"id": "7e57c0de", "secret": secrets.token_hex(32)}
+                    file.write_text(json.dumps({"keys": [key]}))
+                patch.setenv(name, str(file))
+        yield
 
 
 @pytest.fixture(scope="session")

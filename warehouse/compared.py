@@ -130,7 +130,7 @@ def _behind(held: Held, copy: Copy, own: Resource, source: Resource) -> tuple[in
         sql.SQL(
             "SELECT count(*), percentile_cont(0.5) WITHIN GROUP (ORDER BY days) FROM ("
             " SELECT min(extract(epoch FROM %s - r.published_at)) / 86400 AS days FROM {joined}"
-            " JOIN store.{store} v ON v.{source_key} = s.{source_key} AND v._to IS NOT NULL"
+            " JOIN clear.{store} v ON v.{source_key} = s.{source_key} AND v._to IS NOT NULL"
             " AND v._to <= current_setting('yici.release')::int AND v.{source_item}{cast} = {here}"
             " JOIN yici.release r ON r.id = v._to"
             " WHERE c.{item} IS NOT NULL AND {here} IS DISTINCT FROM {there}"

@@ -2,13 +2,15 @@
 
 Roles: `owner` runs the pipeline and owns every schema; `service` may read `raw`, `marts` and parts of `yici`
 and append to the record; `retention` may delete versions and quarantine and nothing else; `portal` reads no row about
-a person; `desk` reads and treats waiting rows, tickets and samples, for the portal's stewards.
-A connection that reads `raw` is pinned by `SET yici.release`; unset, the views fail.
+a person; `desk` reads and treats waiting rows, tickets and samples, for the portal's stewards; `engineer` may read
+the views of `masked` and nothing else. A connection that reads `raw` is pinned by `SET yici.release`; unset, the views
+fail. Owner, service and desk are given the store keys as they connect (`warehouse.sealing`), the others are not.
 """
 
 import os
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -20,8 +22,9 @@ from sqlalchemy.exc import ArgumentError
 
 from catalogs.settings import ConfigurationError, Settings, kept_secret, settings
 from connectors.duck import PgParams, describe
+from warehouse.key_ring import ring
 
-Role = Literal["owner", "service", "retention", "portal", "desk"]
+Role = Literal["owner", "service", "retention", "portal", "desk", "engineer"]
 DATABASE = "yici"
 _REACH_S = 10
 ROLE_NAMES: Mapping[Role, str] = {
@@ -30,7 +33,9 @@ ROLE_NAMES: Mapping[Role, str] = {
     "retention": "yici_retention",
     "portal": "yici_portal",
     "desk": "yici_desk",
+    "engineer": "yici_engineer",
 }
+_READS_SEALED: tuple[Role, ...] = ("owner", "service", "desk")
 
 
 def pg_params(role: Role = "owner") -> PgParams:
@@ -41,15 +46,16 @@ def pg_params(role: Role = "owner") -> PgParams:
         EmbeddedServerError: the embedded server does not start.
     """
     found = settings()
-    return _external(found, role) if found.database_url else _embedded(found.home, role)
+    params = _external(found, role) if found.database_url else _embedded(found.home, role)
+    return replace(params, options=ring(found.home).session()) if role in _READS_SEALED else params
 
 
 def url(role: Role = "owner", release: int | None = None, driver: str = "postgresql+psycopg") -> URL:
     """Return the SQLAlchemy address of the warehouse, pinned to `release` if one is given."""
     params = pg_params(role)
     query = {"host": params.host, "port": str(params.port), "application_name": f"yici-{role}"}
-    if release is not None:
-        query["options"] = f"-c yici.release={release:d}"
+    if options := session_options(params, release):
+        query["options"] = options
     return URL.create(driver, params.user, params.password, database=params.dbname, query=query)
 
 
@@ -61,7 +67,6 @@ def engine(role: Role = "owner", release: int | None = None) -> Engine:
 def connect(role: Role = "owner", release: int | None = None, autocommit: bool = False) -> psycopg.Connection:
     """Return one psycopg connection, pinned to `release` if one is given."""
     params = pg_params(role)
-    options = {} if release is None else {"options": f"-c yici.release={release:d}"}
     return psycopg.connect(
         host=params.host,
         port=params.port,
@@ -70,8 +75,14 @@ def connect(role: Role = "owner", release: int | None = None, autocommit: bool =
         password=params.password,
         autocommit=autocommit,
         application_name=f"yici-{role}",
-        **options,
+        options=session_options(params, release),
     )
+
+
+def session_options(params: PgParams, release: int | None = None) -> str:
+    """Return libpq's `options` of a session: its settings, and the release that it is pinned to."""
+    pairs = [*params.options, *([("yici.release", str(release))] if release is not None else [])]
+    return " ".join(f"-c {name}={value}" for name, value in pairs)
 
 
 @cache

@@ -21,7 +21,7 @@ from catalogs.model import DERIVED_SYSTEM_KIND, LOOKUP_SYSTEM_KIND, Catalog, Res
 from catalogs.settings import ConfigurationError
 from connectors import open_source
 from connectors.base import SourceError, can_hold
-from warehouse.store import VERSION_COLUMNS, columns_of, newest_table, same_type, value_columns
+from warehouse.store import VERSION_COLUMNS, clear_columns, newest_table, same_type, types_of
 
 MISSING, RETYPED, UNDECLARED = "missing", "retyped", "undeclared"
 STORE = "store"
@@ -227,8 +227,8 @@ def store_drifts(
             what = f"{resource.name} is declared and has not been released yet"
             found.append(Drift(STORE, resource.table, MISSING, what))
             continue
-        present = columns_of(con, name)
-        wanted = {column: pg_type for column, pg_type, _ in value_columns(resource)}
+        present = types_of(con, name)
+        wanted = {column: pg_type for column, pg_type, _ in clear_columns(resource)}
         for column, pg_type in wanted.items():
             if column not in present:
                 found.append(Drift(STORE, f"{name}:{column}", MISSING, f"declared by {resource.name}"))

@@ -177,9 +177,8 @@ class _Unchanged(Exception):
 
 
 def _same_rows(landing: Landing, one: Manifest, other: Manifest) -> bool:
-    files = [
-        "read_parquet([" + ", ".join(map(literal, landing.open(manifest))) + "])" for manifest in (one, other)
-    ]
+    opened = [landing.open(manifest) for manifest in (one, other)]
+    files = [f"read_parquet([{', '.join(map(literal, each))}]{each.options})" for each in opened]
     with contextlib.closing(session(extensions=())) as con:
         landing.attach(con)
         differing = " UNION ALL ".join(

@@ -18,7 +18,8 @@ from psycopg import sql
 
 from catalogs.model import Catalog, Resource
 from catalogs.settings import now
-from warehouse import catalog_versions, landing_lock, ledger
+from warehouse import catalog_versions, landing_lock, ledger, rotation
+from warehouse.anew import write_anew
 from warehouse.connect import ROLE_NAMES, connect
 from warehouse.store import create_views, newest_table
 from warehouse.versions import take_back, take_back_quarantine
@@ -111,10 +112,18 @@ def open_candidate(catalog: Catalog, files: bytes) -> Iterator[Candidate]:
     con = connect(autocommit=True)
     try:
         hold(con)
+        while rotation.is_stale(con):
+            # Keys were exchanged between signing in and the lock.
+            con.close()
+            con = connect(autocommit=True)
+            hold(con)
+        rotation.finished(con)
         recover(con)
         version = catalog_versions.keep(con, catalog.version, files)
         with con.transaction():
-            create_views(con, catalog)
+            rewritten = create_views(con, catalog)
+        for table in rewritten:
+            write_anew(con, table)
         (number,) = con.execute("SELECT nextval('yici.release_id')").fetchone()
         con.execute(
             "INSERT INTO yici.release (id, state, opened_at, catalog_version, code_version)"
@@ -480,7 +489,7 @@ def digest(con: psycopg.Connection, catalog: Catalog) -> str:
             """SELECT count(*),
                    sum(('x' || left(md5(ROW(type, id_type, key, first)::text), 16))::bit(64)::bigint::numeric)
                FROM (SELECT type, id_type, key, min(id_type || ' ' || key) OVER (PARTITION BY subject_id) AS first
-                     FROM raw.links) l"""
+                     FROM clear.links) l"""
         ).fetchone()
         total.update(f"links {row[0]} {row[1]}\n".encode())
     return total.hexdigest()

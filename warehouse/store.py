@@ -3,16 +3,24 @@
 `store.<resource>` holds every version of every row; `raw.<resource>` shows the versions that the pinned release
 sees. Both follow the contract: an added optional item becomes a column, anything else that a table cannot
 follow (a retyped or removed item, another key) opens a new table `store.<resource>__v2` and leaves the old one.
+
+Columns of sensitive items hold ciphertext (`warehouse.sealing`). `yici.sealed_column` says which they are and under
+which names they are sealed, for every table that there is; `clear.<table>` shows the versions of a table opened, to
+sessions that were given the keys. What a catalog newly calls sensitive is sealed where it lies, in old tables, too.
 """
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
 
 from catalogs.model import LOOKUP_SYSTEM_KIND, Catalog, Item, Resource
+from catalogs.settings import ConfigurationError
+from warehouse.masked import masked
+from warehouse.sealing import SEALED_MARK, sealed_columns
 
 SOURCE_SUFFIX = "__src"
 VERSION_COLUMNS = (
@@ -26,6 +34,9 @@ VERSION_COLUMNS = (
 # `released`: a rule is broken, and a person has said that the row is right all the same.
 RELEASED = "released"
 STATES = ("reported", "absent", "former", "refused", RELEASED)
+# Where the server keeps the commonest values of a column; what it forgets there stays in the file.
+_STATISTICS = "pg_catalog.pg_statistic"
+SEALED_TYPE, SEALED_DUCK_TYPE = "bytea", "BLOB"
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,11 @@ class StoreTable:
     resource: Resource
     name: str
     columns: tuple[str, ...]
+
+    @property
+    def sealed(self) -> Mapping[str, str]:
+        """The columns that are sealed, each with the name under which."""
+        return sealed_columns(self.resource, SOURCE_SUFFIX)
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -47,7 +63,16 @@ class StoreTable:
 
 
 def value_columns(resource: Resource) -> tuple[tuple[str, str, str], ...]:
-    """Return (column, PostgreSQL type, DuckDB type) of every stored item, a coded item with its source code."""
+    """Return (column, PostgreSQL type, DuckDB type) of every stored item as the table has it; sealed ones are bytes."""
+    sealed = sealed_columns(resource, SOURCE_SUFFIX)
+    return tuple(
+        (name, SEALED_TYPE, SEALED_DUCK_TYPE) if name in sealed else (name, pg_type, duck_type)
+        for name, pg_type, duck_type in clear_columns(resource)
+    )
+
+
+def clear_columns(resource: Resource) -> tuple[tuple[str, str, str], ...]:
+    """Return (column, PostgreSQL type, DuckDB type) of every item as it is read, a coded item with its source code."""
     columns = []
     for item in resource.items:
         columns.append((item.name, item.pg_type, item.duck_type))
@@ -61,7 +86,7 @@ def shape_hash(resource: Resource) -> str:
     shape = [
         list(resource.key),
         resource.physical_name,
-        sorted(column[:2] for column in value_columns(resource)),
+        sorted(column[:2] for column in clear_columns(resource)),
     ]
     return hashlib.sha256(json.dumps(shape, ensure_ascii=False).encode()).hexdigest()[:16]
 
@@ -69,18 +94,21 @@ def shape_hash(resource: Resource) -> str:
 def ensure_table(con: psycopg.Connection, resource: Resource) -> StoreTable:
     """Create or extend the resource's store table and return it."""
     wanted = {name: pg_type for name, pg_type, _ in value_columns(resource)}
+    meant = {name: pg_type for name, pg_type, _ in clear_columns(resource)}
     name = newest_table(con, resource)
     if name is None:
         name = resource.table
     else:
-        present = columns_of(con, name)
-        if _can_follow(con, name, resource, wanted, present):
+        present = types_of(con, name)
+        if _can_follow(con, name, resource, meant, present):
             for column in wanted.keys() - present.keys():
                 con.execute(
                     sql.SQL("ALTER TABLE store.{} ADD COLUMN {} {}").format(
                         sql.Identifier(name), sql.Identifier(column), sql.SQL(wanted[column])
                     )
                 )
+            _enter_sealed(con, name, resource)
+            show_clear(con, name)
             _index(con, name, resource)
             _comment(con, name, resource)
             return StoreTable(resource, name, tuple(wanted))
@@ -105,6 +133,8 @@ def ensure_table(con: psycopg.Connection, resource: Resource) -> StoreTable:
         con.execute(
             sql.SQL("CREATE INDEX ON store.{} (_partition) WHERE _to IS NULL").format(sql.Identifier(name))
         )
+    _enter_sealed(con, name, resource)
+    show_clear(con, name)
     _index(con, name, resource)
     _comment(con, name, resource)
     return StoreTable(resource, name, tuple(wanted))
@@ -112,11 +142,15 @@ def ensure_table(con: psycopg.Connection, resource: Resource) -> StoreTable:
 
 def newest_table(con: psycopg.Connection, resource: Resource) -> str | None:
     """Return the name of the table that the resource is stored in now, or None before its first extract."""
+    return max(_tables(con, resource), key=lambda name: _version(resource, name), default=None)
+
+
+def _tables(con: psycopg.Connection, resource: Resource) -> list[str]:
     rows = con.execute(
         "SELECT tablename FROM pg_tables WHERE schemaname = 'store' AND (tablename = %s OR tablename ~ %s)",
         [resource.table, f"^{resource.table}__v[0-9]+$"],
     ).fetchall()
-    return max((row[0] for row in rows), key=lambda name: _version(resource, name), default=None)
+    return [row[0] for row in rows]
 
 
 def reported_rows(con: psycopg.Connection, resource: Resource) -> int:
@@ -132,46 +166,217 @@ def reported_rows(con: psycopg.Connection, resource: Resource) -> int:
     return count
 
 
-def create_views(con: psycopg.Connection, catalog: Catalog) -> None:
-    """Make `raw.<resource>` of every resource show its table as the pinned release sees it.
+def create_views(con: psycopg.Connection, catalog: Catalog) -> list[str]:
+    """Make `raw.<resource>` of every resource show its table as the pinned release sees it, and `masked.<resource>`.
 
-    Views that are already right are left alone, so that readers are not held up.
+    First whatever the catalog calls sensitive is sealed where it lies. Views that are already right are left alone, so
+    that readers are not held up.
+
+    Returns:
+        The tables whose files still hold in clear what was sealed now: the caller has them written anew, in this order.
     """
+    rewritten: set[str] = set()
     for resource in catalog.resources.values():
         if catalog.systems[resource.system].kind == LOOKUP_SYSTEM_KIND:
             continue
+        rewritten |= _keep_sealed(con, resource)
         table = ensure_table(con, resource)
         _create_view(con, table)
+        _create_masked(con, table)
+    return sorted(rewritten, reverse=True)
+
+
+def sealed_in(con: psycopg.Connection, table: str) -> dict[str, tuple[str, str]]:
+    """Return the sealed columns of a table of the store: name → under which name, and the type when opened."""
+    rows = con.execute(
+        "SELECT column_name, context, type FROM yici.sealed_column WHERE table_name = %s", [table]
+    ).fetchall()
+    return {column: (context, kind) for column, context, kind in rows}
+
+
+def opened(column: str, sealed: Mapping[str, tuple[str, str]]) -> sql.Composable:
+    """Return a column of a store table as those read it who may: opened where it is sealed."""
+    if column not in sealed:
+        return sql.Identifier(column)
+    context, kind = sealed[column]
+    return sql.SQL("yici.unseal({}, {})::{}").format(
+        sql.Identifier(column), sql.Literal(context), sql.SQL(kind)
+    )
+
+
+def _keep_sealed(con: psycopg.Connection, resource: Resource) -> set[str]:
+    """Bring every table of a resource to what its contract calls sensitive now, old tables included.
+
+    Returns:
+        The tables whose files still hold in clear what was sealed.
+    """
+    rewritten: set[str] = set()
+    types = {name: pg_type for name, pg_type, _ in clear_columns(resource)}
+    wanted = sealed_columns(resource, SOURCE_SUFFIX)
+    for table in _tables(con, resource):
+        present, known = columns_of(con, table), sealed_in(con, table)
+        changes = []
+        for column, pg_type in types.items():
+            context, (was, kind) = wanted.get(column), known.get(column, (None, pg_type))
+            if column not in present or context == was:
+                continue
+            if was is None and present[column] == SEALED_TYPE:
+                raise ConfigurationError(
+                    f"store.{table}.{column} is sealed, and the warehouse does not know under which name; nothing was"
+                    " changed. Restore yici.sealed_column from a backup, or rebuild from the landing zone"
+                )
+            kind = present[column] if was is None else kind
+            value = sql.Identifier(column) if was is None else opened(column, known)
+            if context is None:
+                to, using = sql.SQL(kind), value
+            else:
+                to = sql.SQL(SEALED_TYPE)
+                using = sql.SQL("yici.seal(({})::text, {})").format(value, sql.Literal(context))
+            changes.append((column, context, kind, to, using))
+        if changes:
+            _convert(con, table, changes)
+            rewritten.add(_STATISTICS)
+    return rewritten | _keep_rows_sealed(con, resource)
+
+
+def _keep_rows_sealed(con: psycopg.Connection, resource: Resource) -> set[str]:
+    """Bring what quarantine and samples keep of a resource to what its contract calls sensitive now."""
+    rewritten: set[str] = set()
+    change, wanted = "encode(yici.seal({column}, resource || '#{name}'), 'hex')", is_sealed(resource)
+    if not wanted:
+        change = "yici.unseal(decode({column}, 'hex'), resource || '#{name}')"
+    for table, texts in (
+        ("quarantine", {"row": "row", "key": "key_text"}),
+        ("quarantine_decision", {"row": "row"}),
+    ):
+        changed = ", ".join(
+            f"{column} = {change.format(column=column, name=name)}" for name, column in texts.items()
+        )
+        done = con.execute(
+            f"UPDATE yici.{table} SET sealed = %(wanted)s, {changed}"
+            " WHERE resource = %(resource)s AND sealed <> %(wanted)s",
+            {"resource": resource.name, "wanted": wanted},
+        )
+        if wanted and done.rowcount:
+            rewritten.add(f"yici.{table}")
+    if any(resource.item(name).is_sensitive for name in resource.key):
+        done = con.execute(
+            """UPDATE yici.sample_row SET key_text =
+                   %(mark)s || encode(yici.seal(key_text, resource || '#key'), 'hex')
+               WHERE resource = %(resource)s AND NOT starts_with(key_text, %(mark)s)""",
+            {"resource": resource.name, "mark": SEALED_MARK},
+        )
+        if done.rowcount:
+            rewritten.add("yici.sample_row")
+    return rewritten | ({_STATISTICS} if rewritten else set())
+
+
+def is_sealed(resource: Resource) -> bool:
+    """Whether rows of a resource hold anything sensitive, so that quarantine keeps them sealed."""
+    return any(item.is_sensitive for item in resource.items)
+
+
+def _convert(con: psycopg.Connection, table: str, changes: list) -> None:
+    """Write a table anew with other columns sealed; whoever reads it waits."""
+    altered = sql.SQL(", ").join(
+        sql.SQL("ALTER {} TYPE {} USING {}").format(sql.Identifier(column), to, using)
+        for column, _, _, to, using in changes
+    )
+    with con.transaction():
+        for schema in ("raw", "masked", "clear"):
+            view = table if schema == "clear" else table.partition("__v")[0]
+            con.execute(sql.SQL("DROP VIEW IF EXISTS {} CASCADE").format(sql.Identifier(schema, view)))
+        con.execute(sql.SQL("ALTER TABLE store.{} {}").format(sql.Identifier(table), altered))
+        for column, context, kind, _, _ in changes:
+            con.execute(
+                "DELETE FROM yici.sealed_column WHERE table_name = %s AND column_name = %s", [table, column]
+            )
+            if context is not None:
+                _enter(con, table, column, context, kind)
+        show_clear(con, table)
+        con.execute(sql.SQL("ANALYZE store.{}").format(sql.Identifier(table)))
+
+
+def _enter_sealed(con: psycopg.Connection, table: str, resource: Resource) -> None:
+    types = {name: pg_type for name, pg_type, _ in clear_columns(resource)}
+    for column, context in sealed_columns(resource, SOURCE_SUFFIX).items():
+        _enter(con, table, column, context, types[column])
+
+
+def _enter(con: psycopg.Connection, table: str, column: str, context: str, kind: str) -> None:
+    con.execute(
+        "INSERT INTO yici.sealed_column (table_name, column_name, context, type) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT DO NOTHING",
+        [table, column, context, kind],
+    )
+
+
+def show_clear(con: psycopg.Connection, table: str) -> None:
+    """Make `clear.<table>` show every version of a store table, opened."""
+    sealed = sealed_in(con, table)
+    shown = sql.SQL(", ").join(
+        sql.SQL("{} AS {}").format(opened(column, sealed), sql.Identifier(column))
+        for column in columns_of(con, table)
+    )
+    query = sql.SQL("SELECT {} FROM store.{}").format(shown, sql.Identifier(table))
+    show(con, sql.Identifier("clear", table), query)
+
+
+def show(con: psycopg.Connection, view: sql.Identifier, query: sql.Composable) -> None:
+    """Make a view unless it is already right: readers are not held up for nothing."""
+    mark = hashlib.sha256(query.as_string(con).encode()).hexdigest()
+    found = con.execute(
+        "SELECT obj_description(to_regclass(%s), 'pg_class')", [view.as_string(con)]
+    ).fetchone()
+    if found[0] == mark:
+        return
+    try:
+        with con.transaction():
+            con.execute(sql.SQL("CREATE OR REPLACE VIEW {} AS {}").format(view, query))
+    except psycopg.errors.InvalidTableDefinition:  # other columns: what reads them goes with it
+        con.execute(sql.SQL("DROP VIEW IF EXISTS {} CASCADE").format(view))
+        con.execute(sql.SQL("CREATE VIEW {} AS {}").format(view, query))
+    con.execute(sql.SQL("COMMENT ON VIEW {} IS {}").format(view, sql.Literal(mark)))
 
 
 def _create_view(con: psycopg.Connection, table: StoreTable) -> None:
     shown = (*table.columns, "_extract", "_state", "_last_extract", "_from")
-    mark = f"{table.name}: {','.join(shown)}"
-    found = con.execute(
-        "SELECT obj_description(to_regclass(%s), 'pg_class')", [f'raw."{table.resource.table}"']
-    ).fetchone()
-    if found[0] == mark:
-        return
-    view = sql.Identifier(table.resource.table)
-    con.execute(sql.SQL("DROP VIEW IF EXISTS raw.{} CASCADE").format(view))
-    con.execute(
-        sql.SQL(
-            "CREATE VIEW raw.{} AS SELECT {} FROM store.{}"
-            " WHERE _from <= current_setting('yici.release')::int"
-            " AND (_to IS NULL OR _to > current_setting('yici.release')::int)"
-        ).format(view, sql.SQL(", ").join(map(sql.Identifier, shown)), sql.Identifier(table.name))
+    sealed = sealed_in(con, table.name)
+    listed = sql.SQL(", ").join(
+        sql.SQL("{} AS {}").format(opened(column, sealed), sql.Identifier(column)) for column in shown
     )
-    con.execute(sql.SQL("COMMENT ON VIEW raw.{} IS {}").format(view, sql.Literal(mark)))
+    query = sql.SQL(
+        "SELECT {} FROM store.{} WHERE _from <= current_setting('yici.release')::int"
+        " AND (_to IS NULL OR _to > current_setting('yici.release')::int)"
+    ).format(listed, sql.Identifier(table.name))
+    show(con, sql.Identifier("raw", table.resource.table), query)
+
+
+def _create_masked(con: psycopg.Connection, table: StoreTable) -> None:
+    items = {item.name: item for item in table.resource.items}
+    items |= {item.name + SOURCE_SUFFIX: item for item in table.resource.items if item.is_coded}
+    shown = masked(table.resource, {name: items[name] for name in table.columns})
+    query = sql.SQL(
+        "SELECT {}, _extract, _state, _last_extract, _from FROM store.{}"
+        " WHERE _from <= (SELECT release FROM yici.current_release)"
+        " AND (_to IS NULL OR _to > (SELECT release FROM yici.current_release))"
+    ).format(shown, sql.Identifier(table.name))
+    show(con, sql.Identifier("masked", table.resource.table), query)
 
 
 def columns_of(con: psycopg.Connection, name: str) -> dict[str, str]:
     """Return the columns of a table of the store, name → type as PostgreSQL words it."""
     rows = con.execute(
         """SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
-           WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped""",
+           WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum""",
         [f'store."{name}"'],
     )
     return dict(rows.fetchall())
+
+
+def types_of(con: psycopg.Connection, name: str) -> dict[str, str]:
+    """Return the columns of a table of the store, name → type as it is read; a sealed one's when opened."""
+    return columns_of(con, name) | {column: kind for column, (_, kind) in sealed_in(con, name).items()}
 
 
 def _can_follow(con, name: str, resource: Resource, wanted: dict[str, str], present: dict[str, str]) -> bool:

@@ -212,6 +212,7 @@ quarantine = Table(
     Column("_to", Integer),
     Column("judged_by", Text),
     Column("settled", Text),
+    Column("sealed", Boolean, nullable=False),
 )
 
 quarantine_decision = Table(
@@ -230,6 +231,25 @@ quarantine_decision = Table(
     Column("reason", Text, nullable=False),
     Column("outcome", Text),
     Column("_from", Integer),
+    Column("sealed", Boolean, nullable=False),
+)
+
+store_key = Table(
+    "store_key",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("proof", Text, nullable=False),
+    Column("made_at", _at, nullable=False),
+    Column("destroyed_at", _at),
+)
+
+sealed_column = Table(
+    "sealed_column",
+    metadata,
+    Column("table_name", Text, primary_key=True),
+    Column("column_name", Text, primary_key=True),
+    Column("context", Text, nullable=False),
+    Column("type", Text, nullable=False),
 )
 
 quarantine_look = Table(

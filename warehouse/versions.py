@@ -9,20 +9,27 @@ States of a version: `reported`; `released`, reported and breaking a rule that a
 breaking its contract. The last three keep the last good values and remember in `_last_extract` which extract
 confirmed them last.
 
+Sensitive items are compared and written as ciphertext (`warehouse.sealing`): equal values are equal sealed, and nothing
+of them is written in clear, not even into a staging table.
+
 A sweep of keys touches no value: it says which rows are there, and so which are gone or have come back. Where
 partitions are files, a file tells the past: the row of an older one does not replace that of a newer one.
 """
 
+import contextlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import duckdb
 import psycopg
+import pyarrow as pa
 from psycopg import sql
 
 from catalogs.model import Resource
 from connectors.duck import literal
 from warehouse.bulk import copy_rows
-from warehouse.store import StoreTable, value_columns
+from warehouse.key_ring import ring
+from warehouse.store import StoreTable, is_sealed, value_columns
 
 ABSENT_STATE = {"keep": "absent", "keep_as_former": "former"}
 _LISTING = ("full", "partition", "keys")  # what is not there has gone; a window or range cannot say
@@ -95,6 +102,7 @@ def apply(
     Raises:
         duckdb.Error, psycopg.Error: the transaction failed; the store is as before.
     """
+    show_sealed(con, table)
     stored = _rows_stored(pg, table)
     if stored:
         compare(con, pg, table, judged)
@@ -112,6 +120,61 @@ def apply(
     for name in ("compared", "touched", "touched_rows", "current_rows", "quarantine_new", "quarantine_gone"):
         con.execute(f"DROP TABLE IF EXISTS {name}")
     return applied
+
+
+def show_sealed(con: duckdb.DuckDBPyConnection, table: StoreTable) -> None:
+    """Make views of what admission left as the store keeps it: `storable`, `refused_keys` and `waived_keys`."""
+    sealed = table.sealed
+    if sealed:
+        _teach_sealing(con)
+    for view, source in _SHOWN_SEALED.items():
+        try:
+            present = con.execute(f"SELECT column_name FROM (DESCRIBE FROM {source})").fetchall()
+        except duckdb.CatalogException:
+            continue  # nothing was waived
+        replaced = ", ".join(
+            f"{SEAL}(CAST({q(name)} AS VARCHAR), {literal(sealed[name])}) AS {q(name)}"
+            for (name,) in present
+            if name in sealed
+        )
+        shown = f"* REPLACE ({replaced})" if replaced else "*"
+        con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT {shown} FROM {source}")
+
+
+_SHOWN_SEALED = {"storable": "admitted", "refused_keys": "refused", "waived_keys": "waived"}
+SEAL = "yici_seal"
+
+
+def _teach_sealing(con: duckdb.DuckDBPyConnection) -> None:
+    """Give a session the function that seals a column of texts under a name."""
+
+    def seal(texts: pa.ChunkedArray, contexts: pa.ChunkedArray) -> pa.Array:
+        return ring().column(texts, contexts[0].as_py()) if len(texts) else pa.array([], pa.binary())
+
+    # A session that seals already says so in this way; a look into its functions would read the warehouse's as well.
+    with contextlib.suppress(duckdb.NotImplementedException):
+        con.create_function(SEAL, seal, ["VARCHAR", "VARCHAR"], "BLOB", type="arrow")  # type: ignore[arg-type]
+
+
+def sealed_list(
+    con: duckdb.DuckDBPyConnection, names: Iterable[str], sealed: Mapping[str, tuple[str, str]]
+) -> str:
+    """Return columns of clear rows as a store table keeps them, for a select list; `sealed` as `store.sealed_in`."""
+    _teach_sealing(con)
+    return ", ".join(
+        f"{SEAL}(CAST({q(name)} AS VARCHAR), {literal(sealed[name][0])}) AS {q(name)}"
+        if name in sealed
+        else q(name)
+        for name in names
+    )
+
+
+def kept_text(con: duckdb.DuckDBPyConnection, resource: Resource, column: str, name: str) -> str:
+    """Return how quarantine keeps a text of a row: sealed where the resource has sensitive items."""
+    if not is_sealed(resource):
+        return column
+    _teach_sealing(con)
+    return f"lower(hex({SEAL}({column}, {literal(f'{resource.name}#{name}')})))"
 
 
 def take_back(con: psycopg.Connection, candidate: int, table: str) -> None:
@@ -177,7 +240,7 @@ def _fill(
     given = (f"ALTER {column} SET DEFAULT {literal(str(value))}" for column, value in common.items())
     pg.execute(f"ALTER TABLE {name} {', '.join(given)}")
     target = sql.Identifier("store", table.name)
-    copy_rows(con, f"SELECT {_list(columns)} FROM admitted", pg, target, columns, frozen=many)
+    copy_rows(con, f"SELECT {_list(columns)} FROM storable", pg, target, columns, frozen=many)
     pg.execute(f"ALTER TABLE {name} {', '.join(f'ALTER {column} DROP DEFAULT' for column in common)}")
     for _, definition in indexes:
         pg.execute(definition)
@@ -189,7 +252,8 @@ def compare(
 ) -> None:
     """Compare the extract with the store's open versions; nothing of the store changes.
 
-    Leave in view `change` one row per version to open or close (`_op` put or end).
+    Rows come from `storable` and its companions (`show_sealed`). Leave in view `change` one row per version to open or
+    close (`_op` put or end).
 
     Rows known to have changed (`touched`, where `_differs`) go from the extract to the store without being kept.
     """
@@ -212,7 +276,7 @@ def compare(
                 FROM {incoming} a LEFT JOIN current_rows c ON {on}
                 WHERE c._state IS NULL OR c._state <> a._state OR {differs}""",
             f"""SELECT {kept}, 'refused', {confirmed}, 'put'
-                FROM current_rows c SEMI JOIN refused a ON {on} ANTI JOIN {incoming} d ON {on.replace("a.", "d.")}
+                FROM current_rows c SEMI JOIN refused_keys a ON {on} ANTI JOIN {incoming} d ON {on.replace("a.", "d.")}
                 WHERE c._state <> 'refused'""",
         ]
     if judged.lists_keys and judged.scope_kind in _LISTING:
@@ -222,15 +286,15 @@ def compare(
         wanted = "true" if ends else f"c._state <> '{state}'"
         parts.append(
             f"""SELECT {kept}, {to_state}, {confirmed}, '{op}'
-                FROM current_rows c ANTI JOIN (SELECT {key} FROM {incoming} UNION ALL SELECT {key} FROM refused) a
+                FROM current_rows c ANTI JOIN (SELECT {key} FROM {incoming} UNION ALL SELECT {key} FROM refused_keys) a
                 ON {on} WHERE {wanted}"""
         )
     con.execute("CREATE OR REPLACE TEMP TABLE compared AS " + " UNION ALL ".join(parts))
     changed = (
         f""" UNION ALL
             SELECT {_list(table.columns, "a")}, a._partition, a._extract, a._state, NULL, 'put'
-            FROM admitted a JOIN touched t USING ({key}) WHERE t._differs"""
-        if incoming != "admitted" and judged.scope_kind != "keys"
+            FROM storable a JOIN touched t USING ({key}) WHERE t._differs"""
+        if incoming != "storable" and judged.scope_kind != "keys"
         else ""
     )
     con.execute(f"CREATE OR REPLACE TEMP VIEW change AS FROM compared{changed}")
@@ -265,16 +329,16 @@ def _current_rows(
     if not judged.lists_keys and judged.rows_in < _FEW * stored:
         con.execute(
             "CREATE OR REPLACE TEMP TABLE touched AS SELECT *, false AS _differs"
-            f" FROM (SELECT {key} FROM admitted UNION SELECT {key} FROM refused WHERE {present})"
+            f" FROM (SELECT {key} FROM storable UNION SELECT {key} FROM refused_keys WHERE {present})"
         )
     elif stored >= _MANY:
         _touched(con, table, judged, where)
     else:
         con.execute(f"{fetched} FROM wh.store.{q(table.name)} WHERE {where}")
-        return "admitted"
+        return "storable"
     con.execute("CREATE OR REPLACE TEMP VIEW to_compare AS FROM touched WHERE NOT _differs")
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE touched_rows AS FROM admitted SEMI JOIN to_compare USING ({key})"
+        f"CREATE OR REPLACE TEMP TABLE touched_rows AS FROM storable SEMI JOIN to_compare USING ({key})"
     )
     (fetching,) = con.execute("SELECT count(*) FROM to_compare").fetchone()
     if fetching >= _FEW * stored:
@@ -310,13 +374,15 @@ def _touched(con: duckdb.DuckDBPyConnection, table: StoreTable, judged: Judged, 
         f" FROM wh.store.{q(table.name)} WHERE {where}"
     )
     gone = "" if judged.lists_keys else " AND a._digest IS NOT NULL"
-    released = f" UNION SELECT {key}, false FROM waived JOIN stored USING ({key})" if judged.released else ""
+    released = (
+        f" UNION SELECT {key}, false FROM waived_keys JOIN stored USING ({key})" if judged.released else ""
+    )
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE touched AS
             SELECT {key}, a._digest IS NOT NULL AND a._digest IS DISTINCT FROM s._digest AS _differs
-            FROM (SELECT {key}, {digest} AS _digest FROM admitted) a FULL JOIN stored s USING ({key})
+            FROM (SELECT {key}, {digest} AS _digest FROM storable) a FULL JOIN stored s USING ({key})
             WHERE (a._digest IS DISTINCT FROM s._digest OR s._reported IS NOT TRUE){gone}
-            UNION SELECT {key}, false FROM refused JOIN stored USING ({key}) ANTI JOIN admitted USING ({key})
+            UNION SELECT {key}, false FROM refused_keys JOIN stored USING ({key}) ANTI JOIN storable USING ({key})
             {released}"""
     )
     con.execute("DROP TABLE stored")
@@ -362,7 +428,7 @@ def _quarantine_difference(con: duckdb.DuckDBPyConnection, judged: Judged) -> No
         "CREATE OR REPLACE TEMP TABLE quarantine_open AS SELECT * FROM postgres_query('wh', ?)",
         [
             "SELECT row_digest, coalesce(partition, '') AS partition, coalesce(key_text, '') AS key_text"
-            f" FROM yici.quarantine WHERE resource = {name} AND _to IS NULL"
+            f" FROM clear.quarantine WHERE resource = {name} AND _to IS NULL"
         ],
     )
     con.execute(
@@ -408,7 +474,8 @@ def _write_quarantine(
     )
     copy_rows(
         con,
-        "SELECT _row_digest, _extract, _partition, _key_text, _rules, _row, NULL AS settled FROM quarantine_new"
+        f"SELECT _row_digest, _extract, _partition, {kept_text(con, judged.resource, '_key_text', 'key')}, _rules,"
+        f" {kept_text(con, judged.resource, '_row', 'row')}, NULL AS settled FROM quarantine_new"
         " UNION ALL SELECT row_digest, NULL, NULL, NULL, NULL, NULL, settled FROM quarantine_gone",
         pg,
         sql.SQL(staged),
@@ -421,10 +488,10 @@ def _write_quarantine(
     )
     pg.execute(
         "INSERT INTO yici.quarantine"
-        " (resource, row_digest, extract_id, partition, key_text, rules, row, judged_by, _from)"
-        f" SELECT %s, digest, extract, part, key, string_to_array(rules, ','), row, %s, %s"
+        " (resource, row_digest, extract_id, partition, key_text, rules, row, sealed, judged_by, _from)"
+        f" SELECT %s, digest, extract, part, key, string_to_array(rules, ','), row, %s, %s, %s"
         f" FROM {staged} WHERE extract IS NOT NULL",
-        [judged.resource.name, judged.judged_by, candidate],
+        [judged.resource.name, is_sealed(judged.resource), judged.judged_by, candidate],
     )
     pg.execute(f"DROP TABLE {staged}")
     return new, gone

@@ -16,8 +16,8 @@ from psycopg import sql
 
 from connectors.duck import literal
 from warehouse.bulk import copy_rows
-from warehouse.store import StoreTable
-from warehouse.versions import Applied, Judged, compare, q, write
+from warehouse.store import StoreTable, opened, sealed_in
+from warehouse.versions import Applied, Judged, compare, kept_text, q, show_sealed, write
 
 
 def take_up(pg: psycopg.Connection, candidate: int, resource: str) -> None:
@@ -73,8 +73,8 @@ def fetch(
                 c.row IS NOT NULL OR q.judged_by IS DISTINCT FROM %(judged_by)s OR EXISTS (
                     SELECT FROM yici.quarantine_decision d WHERE d.resource = q.resource
                     AND d.row_digest = q.row_digest AND d.kind = 'release' AND d._from = %(candidate)s) AS due
-            FROM yici.quarantine q LEFT JOIN yici.extract e ON e.id = q.extract_id
-            LEFT JOIN LATERAL (SELECT d.row FROM yici.quarantine_decision d WHERE d.resource = q.resource
+            FROM clear.quarantine q LEFT JOIN yici.extract e ON e.id = q.extract_id
+            LEFT JOIN LATERAL (SELECT d.row FROM clear.quarantine_decision d WHERE d.resource = q.resource
                 AND d.row_digest = q.row_digest AND d.kind = 'resubmit' AND d._from = %(candidate)s
                 ORDER BY d.id DESC LIMIT 1) c ON true
             WHERE q.resource = %(resource)s AND q._to IS NULL"""
@@ -128,12 +128,15 @@ def fetch_standing(con: duckdb.DuckDBPyConnection, pg: psycopg.Connection, table
     staged = f"stage.{q(f'{table.name}__standing_{pg.info.backend_pid}')}"
     pg.execute(f"DROP TABLE IF EXISTS {staged}")
     pg.execute(f"CREATE UNLOGGED TABLE {staged} AS SELECT {key} FROM store.{q(table.name)} LIMIT 0")
-    copy_rows(con, f"SELECT {key} FROM admitted", pg, sql.SQL(staged), table.key)
+    show_sealed(con, table)
+    copy_rows(con, f"SELECT {key} FROM storable", pg, sql.SQL(staged), table.key)
     pg.execute(f"ANALYZE {staged}")
+    sealed = sealed_in(pg, table.name)
+    shown = ", ".join(f"{opened(name, sealed).as_string(pg)} AS {q(name)}" for name in table.key)
     con.execute(
         "CREATE OR REPLACE TEMP TABLE standing AS FROM postgres_query('wh', ?)",
         [
-            f"SELECT {key}, _partition, _extract, _state FROM store.{q(table.name)} JOIN {staged} USING ({key})"
+            f"SELECT {shown}, _partition, _extract, _state FROM store.{q(table.name)} JOIN {staged} USING ({key})"
             " WHERE _to IS NULL"
         ],
     )
@@ -162,13 +165,15 @@ def settle(
     """
     name = judged.resource.name
     staged = f"stage.{q(judged.resource.table + '__settling')}"
+    show_sealed(con, table)
     compare(con, pg, table, judged)
     with pg.transaction():
         inserted, ended = write(con, pg, candidate, table, judged)
         pg.execute(f"DROP TABLE IF EXISTS {staged}")
         pg.execute(f"CREATE UNLOGGED TABLE {staged} (digest text, settled text, rules text, key text)")
         columns = ("digest", "settled", "rules", "key")
-        copy_rows(con, f"SELECT {', '.join(columns)} FROM settling", pg, sql.SQL(staged), columns)
+        shown = f"digest, settled, rules, {kept_text(con, judged.resource, 'key', 'key')}"
+        copy_rows(con, f"SELECT {shown} FROM settling", pg, sql.SQL(staged), columns)
         pg.execute(
             f"UPDATE yici.quarantine t SET judged_by = %s FROM {staged} s WHERE t.resource = %s"
             " AND t.row_digest = s.digest AND t._to IS NULL AND s.settled = 'same'",
@@ -181,9 +186,9 @@ def settle(
         ).rowcount
         opened = pg.execute(
             f"""INSERT INTO yici.quarantine
-                    (resource, row_digest, extract_id, partition, key_text, rules, row, judged_by, _from)
+                    (resource, row_digest, extract_id, partition, key_text, rules, row, sealed, judged_by, _from)
                 SELECT t.resource, t.row_digest, t.extract_id, t.partition, coalesce(s.key, t.key_text),
-                    string_to_array(s.rules, ','), t.row, %s, %s
+                    string_to_array(s.rules, ','), t.row, t.sealed, %s, %s
                 FROM yici.quarantine t JOIN {staged} s ON t.row_digest = s.digest AND s.settled = 'judged_again'
                 WHERE t.resource = %s AND t._to = %s AND t.settled = 'judged_again'""",
             [judged.judged_by, candidate, name, candidate],

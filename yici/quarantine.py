@@ -249,8 +249,8 @@ def trace(
 
 def _shown(contract: "Resource", row: Any, full: bool) -> dict[str, Any]:
     """What is shown of a waiting row: whole, or masked by the classification of its items."""
-    from expectations.quarantine.desk import mask_of
     from service import masks
+    from warehouse.masked import mask_of
 
     def masked(name: str, value: str | None) -> str | None:
         return value if full or value is None else masks.mask(mask_of(contract.item(name)), value)

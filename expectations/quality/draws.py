@@ -8,7 +8,7 @@ which anybody who has the release can check the draw.
 import json
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -30,6 +30,8 @@ from expectations.quality.standing import SAMPLE, Place, RuleState, States
 from expectations.quality.terms import Terms
 from expectations.quality.week import week_of
 from expectations.quality.words import TOTAL
+from warehouse.key_ring import ring
+from warehouse.sealing import SEALED_MARK
 
 RIGHT, WRONG, UNCLEAR, LAPSED = "right", "wrong", "unclear", "lapsed"
 _RULE = "sampled"
@@ -110,7 +112,7 @@ def draw(con: psycopg.Connection, catalog: Catalog, terms: Terms) -> Drawn:
                         con.execute(
                             """INSERT INTO yici.sample_row (draw, unit, resource, key_text, rank, reviewer, due_on)
                                VALUES (%s, %s, %s, %s, %s, %s, %s)""",
-                            [number, unit, name, key, found, reviewer, due],
+                            [number, unit, name, _kept(catalog.resources[name], key), found, reviewer, due],
                         )
         told = {"units": {unit: asdict(share) for unit, share in frame.items()}, "reviewers": posts}
         con.execute(
@@ -230,11 +232,25 @@ def to_review(con: psycopg.Connection, post: str = "") -> list[SampleRow]:
 
 def _rows(con: psycopg.Connection, condition: str, **values: Any) -> list[SampleRow]:
     with con.cursor(row_factory=class_row(SampleRow)) as cursor:
-        return cursor.execute(
+        rows = cursor.execute(
             "SELECT id, draw, unit, resource, key_text, rank, reviewer, due_on, verdict, item"
             f" FROM yici.sample_row WHERE {condition}",
             values,
         ).fetchall()
+    return [replace(row, key_text=_said(row.resource, row.key_text)) for row in rows]
+
+
+def _kept(resource: Resource, key: str) -> str:
+    """Return a drawn row's key as it waits to be looked at: sealed where a part of it is sensitive."""
+    if not any(resource.item(name).is_sensitive for name in resource.key):
+        return key
+    return SEALED_MARK + ring().armour(key, f"{resource.name}#key")
+
+
+def _said(resource: str, key: str | None) -> str | None:
+    if key is None or not key.startswith(SEALED_MARK):
+        return key
+    return ring().disarm(key.removeprefix(SEALED_MARK), f"{resource}#key")
 
 
 def judge(

@@ -17,9 +17,8 @@ import psycopg
 from psycopg.rows import dict_row
 
 from catalogs import derive
-from catalogs.model import Catalog, Item, Resource
+from catalogs.model import Catalog, Resource
 from catalogs.settings import now
-from catalogs.words import SENSITIVE_CLASSES
 from expectations.quality.duty import duty
 from expectations.quarantine.again import basis, judge_waiting
 from expectations.quarantine.words import may_waive
@@ -125,22 +124,13 @@ def rows(
                    e.taken_at AS since, EXISTS (SELECT FROM yici.quarantine_decision d
                        WHERE d.resource = q.resource AND d.row_digest = q.row_digest AND d._from IS NULL) AS is_decided,
                    q.row
-               FROM yici.quarantine q LEFT JOIN yici.extract e ON e.id = q.extract_id
+               FROM clear.quarantine q LEFT JOIN yici.extract e ON e.id = q.extract_id
                WHERE {_OPEN} AND (%(rule)s = '' OR %(rule)s = ANY (q.rules))
                  AND (%(key)s = '' OR q.key_text = %(key)s)
                ORDER BY q.extract_id, q.key_text, q.row_digest LIMIT %(limit)s""",
             {"resource": resource, "rule": rule, "key": key, "limit": limit},
         ).fetchall()
     return [WaitingRow(**one | {"rules": tuple(one["rules"]), "row": from_json(one["row"])}) for one in found]
-
-
-def mask_of(item: Item) -> str:
-    """Return the mask under which anybody may see an item of a waiting row: its own, else by its classification."""
-    if item.mask:
-        return item.mask
-    if item.pi_class in SENSITIVE_CLASSES or item.data_level in ("4", "important", "core"):
-        return "hide"
-    return "" if item.pi_class == "none" else "keep:1,0"
 
 
 def posts_of(catalog: Catalog, resource: Resource, on: date) -> tuple[str, ...]:
@@ -276,7 +266,21 @@ def _file(
 ) -> None:
     con.execute(
         """INSERT INTO yici.quarantine_decision
-               (at, kind, resource, extract_id, row_digest, rules, row, post, person, reason)
-           VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
-        [now(), kind, resource, row.extract_id, row.digest, list(row.rules), corrected, post, person, reason],
+               (at, kind, resource, extract_id, row_digest, rules, row, sealed, post, person, reason)
+           SELECT %(at)s, %(kind)s, %(resource)s, %(extract)s, %(digest)s, %(rules)s,
+               CASE WHEN q.sealed THEN encode(yici.seal(%(row)s, resource || '#row'), 'hex') ELSE %(row)s END,
+               q.sealed, %(post)s, %(person)s, %(reason)s
+           FROM yici.quarantine q WHERE q.resource = %(resource)s AND q.row_digest = %(digest)s AND q._to IS NULL""",
+        {
+            "at": now(),
+            "kind": kind,
+            "resource": resource,
+            "extract": row.extract_id,
+            "digest": row.digest,
+            "rules": list(row.rules),
+            "row": corrected,
+            "post": post,
+            "person": person,
+            "reason": reason,
+        },
     )

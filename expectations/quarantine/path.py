@@ -123,8 +123,9 @@ def _extracts(
     ).fetchall()
     found.not_looked_at = max(0, len(kept) - newest)
     for number, path, taken_at, scope, state, release in kept[:newest]:
-        files = ", ".join(map(literal, landing.open(landing.read(path))))
-        show_landed(duck, catalog, resource, f"read_parquet([{files}])", "1 AS _here")
+        opened = landing.open(landing.read(path))
+        source = f"read_parquet([{', '.join(map(literal, opened))}]{opened.options})"
+        show_landed(duck, catalog, resource, source, "1 AS _here")
         (rows,) = duck.execute(
             "SELECT count(*) FROM shown WHERE _key = $key OR _raw_key = $key", {"key": key}
         ).fetchone()
@@ -142,7 +143,7 @@ def _extracts(
 def _verdicts(con: psycopg.Connection, resource: Resource, key: str) -> Iterator[Step]:
     rows = con.execute(
         """SELECT q.rules, q.extract_id, q.settled, q._from, f.published_at, q._to, t.published_at
-           FROM yici.quarantine q LEFT JOIN yici.release f ON f.id = q._from LEFT JOIN yici.release t ON t.id = q._to
+           FROM clear.quarantine q LEFT JOIN yici.release f ON f.id = q._from LEFT JOIN yici.release t ON t.id = q._to
            WHERE q.resource = %s AND q.key_text = %s ORDER BY q._from, q.id""",
         [resource.name, key],
     ).fetchall()
@@ -168,7 +169,7 @@ _SETTLED = {
 def _decisions(con: psycopg.Connection, resource: Resource, key: str) -> Iterator[Step]:
     rows = con.execute(
         """SELECT DISTINCT d.id, d.at, d.kind, d.post, d.person, d.reason, d.outcome, d._from
-           FROM yici.quarantine_decision d JOIN yici.quarantine q
+           FROM yici.quarantine_decision d JOIN clear.quarantine q
                ON q.resource = d.resource AND q.row_digest = d.row_digest
            WHERE d.resource = %s AND q.key_text = %s ORDER BY d.id""",
         [resource.name, key],
@@ -193,7 +194,7 @@ def _versions(con: psycopg.Connection, resource: Resource, key: str) -> Iterator
         )
         query = sql.SQL(
             """SELECT v._extract, v._state, v._last_extract, v._from, f.published_at, v._to, t.published_at
-               FROM store.{} v LEFT JOIN yici.release f ON f.id = v._from LEFT JOIN yici.release t ON t.id = v._to
+               FROM clear.{} v LEFT JOIN yici.release f ON f.id = v._from LEFT JOIN yici.release t ON t.id = v._to
                WHERE {} ORDER BY v._from"""
         ).format(sql.Identifier(table), where)
         for extract, state, last, opened, opened_at, closed, closed_at in con.execute(

@@ -23,6 +23,30 @@ def without_rules() -> dict[str, Any]:
     return doc
 
 
+def sensitive_key() -> dict[str, Any]:
+    doc = staff()
+    doc["schema"][0]["properties"][0]["customProperties"] += [
+        {"property": "piClass", "value": "sensitive"},
+        {"property": "mask", "value": "hide"},
+    ]
+    return doc
+
+
+def sensitive_watermark() -> dict[str, Any]:
+    doc = staff(
+        ingest={
+            "mode": "watermark",
+            "watermark": "changed_at",
+            "onAbsence": "end",
+            "keySweep": {"everyDays": 7},
+        }
+    )
+    doc["schema"][0]["properties"].append(
+        item("changed_at", "", "timestamp", custom={"piClass": "sensitive", "mask": "hide"})
+    )
+    return doc
+
+
 OPEN = {"shareType": "none", "noShareBasis": "校内规定", "isOpen": True}
 FILES = {"formatClass": "电子文件", "formatType": "pdf"}
 BREACHES = [
@@ -41,6 +65,8 @@ BREACHES = [
     Breach("C27", {STAFF: staff(**FILES, shareModeType="服务接口")}, STAFF, "电子文件", "shareModeType"),
     Breach("C27", {STUDENTS: students(shareModeType="文件下载")}, STUDENTS, "数据库", "shareModeType"),
     Breach("C28", {STAFF: without_rules()}, STAFF, "good enough", "schema"),
+    Breach("C31", {STAFF: sensitive_key()}, STAFF, "looked for by it", "piClass"),
+    Breach("C32", {STAFF: sensitive_watermark()}, STAFF, "kept apart by it", "piClass"),
     Breach("C29", {STAFF: staff_item("review", subjectView="none")}, STAFF, "none without basis", "subjectView"),
 ]  # fmt: skip
 

@@ -1,6 +1,7 @@
 """The generated dbt project: deterministic, proportionate, and its results told by model."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,32 @@ def template(folder: Path, **models: str) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
     return folder
+
+
+def test_a_model_that_may_hold_a_sensitive_item_is_a_view_whatever_its_folder_says(tmp_path):
+    catalog = small_catalog(PEOPLE)
+    staff = catalog.resources["hr.staff"]
+    items = tuple(
+        replace(item, pi_class="sensitive") if item.name == "salary" else item for item in staff.items
+    )
+    catalog = replace(catalog, resources={"hr.staff": replace(staff, items=items)})
+    texts = {
+        "declared": "{{ config(enabled=requires('hr.staff: staff_no salary')) }} select 1 as one",
+        "undeclared": "select max(salary) as most from {{ source('raw', 'hr__staff') }}",
+        "everything": "select s.* from {{ ref('stg_hr__staff') }} as s",
+        "behind": "select most as renamed from {{ ref('undeclared') }}",
+        "counts": "{{ config(enabled=requires('hr.staff: staff_no')) }} select count(*) as n"
+        " from {{ ref('stg_hr__staff') }}",
+        "elsewhere": "select 1 as salary",
+    }
+    project = template(tmp_path / "t", **{f"marts__{name}_sql": text for name, text in texts.items()})
+    found = files_of(assemble(catalog, tmp_path / "out", template=project))
+    views = {
+        name
+        for name in texts
+        if found[f"models/marts/{name}.sql"].startswith(b"{{ config(materialized='view') }}")
+    }
+    assert views == {"declared", "undeclared", "everything", "behind"}
 
 
 def test_the_same_catalog_gives_the_same_project_and_touches_no_file(tmp_path):

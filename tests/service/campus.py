@@ -13,7 +13,9 @@ from catalogs.model import Catalog
 from catalogs.settings import now
 from catalogs.versions import pack
 from warehouse import identity, releases
-from warehouse.store import shape_hash, value_columns
+from warehouse.key_ring import ring
+from warehouse.sealing import sealed_columns
+from warehouse.store import SOURCE_SUFFIX, shape_hash, value_columns
 
 HALL, PORTAL, STRANGER, HR = "hall", "portal", "stranger", "hr-desk"
 # The university's portal, which asks as the person who is logged in, and for clerks at a window.
@@ -397,7 +399,13 @@ def _insert(
     con: psycopg.Connection, content: Catalog, name: str, row: Mapping[str, Any], extract: int, release: int
 ) -> None:
     resource = content.resources[name]
+    sealed = sealed_columns(resource, SOURCE_SUFFIX)
     values = {column: row.get(column) for column, _, _ in value_columns(resource)}
+    for column, context in sealed.items():
+        if (value := values[column]) is not None:
+            values[column] = ring().seal(
+                str(value).lower() if isinstance(value, bool) else str(value), context
+            )
     values |= {"_extract": extract, "_state": row.get("_state", "reported"), "_from": release}
     if values["_state"] != "reported":
         values["_last_extract"] = extract
@@ -407,7 +415,7 @@ def _insert(
             table,
             sql.Literal(release),
             sql.SQL(" AND ").join(
-                sql.SQL("{} = {}").format(sql.Identifier(one), sql.Literal(row[one])) for one in key
+                sql.SQL("{} = {}").format(sql.Identifier(one), sql.Literal(values[one])) for one in key
             ),
         )
     )

@@ -53,6 +53,18 @@ def test_a_key_is_forgotten_after_a_day(at_desk: Desk):
     assert at_desk.new_case(key="old").json()["case_id"] != first["case_id"]
 
 
+def test_a_partys_document_is_kept_sealed_and_the_party_known_by_it(at_desk: Desk):
+    number = "110101198001010015"
+    document = {"id_type": "doc:1", "id": number, "country": "CHN"}
+    case_id = at_desk.case(parties=[{"role": "applicant", **document}, {"role": "officer", **T001}])
+    (parties,) = at_desk.owner.execute(
+        'SELECT parties FROM service."case" WHERE id = %s', [case_id]
+    ).fetchone()
+    assert number not in str(parties) and parties[1]["id"] == T001["id"]
+    assert at_desk.facts(["XM"], document, case_id).status_code == 200
+    assert at_desk.facts(["XM"], T001, case_id).status_code == 200, "the same person by another number"
+
+
 def test_without_a_key_nothing_is_made(at_desk: Desk):
     body = {"service_item": campus.EMPLOYED, "parties": [{"role": "applicant", **T001}]}
     before = cases_of(at_desk)

@@ -16,6 +16,7 @@ from service.state import State
 from tests.service import campus, desk
 from tests.service.conftest import service_url
 from tests.service.desk import CANARY, T001, Desk
+from warehouse.key_ring import ring
 
 T002 = {"id_type": "staff_no", "id": "T002"}
 STATED = f"{CANARY}新"
@@ -57,7 +58,10 @@ def followed(at_desk: Desk, database) -> int:
     keys = at_desk.app.state.around.keys
 
     async def once() -> int:
-        async with asyncpg.create_pool(service_url(database), min_size=1, max_size=3) as pool:
+        given = dict(ring().session())
+        async with asyncpg.create_pool(
+            service_url(database), min_size=1, max_size=3, server_settings=given
+        ) as pool:
             return await following.follow(pool, keys, await State().current(pool))
 
     return asyncio.run(once())

@@ -68,6 +68,9 @@ schema:
       - {{name: "salary", physicalName: "gz", businessName: "工资", logicalType: "number", logicalTypeOptions: {{multipleOf: 0.01, minimum: 0}}}}
       - {{name: "updated_at", physicalName: "gxsj", businessName: "更新时间", logicalType: "timestamp"}}
 """
+# Links of all times, the numbers of documents opened.
+LINKS = """(SELECT id, subject_id, id_type, _from, _to, CASE WHEN starts_with(id_type, 'doc:')
+    THEN yici.unseal(decode(key, 'hex'), id_type) ELSE key END AS key FROM yici.link) AS link"""
 COLUMNS = ("staff_no", "name", "id_no", "sex", "born_on", "salary", "updated_at")
 
 

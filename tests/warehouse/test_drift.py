@@ -141,7 +141,7 @@ def test_the_store_is_compared_with_what_contracts_make_it(
         assert fresh.drifts == () and fresh.unseen == {"store": "nothing of this has been released yet"}
         ensure_table(con, content.resources["hr.staff"])
         assert drift(content, con).drifts == ()
-        con.execute("ALTER TABLE store.hr__staff DROP COLUMN name, ADD COLUMN more text")
+        con.execute("ALTER TABLE store.hr__staff DROP COLUMN name CASCADE, ADD COLUMN more text")
         con.execute("ALTER TABLE store.hr__staff ALTER salary TYPE text USING salary::text")
         con.execute("CREATE TABLE store.hr__gone (a text); CREATE TABLE store.hr__staff__v1 (a text)")
         found = drift(content, con)

@@ -76,7 +76,7 @@ def subject(house: campus.Warehouse, key: str, release: int | None = None) -> in
     with connect(autocommit=True) as con:
         number = release if release is not None else releases.current(con)
     with connect(release=number) as con:
-        found = con.execute("SELECT subject_id FROM raw.links WHERE key = %s", [key]).fetchone()
+        found = con.execute("SELECT subject_id FROM clear.links WHERE key = %s", [key]).fetchone()
     return found and found[0]
 
 

@@ -230,17 +230,17 @@ def test_a_key_that_another_row_still_names_keeps_its_link(warehouse):
     house.land([*OTHERS, SECRET, row(88, name=CANARY, id_no=SECRET_ID)])
     house.release()
     assert run(house, keys=("00077",)).links == 1
-    assert house.scalar("SELECT count(*) FROM yici.link WHERE key = %s", SECRET_ID) == 1
+    assert house.scalar(f"SELECT count(*) FROM {campus.LINKS} WHERE key = %s", SECRET_ID) == 1
     assert house.scalar("SELECT count(*) FROM yici.link WHERE key = '00077'") == 0
     assert run(house, keys=("00088",)).links == 2
-    assert house.scalar("SELECT count(*) FROM yici.link WHERE key = %s", SECRET_ID) == 0
+    assert house.scalar(f"SELECT count(*) FROM {campus.LINKS} WHERE key = %s", SECRET_ID) == 0
     assert house.scalar("SELECT count(*) FROM yici.subject") == len(OTHERS)
 
 
 def test_a_purge_is_not_done_while_somebody_still_sees_the_rows(warehouse, pg_database, monkeypatch):
     house = warehouse(campus.catalog())
     leaked(house)
-    monkeypatch.setattr("expectations.purge._LONGEST_READER_S", 0.5)
+    monkeypatch.setattr("warehouse.anew.LONGEST_READER_S", 0.5)
     with connect() as reader:
         reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         reader.execute("SELECT count(*) FROM yici.link")

@@ -272,13 +272,15 @@ def test_a_person_keeps_one_subject_under_number_and_document(warehouse):
     house.release()
     assert house.scalar("SELECT count(*) FROM yici.subject") == 2
     assert (
-        house.scalar("SELECT count(DISTINCT subject_id) FROM yici.link WHERE key IN ('00001', %s)", VALID_ID)
+        house.scalar(
+            f"SELECT count(DISTINCT subject_id) FROM {campus.LINKS} WHERE key IN ('00001', %s)", VALID_ID
+        )
         == 1
     )
     house.land([row(1), row(2)])
     house.release()
-    assert house.scalar("SELECT count(*) FROM yici.link WHERE key = %s AND _to IS NULL", VALID_ID) == 0
-    assert house.scalar("SELECT count(*) FROM yici.link WHERE key = '00001' AND _to IS NULL") == 1
+    assert house.scalar(f"SELECT count(*) FROM {campus.LINKS} WHERE key = %s AND _to IS NULL", VALID_ID) == 0
+    assert house.scalar(f"SELECT count(*) FROM {campus.LINKS} WHERE key = '00001' AND _to IS NULL") == 1
 
 
 def test_one_document_under_two_names_links_nobody_and_waits_for_a_human(warehouse):

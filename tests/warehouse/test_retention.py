@@ -112,7 +112,7 @@ def test_quarantine_and_links_have_the_campuss_own_term(warehouse, on_day, prune
     gone = prune(house)
     assert gone["hr.staff"].counts["quarantined"] == 0
     assert gone["campus"].counts["links"] == 1
-    assert house.scalar("SELECT count(*) FROM yici.link WHERE key = %s", VALID_ID) == 0
+    assert house.scalar(f"SELECT count(*) FROM {campus.LINKS} WHERE key = %s", VALID_ID) == 0
     assert house.scalar("SELECT count(*) FROM yici.quarantine") == 1
     on_day(160)
     with pytest.raises(ClockInDoubt, match=r"110 days after the last release.*nothing was deleted"):

@@ -67,21 +67,22 @@ def test_a_decision_is_recorded_shown_as_waiting_carried_out_and_undone(house):
     house.land(PEOPLE)
     house.release()
     assert (
-        house.scalar("SELECT count(DISTINCT subject_id) FROM yici.link WHERE key IN ('00001', '00002')") == 2
+        house.scalar(f"SELECT count(DISTINCT subject_id) FROM {campus.LINKS} WHERE key IN ('00001', '00002')")
+        == 2
     )
     assert "merged into" not in yici("identity", "path", "2")
 
 
 def test_keys_are_split_off_by_their_numbers(house):
     with connect(autocommit=True) as con:
-        (card,) = con.execute("SELECT id FROM yici.link WHERE key = %s", [CARD]).fetchone()
+        (card,) = con.execute(f"SELECT id FROM {campus.LINKS} WHERE key = %s", [CARD]).fetchone()
     assert "numbers parted by commas" in yici(
         "identity", "split", "1", "--keys", CARD, *POST, *WHY, exit_code=2
     )
     yici("identity", "split", "1", "--keys", str(card), *POST, *WHY)
     house.land(PEOPLE)
     house.release()
-    holders = "SELECT subject_id FROM yici.link WHERE key = %s AND _to IS NULL"
+    holders = f"SELECT subject_id FROM {campus.LINKS} WHERE key = %s AND _to IS NULL"
     assert house.scalar(holders, CARD) != house.scalar(holders, "00001")
 
 

@@ -6,8 +6,8 @@ The certain rule is in `resolve`, probable pairs in `probable`, what humans deci
 and writing. Not here: rows (`warehouse.versions`), and what a link means for an answer (`service.subjects`).
 """
 
-from warehouse.identity.keys import DOCUMENT, resident_id_18
+from warehouse.identity.keys import DOCUMENT, kept, resident_id_18, said
 from warehouse.identity.links import update
 from warehouse.identity.names import fold_name
 
-__all__ = ["DOCUMENT", "fold_name", "resident_id_18", "update"]
+__all__ = ["DOCUMENT", "fold_name", "kept", "resident_id_18", "said", "update"]

@@ -16,10 +16,11 @@ from psycopg import sql
 
 from catalogs.model import Catalog, IdentityItems, Resource
 from warehouse.bulk import copy_rows
-from warehouse.identity.keys import Key, document
+from warehouse.identity.keys import Key, document, kept
 from warehouse.identity.names import name_digest
 from warehouse.identity.resolve import Claim
 from warehouse.identity.staging import ROWS, fetched, fill, stream
+from warehouse.key_ring import ring
 from warehouse.store import newest_table
 
 CLAIM_KEYS = pa.schema(
@@ -68,7 +69,7 @@ def has_claims(con: psycopg.Connection, candidate: int, resources: list[Resource
     """Whether a candidate brought any version of these registers."""
     return any(
         con.execute(
-            sql.SQL("SELECT EXISTS (SELECT FROM store.{} WHERE _from = %s)").format(
+            sql.SQL("SELECT EXISTS (SELECT FROM clear.{} WHERE _from = %s)").format(
                 sql.Identifier(newest_table(con, resource))
             ),
             [candidate],
@@ -180,13 +181,14 @@ def _claims(con: psycopg.Connection, candidate: int, resource: Resource) -> Iter
     subject = resource.subject
     assert subject is not None
     identity = subject.identity
+    held = ring()
     kinds = [subject.id_type, *(link.id_type for link in subject.links)]
     shown = [sql.Identifier(name) for name in (subject.key, *(link.item for link in subject.links))]
     if identity:
         names = (identity.former_number, identity.name, identity.former_name)
         shown += [*document_parts(identity), *(operand(name or "=") for name in names)]
     statement = sql.SQL(
-        "SELECT DISTINCT {} FROM store.{} WHERE _from = {} AND _state IN ('reported', 'released') ORDER BY {}"
+        "SELECT DISTINCT {} FROM clear.{} WHERE _from = {} AND _state IN ('reported', 'released') ORDER BY {}"
     ).format(
         sql.SQL(", ").join(shown),
         sql.Identifier(newest_table(con, resource)),
@@ -201,7 +203,7 @@ def _claims(con: psycopg.Connection, candidate: int, resource: Resource) -> Iter
         if identity:
             number, kind, country, former_number, name, former_name = row[len(kinds) :]
             numbers = [one for one in (number, former_number) if one and kind]
-            keys += [document(one, kind, country) for one in numbers]
+            keys += [kept(document(one, kind, country), held) for one in numbers]
             digest = name_digest(name, former_name)
         if keys:
             yield list(dict.fromkeys(keys)), digest

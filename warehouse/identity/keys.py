@@ -1,6 +1,12 @@
-"""Keys that say who somebody is: numbers of systems as they stand, numbers of documents in one form."""
+"""Keys that say who somebody is: numbers of systems as they stand, numbers of documents in one form.
+
+Links keep numbers of documents sealed. Sealed they are compared like any other key; only who shows one, or looks for
+the rows that name it, opens it.
+"""
 
 import unicodedata
+
+from warehouse.sealing import Ring
 
 DOCUMENT = "doc:"
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
@@ -15,6 +21,18 @@ def resident_id_18(number: str) -> str:
         body = f"{text[:6]}19{text[6:]}"
         text = body + "10X98765432"[sum(w * int(d) for w, d in zip(_WEIGHTS, body, strict=True)) % 11]
     return text
+
+
+def kept(key: Key, ring: Ring) -> Key:
+    """Return a key as links keep it: numbers of documents sealed, numbers of systems as they stand."""
+    id_type, number = key
+    return (id_type, ring.armour(number, id_type)) if id_type.startswith(DOCUMENT) else key
+
+
+def said(key: Key, ring: Ring) -> Key:
+    """Return the key that `kept` sealed."""
+    id_type, number = key
+    return (id_type, ring.disarm(number, id_type)) if id_type.startswith(DOCUMENT) else key
 
 
 def document(number: object, kind: object, country: object) -> Key:

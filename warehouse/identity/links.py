@@ -15,10 +15,11 @@ from catalogs.settings import now, scratch
 from connectors.duck import session
 from warehouse.identity import decisions
 from warehouse.identity.claims import batches, document_parts, gather, has_claims, operand, registers
-from warehouse.identity.keys import Key, document
+from warehouse.identity.keys import Key, document, kept
 from warehouse.identity.moves import move, stage
 from warehouse.identity.probable import PERSON, enter
 from warehouse.identity.resolve import Resolution, resolve
+from warehouse.key_ring import ring
 from warehouse.store import newest_table
 
 COUNTS = ("claims", "minted", "links", "ended", "merges", "reviews", "decisions")
@@ -149,7 +150,7 @@ def _documents(con: psycopg.Connection, resource: Resource, where: sql.Composabl
         return
     number, kind, country = document_parts(identity)
     for part in [number, *([operand(identity.former_number)] if identity.former_number else [])]:
-        statement = sql.SQL("SELECT DISTINCT {}, {}, {} FROM store.{} WHERE {}").format(
+        statement = sql.SQL("SELECT DISTINCT {}, {}, {} FROM clear.{} WHERE {}").format(
             part, kind, country, sql.Identifier(newest_table(con, resource)), where
         )
         yield from (document(*row) for row in con.execute(statement) if row[0] and row[1])
@@ -170,11 +171,11 @@ def _end(
                 )
             )
             still |= set(_documents(con, resource, where))
-    count = 0
+    count, held = 0, ring()
     for kind, key in sorted(gone - still):
         count += con.execute(
             "UPDATE yici.link SET _to = %s WHERE type = %s AND id_type = %s AND key = %s AND _to IS NULL"
             " AND _from < %s",
-            [candidate, subject_type, kind, key, candidate],
+            [candidate, subject_type, *kept((kind, key), held), candidate],
         ).rowcount
     return count

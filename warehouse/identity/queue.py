@@ -8,8 +8,10 @@ import psycopg
 from psycopg import sql
 
 from catalogs.model import Catalog, Resource
+from warehouse.identity import keys
 from warehouse.identity.claims import registers
 from warehouse.identity.decisions import By, IdentityError, current, look
+from warehouse.key_ring import ring
 from warehouse.store import newest_table
 
 _NAMES = {
@@ -139,7 +141,7 @@ def path(con: psycopg.Connection, subject: int) -> Path:
     return Path(
         subject,
         current(con, subject),
-        tuple(Link(*row) for row in links),
+        tuple(Link(number, *keys.said((kind, key), ring()), *rest) for number, kind, key, *rest in links),
         tuple(Event(*row) for row in events),
     )
 
@@ -175,7 +177,7 @@ def _said(con: psycopg.Connection, resource: Resource, subject: int) -> list[Sai
         word: item for word, item in parts.items() if item and not item.startswith("=")
     }
     statement = sql.SQL(
-        """SELECT {items} FROM store.{table} r JOIN yici.link l ON l.type = {type} AND l.id_type = {id_type}
+        """SELECT {items} FROM clear.{table} r JOIN yici.link l ON l.type = {type} AND l.id_type = {id_type}
              AND l.key = r.{key}::text AND l._to IS NULL WHERE r._to IS NULL AND l.subject_id = {subject}"""
     ).format(
         items=sql.SQL(", ").join(

@@ -94,7 +94,7 @@ def _statement(
     # Read apart from the links, whose columns may be named like items.
     return sql.SQL(
         """SELECT DISTINCT l.subject_id, r.begins > {since} OR l._from > {since}, {said}
-           FROM (SELECT {key}::text AS natural_key, _from AS begins, {shown} FROM store.{table}
+           FROM (SELECT {key}::text AS natural_key, _from AS begins, {shown} FROM clear.{table}
                  WHERE _from <= {n} AND (_to IS NULL OR _to > {n})) r
            JOIN yici.link l ON l.type = {type} AND l.id_type = {id_type} AND l.key = r.natural_key
            WHERE l._from <= {n} AND (l._to IS NULL OR l._to > {n})"""
