@@ -18,7 +18,10 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^
 # Longer text, of which only what PostgreSQL cannot hold is refused.
 WITHOUT_NUL = r"^[^\x00]*$"
 # The keys under which a number may be linked, in SQL: document numbers are sealed there.
-LINKED_AS = "ANY (CASE WHEN starts_with({id_type}, 'doc:') THEN yici.sealed_forms({key}, {id_type}) ELSE ARRAY[{key}] END)"
+LINKED_AS = (
+    "ANY (CASE WHEN starts_with({id_type}, 'doc:') THEN yici.sealed_forms({key}, {id_type})"
+    " ELSE ARRAY[{key}] END)"
+)
 _RESOLVE = f"""
 SELECT p.n, l.subject_id,
     (SELECT jsonb_agg(jsonb_build_array(o.id_type, CASE WHEN starts_with(o.id_type, 'doc:')
