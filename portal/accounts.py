@@ -31,7 +31,7 @@ class Account:
 
     def address(self, campus: str) -> str:
         """Return the `otpauth:` address that authenticators read."""
-        return pyotp.TOTP(self.secret).provisioning_uri(self.name, issuer_name=campus)
+        return pyotp.TOTP(self.secret).provisioning_uri(name=self.name, issuer_name=campus)
 
 
 def make(con: psycopg.Connection, name: str, person: str, password: str) -> Account:
