@@ -29,6 +29,7 @@ from tests.support.disks import mount, unmount
 from tests.support.http import Reply, Request, ScriptedServer, free_port, scripted_server
 from tests.support.sftp import SftpServer, sftp_server
 from warehouse.embedded import EmbeddedServer, ServerAddress
+from warehouse.key_ring import ring
 
 Row = dict[str, Any]
 DAYS = (0, 1)
@@ -298,8 +299,9 @@ class Installation:
         return own | {"YICI_HOME": str(self.home), "YICI_CAMPUS": str(self.campus), **self.variables} | more
 
     def connect(self) -> psycopg.Connection:
-        """Connect to the warehouse as the server's superuser, starting the server if it does not run."""
-        return psycopg.connect(self.server.ensure().url("yici"), autocommit=True)
+        """Connect as the server's superuser, who opens what is sealed; starts the server if need be."""
+        opens = " ".join(f"-c {name}={value}" for name, value in ring(self.home).session())
+        return psycopg.connect(self.server.ensure().url("yici"), autocommit=True, options=opens)
 
     def copy(self, home: Path, disk_mb: int | None = None) -> "Installation":
         """Return a copy of this installation, whose server must not run.

@@ -31,6 +31,7 @@ from service.subjects import WITHOUT_NUL, Closed
 from service.tokens import Client
 from warehouse import proposals
 from warehouse.catalog_changes import Hindered, InUse, hand_in, look, today
+from warehouse.connect import session_options
 from warehouse.proposals import Event, Proposal, ProposalError, Wish
 
 AUTHOR = "client:"
@@ -183,6 +184,7 @@ class Proposing:
                 user=at.user,
                 password=at.password,
                 application_name="yici-service",
+                options=session_options(at),
                 connect_timeout=5,
                 autocommit=True,
             ) as con:

@@ -123,6 +123,7 @@ def judgements(campus: Campus, system: str, first_id: int) -> dict[str, Judgemen
     nothing = dict.fromkeys(one.name for one in dataclasses.fields(Extract))
     found = {}
     con = session()
+    landing.attach(con)
     try:
         with open_source(campus.catalog.systems[system]) as source:
             for number, resource in enumerate(resources_of(campus.catalog, system), start=first_id):

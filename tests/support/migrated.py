@@ -7,6 +7,7 @@ from psycopg import conninfo, sql
 from catalogs.settings import settings
 from tests.support.postgres import PgDatabase, start_postgres
 from tests.support.session import exclusively
+from warehouse import key_ring
 from warehouse.connect import ROLE_NAMES
 from warehouse.migrate import upgrade
 
@@ -33,6 +34,10 @@ def begin_again() -> None:
     template = server.template(_TEMPLATE, _migrate)
     server.drop_database(database)
     server.create_database(template, database.name)
+    with database.connect() as con:
+        # The template knows the keys of whoever made it.
+        con.execute("DELETE FROM yici.store_key")
+        key_ring.enter_first(con)
 
 
 def current() -> PgDatabase:

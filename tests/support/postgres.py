@@ -10,6 +10,7 @@ from psycopg import sql
 
 from tests.support.session import exclusively, shared_folder
 from warehouse.embedded import EmbeddedServer, ServerAddress
+from warehouse.key_ring import ring
 
 # A crash of the machine during a test loses the test anyway.
 _FAST = {
@@ -48,8 +49,9 @@ class PgDatabase:
         return self.address.url(self.name, driver="postgresql+psycopg")
 
     def connect(self, **options) -> psycopg.Connection:
-        """A connection in autocommit mode unless asked otherwise."""
-        return psycopg.connect(self.url, **({"autocommit": True} | options))
+        """A connection in autocommit mode unless asked otherwise, which opens what is sealed, as the pipeline's do."""
+        opens = " ".join(f"-c {name}={value}" for name, value in ring().session())
+        return psycopg.connect(self.url, **({"autocommit": True, "options": opens} | options))
 
 
 class PgServer:

@@ -6,7 +6,6 @@ import subprocess
 import zipfile
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from catalogs.settings import ConfigurationError, settings
@@ -17,6 +16,7 @@ from expectations.purge import Order, Purged, PurgeRefused, PurgeUnfinished, che
 from expectations.rebuild import plan, rebuild
 from tests.support import campus
 from tests.support.campus import row
+from tests.support.landed import parquet_text
 from tests.support.postgres import PgDatabase
 from warehouse import baseline, history, releases, sealed
 from warehouse.connect import connect
@@ -76,9 +76,7 @@ def texts(landing: Landing) -> dict[str, str]:
     found = {}
     for path in landing.local.rglob("*"):
         if path.suffix == ".parquet":
-            found[str(path)] = str(
-                duckdb.execute("SELECT t::VARCHAR FROM read_parquet(?) t", [str(path)]).fetchall()
-            )
+            found[str(path)] = parquet_text(path)
         elif path.suffix == ".gz":
             found[str(path)] = gzip.decompress(path.read_bytes()).decode()
         elif path.suffix == ".zip":

@@ -8,14 +8,19 @@ from benchmarks import drills
 from benchmarks.drill_list import DRILLS
 from benchmarks.drill_scene import Seen, last_words
 from benchmarks.drills import Ground, Result
+from connectors import landing_keys
+from warehouse import key_ring
 
 BY_NAME = {drill.name: drill for drill in DRILLS}
 
 
 @pytest.fixture(scope="module")
 def ground() -> Iterator[Ground]:
-    with pytest.MonkeyPatch.context() as patch, drills.ground(patch.setenv) as found:
-        yield found
+    with pytest.MonkeyPatch.context() as patch:
+        for name in (key_ring.ENVIRONMENT, landing_keys.ENVIRONMENT):
+            patch.delenv(name)  # an installation has rings of its own
+        with drills.ground(patch.setenv) as found:
+            yield found
 
 
 @pytest.mark.parametrize(

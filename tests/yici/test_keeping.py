@@ -6,7 +6,6 @@ import subprocess
 from functools import partial
 from pathlib import Path
 
-import duckdb
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -19,6 +18,7 @@ from tests.service import campus
 from tests.service.conftest import service_url
 from tests.service.desk import CANARY
 from tests.support import campus as small
+from tests.support.landed import parquet_text
 from tests.support.postgres import PgDatabase, PgServer
 from warehouse.connect import connect
 from warehouse.placement import wheel_binaries
@@ -82,8 +82,7 @@ def kept(house: House, text: str) -> list[str]:
         if path.is_file():
             content = path.read_bytes()
             if path.suffix == ".parquet":
-                rows = duckdb.execute("SELECT t::VARCHAR FROM read_parquet(?) t", [str(path)]).fetchall()
-                content = str(rows).encode()
+                content = parquet_text(path).encode()
             elif path.suffix == ".gz":
                 content = gzip.decompress(content)
             if text.encode() in content:
