@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import psycopg
 from sqlalchemy import create_engine
 
-from warehouse.connect import Role, url
+from warehouse.connect import Role, pg_params, session_options, url
 
 _WAIT_S = 5
 
@@ -25,7 +25,7 @@ class Database:
             pool_timeout=_WAIT_S,
             pool_pre_ping=True,
             isolation_level="AUTOCOMMIT",
-            connect_args={"options": "-c statement_timeout=10000"},
+            connect_args={"options": f"{session_options(pg_params(role))} -c statement_timeout=10000"},
         )
 
     @contextlib.contextmanager

@@ -54,7 +54,10 @@ DO $$ BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'yici_desk') THEN
         GRANT USAGE ON SCHEMA yici TO yici_desk;
         GRANT EXECUTE ON FUNCTION yici.current(), yici.store_pads(text), yici.crossed(bytea, bytea, bytea),
-            yici.seal_tag(bytea, bytea, text), yici.unseal(bytea, text) TO yici_desk;
+            yici.seal_tag(bytea, bytea, text), yici.seal_with(text, text, text), yici.seal(text, text),
+            yici.unseal(bytea, text) TO yici_desk;
+        GRANT USAGE ON SCHEMA clear TO yici_desk;
+        GRANT SELECT ON clear.quarantine, clear.quarantine_decision TO yici_desk;
         GRANT SELECT ON yici.current_release, yici.quarantine, yici.quarantine_decision, yici.ticket,
             yici.ticket_event, yici.sample_row, yici.rule_state, yici.score, yici.score_freeze, yici.score_frozen,
             yici.score_objection TO yici_desk;
