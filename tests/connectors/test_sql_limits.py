@@ -125,10 +125,10 @@ def test_a_table_can_be_written_to_while_it_is_being_read(place: Place, landing:
 def test_a_snapshot_is_given_up_before_a_reading_that_would_hold_it_too_long(
     place: Place, landing: Landing
 ) -> None:
-    with open_source(place.system(max_snapshot_s=1)) as source:
+    with open_source(place.system(max_snapshot_s=2)) as source:
         assert landing.write(source.read(ReadSpec(CONTRACT)), 1, AT).rows == ROWS
         place.execute("DELETE FROM t WHERE a <= 10")
-        time.sleep(1.2)
+        time.sleep(2.2)
         assert landing.write(source.read(ReadSpec(CONTRACT)), 2, AT).rows == ROWS - 10
 
 
