@@ -23,6 +23,7 @@ from tests.service import campus, desk
 from tests.service.conftest import opened, service_url
 from tests.service.desk import CANARY, T001, Desk
 from tests.support.http import Reply, ScriptedServer, scripted_server
+from warehouse.key_ring import ring
 
 HERE = Outward(is_reference_campus=True)
 ISSUER = "https://once.example"
@@ -63,7 +64,8 @@ def run(at_desk: Desk, pg_module_database):
 
     def within(what):
         async def once():
-            async with asyncpg.create_pool(service_url(pg_module_database), min_size=1, max_size=3) as pool:
+            address, opens = service_url(pg_module_database), dict(ring().session())
+            async with asyncpg.create_pool(address, server_settings=opens, min_size=1, max_size=3) as pool:
                 return await what(pool)
 
         return asyncio.run(once())
