@@ -235,7 +235,7 @@ def test_every_answer_tells_the_browser_to_trust_nothing_from_elsewhere(portal, 
     ):
         policy = answer.headers["content-security-policy"]
         assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
-        assert "script-src" not in policy and "unsafe" not in policy
+        assert "unsafe" not in policy and "http" not in policy
         assert answer.headers["x-frame-options"] == "DENY"
         assert answer.headers["referrer-policy"] == "no-referrer"
         assert answer.headers["cache-control"] == "no-store"
