@@ -8,6 +8,7 @@ embedded objects, anything fetched from elsewhere, entities, and what unpacks to
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Mapping
 
 from jinja2 import TemplateError, nodes
@@ -120,7 +121,7 @@ def _tell_hostile(content: bytes) -> None:
                 raise WordFormError("it is no Word file (.docx)")
             for part in parts:
                 _tell_part(part.filename, archive.read(part))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
         raise WordFormError(f"it is no Word file (.docx) ({type(error).__name__})") from None
 
 

@@ -1,5 +1,8 @@
 """Forms in Word: placeholders of the form's fields, and nothing that runs, opens or fetches something."""
 
+import io
+import zipfile
+
 import pytest
 
 import catalogs
@@ -62,3 +65,14 @@ def test_a_value_is_text_whatever_it_looks_like():
 def test_a_hostile_form_is_refused(content):
     with pytest.raises(WordFormError):
         fill(content, {"xm": "张三"})
+
+
+@pytest.mark.parametrize("place", [0, 1, 7])
+def test_a_form_whose_packed_bytes_are_damaged_is_refused(place):
+    with zipfile.ZipFile(io.BytesIO(RIGHT)) as archive:
+        body = archive.getinfo("word/document.xml")
+    begin = body.header_offset + 30 + len(body.filename)
+    damaged = bytearray(RIGHT)
+    damaged[begin + place : begin + place + 40] = b"\xff" * 40
+    with pytest.raises(WordFormError, match="no Word file"):
+        placeholders(bytes(damaged))
