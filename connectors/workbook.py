@@ -2,6 +2,7 @@
 
 import struct
 import zipfile
+import zlib
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.parsers import expat
@@ -17,7 +18,7 @@ _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 _DAMAGES = (
     zipfile.BadZipFile, expat.ExpatError, ElementTree.ParseError, xlrd.XLRDError, xlrd.compdoc.CompDocError,
-    struct.error, KeyError, IndexError,
+    struct.error, zlib.error, EOFError, KeyError, IndexError,
 )  # fmt: skip
 
 

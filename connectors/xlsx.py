@@ -3,6 +3,7 @@
 import posixpath
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -165,7 +166,7 @@ class _XlsxRows:
         try:
             with book.open(part) as stream:
                 yield from self._parsed(parser, stream)
-        except (zipfile.BadZipFile, expat.ExpatError, KeyError, IndexError, ValueError):
+        except (zipfile.BadZipFile, zlib.error, EOFError, expat.ExpatError, KeyError, IndexError, ValueError):
             raise damaged(path) from None
 
     def _parsed(

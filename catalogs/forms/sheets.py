@@ -9,6 +9,7 @@ Columns are found by their heading, wherever they stand and under one header row
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, time
@@ -30,6 +31,7 @@ _MACROS = re.compile(r"vbaProject\.bin|macrosheets/|activeX/", re.IGNORECASE)
 _BROKEN = (
     InvalidFileException,
     zipfile.BadZipFile,
+    zlib.error,
     ParseError,
     KeyError,
     ValueError,

@@ -6,6 +6,7 @@ as well. Rows are found again by their mark in the first column; where that is l
 """
 
 import re
+import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -229,7 +230,7 @@ def _corrected(resource: Resource, row: WaitingRow, cells: Mapping[str, str]) ->
 def _open(file: Path):
     try:
         book = load_workbook(file)
-    except (OSError, BadZipFile, InvalidFileException, KeyError, ValueError):
+    except (OSError, BadZipFile, zlib.error, EOFError, InvalidFileException, KeyError, ValueError):
         raise QuarantineError(f"{file.name}: cannot be opened as an Excel workbook (.xlsx)") from None
     if SHEET not in book.sheetnames:
         raise QuarantineError(f"{file.name}: has no sheet {SHEET}; export it again")
