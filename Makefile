@@ -3,9 +3,11 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 HOME_FOLDER := $(or $(YICI_HOME),.yici)
+# Where it is set, each of the many processes that a target starts compiles all of our sources again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-certificates serve dev test check drills soak faults bench bench-catalog bench-identity bench-portal bench-service bench-suites clean lock
+.PHONY: help setup demo demo-certificates serve dev test check drills soak faults bench bench-catalog bench-certificates bench-identity bench-portal bench-service bench-suites clean lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,15 +30,16 @@ serve: setup ## The HTTP service and the portal on the last published release
 dev: setup ## Dagster's pages and the service, for working on Yici
 	@$(BIN)/yici dev
 
-test: setup ## All tests, some 17 minutes on 2 cores; sets up what they need
+test: setup ## All tests, in two workers; names the slowest; sets up what they need
 	@tests/setup.sh
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q --durations=25 --durations-min=5
 
 drills: setup ## Failure drills: kill, restart, fill, cut, jump; every one has to leave the undisturbed state (docs/drills.md)
 	@$(BIN)/python -m benchmarks.drills $(DRILLS)
 
-soak: setup ## kill -9 at 200 random points and in 10 whole runs, 100 random calls per operation; make test has a few
+soak: setup ## kill -9 at 200 random points and in 10 whole runs, 100 random tables and calls; make test has a few
 	@YICI_KILLS=200 YICI_RUN_KILLS=10 $(BIN)/python -m pytest -n 2 -q tests/warehouse/test_kill.py tests/yici/test_run_killed.py
+	@YICI_EXAMPLES=100 $(BIN)/python -m pytest -n 2 -q tests/warehouse/test_conservation.py tests/warehouse/test_looking_again.py
 	@YICI_FUZZ=100 $(BIN)/python -m pytest -q tests/service/test_openapi.py
 
 faults: setup ## Every kind of fault put into a small campus: what is caught, where, and what leaks (docs/faults.md)
@@ -61,6 +64,9 @@ bench-catalog: setup ## Check, lists and publication of a made-up catalog (SIZE=
 bench-service: setup ## Answers a second beside the floor of this server, also during a run (SERVICE="--people 100000 --soak 600")
 	@$(BIN)/python -m benchmarks.service $(SERVICE)
 	@$(BIN)/python -m benchmarks.certificates
+
+bench-certificates: setup ## 5,000 papers asked for at once, the service killed twice meanwhile: none lost (CERTIFICATES="--people 500")
+	@$(BIN)/python -m benchmarks.certificates_queue $(CERTIFICATES)
 
 bench-portal: setup ## How long every page of the portal takes, for somebody of each role (PORTAL="--size small")
 	@$(BIN)/python -m benchmarks.portal $(PORTAL)

@@ -113,6 +113,13 @@ def step(environment: dict[str, str], name: str, *arguments: str) -> Figures:
     return _run([sys.executable, "-m", "benchmarks.steps", name, *arguments], environment)
 
 
+def released(environment: dict[str, str], name: str) -> Figures:
+    """Release a resource, after judging and comparing were measured by themselves, in a process of their own."""
+    alone = step(environment, "judge_alone", name)
+    figures = step(environment, "release", name)
+    return alone | figures | {"peak_mb": max(alone["peak_mb"], figures["peak_mb"])}
+
+
 def _run(command: list[str], environment: dict[str, str]) -> Figures:
     done = subprocess.run(
         command, env=environment, cwd=HERE.parent, capture_output=True, text=True, check=False
@@ -162,9 +169,9 @@ def measure(rows: int, rivals: Path | None) -> Size:
         for _ in range(_ROUNDS):
             size.keep_best("COPY in", step(environment, "copy_in", str(ready), INDEX))
         ready.unlink()
-        size.keep_best("first day: release full", step(environment, "release", "bench.full"))
+        size.keep_best("first day: release full", released(environment, "bench.full"))
         size.keep_best("first day: extract watermark", step(environment, "extract", "bench.watermark"))
-        size.keep_best("first day: release watermark", step(environment, "release", "bench.watermark"))
+        size.keep_best("first day: release watermark", released(environment, "bench.watermark"))
         for number, (day, divisor) in enumerate(DAYS):
             if divisor:
                 with psycopg.connect(environment["BENCH_URL"], autocommit=True) as con:
@@ -172,7 +179,7 @@ def measure(rows: int, rivals: Path | None) -> Size:
                     con.execute("VACUUM ANALYZE wide")
             for mode in ("full", "watermark") if divisor != 1 else ("full",):
                 size.keep_best(f"{day}: extract {mode}", step(environment, "extract", f"bench.{mode}"))
-                size.keep_best(f"{day}: release {mode}", step(environment, "release", f"bench.{mode}"))
+                size.keep_best(f"{day}: release {mode}", released(environment, f"bench.{mode}"))
         if shutil.which("mariadbd", path=f"{os.environ['PATH']}:/usr/sbin"):
             measure_mariadb(size, environment)
     return size

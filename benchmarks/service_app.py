@@ -13,12 +13,13 @@ from fastapi import APIRouter, FastAPI, Header
 from joserfc import jwt
 from pydantic import BaseModel
 
+from benchmarks import service_waits
 from catalogs.settings import now
 from service import logs
-from service.__main__ import GRACE_S
 from service.api import Around
 from service.app import create_app
 from service.problems import Problem
+from service.running import GRACE_S
 from service.stopping import KEEP_ALIVE_S
 from service.wire import Wire
 
@@ -68,10 +69,12 @@ async def floor(query: FloorQuery, around: Around, authorization: Annotated[str,
 
 
 def create() -> FastAPI:
-    """Return the service with the floor."""
+    """Return the service with the floor, and with what notes where answers wait."""
     logs.configure()
+    service_waits.install()
     app = create_app(is_alone=True)
     app.include_router(router)
+    app.include_router(service_waits.router)
     return app
 
 

@@ -1,15 +1,17 @@
 """A driver for HTTP that costs less than the server it drives: raw sockets, ready-made requests, one process.
 
-`wrk` and `oha` say how many requests a second there were, but not what each was answered; here every status is counted,
-requests differ (each asks about somebody else), and the rate may be given.
+Every status is counted, requests differ (each asks about somebody else), and the rate may be given. At a given rate a
+latency begins when its request was due, whether or not the driver or the server was ready for it; how late the driver
+itself was is told beside it. `service_wrk` drives flat out where `wrk` is installed.
 """
 
 import asyncio
+import gc
 import itertools
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import uvloop
@@ -17,6 +19,8 @@ import uvloop
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = b"content-length: "
 _TIMEOUT_S = 20
+# Stands for the status of what broke, or was refused with a status that nobody told.
+FAILED = 0
 
 
 @dataclass
@@ -25,15 +29,18 @@ class Drive:
 
     Attributes:
         seconds: how long it took.
-        statuses: answers by status; 0 for a connection that broke.
-        latencies_s: of every answer, from the moment that its turn came, so that waiting for a slow server counts.
+        statuses: answers by status; FAILED for a connection that broke.
+        latencies_s: of every answer, or evenly spread over them, from the moment that its turn came, so that waiting
+            for a slow server counts.
         each: the status of every answer, in the same order.
+        lags_s: how much later than due each request was sent, which is the driver's own fault.
     """
 
     seconds: float = 0.0
     statuses: Counter[int] = field(default_factory=Counter)
     latencies_s: list[float] = field(default_factory=list)
     each: list[int] = field(default_factory=list)
+    lags_s: list[float] = field(default_factory=list)
 
     def note(self, status: int, latency_s: float) -> None:
         """Count an answer."""
@@ -53,8 +60,16 @@ class Drive:
 
     def percentile_ms(self, share: float) -> float:
         """Return the latency that this share of the answers stayed below, in milliseconds."""
-        ordered = sorted(self.latencies_s)
-        return 1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+        return _percentile_ms(self.latencies_s, share)
+
+    def lag_ms(self, share: float) -> float:
+        """Return the driver's own lag that this share of the requests stayed below, in milliseconds."""
+        return _percentile_ms(self.lags_s, share)
+
+
+def _percentile_ms(seconds: Sequence[float], share: float) -> float:
+    ordered = sorted(seconds)
+    return 1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def request(path: str, token: str, body: object) -> bytes:
@@ -91,7 +106,11 @@ def steady(
         on_answer: told status and body of every answer.
     """
     drive = Drive()
-    uvloop.run(_steady(drive, port, iter(requests), per_second, is_over, on_answer))
+    gc.disable()  # nothing here is a cycle, and looking for some would make requests late
+    try:
+        uvloop.run(_steady(drive, port, iter(requests), per_second, is_over, on_answer))
+    finally:
+        gc.enable()
     return drive
 
 
@@ -114,7 +133,7 @@ class _Connection:
             body = await reader.readexactly(int(head[at : head.index(b"\r\n", at)]))
         except (OSError, asyncio.IncompleteReadError, ValueError):
             self.close()
-            return 0, b""
+            return FAILED, b""
         if b"connection: close" in head:
             self.close()
         return int(head[9:12]), body
@@ -156,12 +175,13 @@ async def _steady(
 
     async def one(due: float) -> None:
         connection = idle.pop() if idle else _Connection(port)
+        drive.lags_s.append(max(0.0, time.perf_counter() - due))
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 status, body = await connection.ask(next(requests))
         except TimeoutError:
             connection.close()
-            status, body = 0, b""
+            status, body = FAILED, b""
         drive.note(status, time.perf_counter() - due)
         if on_answer:
             on_answer(status, body)

@@ -12,13 +12,15 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg
 
 Figures = dict[str, float]
+_T = TypeVar("_T")
 
 
-def timed(work: Callable[[], object]) -> tuple[float, object]:
+def timed(work: Callable[[], _T]) -> tuple[float, _T]:
     """Run once; seconds on the wall clock, and what it returned."""
     started = time.perf_counter()
     result = work()
@@ -91,38 +93,48 @@ def extract(name: str) -> Figures:
     return {"seconds": seconds, "rows": landed.rows}
 
 
-def release(name: str) -> Figures:
-    """Judge what landed, apply the difference and publish; admission and comparison alone are timed before."""
+def judge_alone(name: str) -> Figures:
+    """Judge what landed and compare it with the store, and leave everything as it is."""
     from catalogs.versions import pack
     from connectors.landing import Landing
     from expectations.admission import judge
-    from expectations.admit import admit, engine
+    from expectations.admit import engine
     from warehouse import ledger, releases, versions
     from warehouse.store import ensure_table
 
     catalog = _catalog()
-    resource_ = catalog.resources[name]
+    contract = catalog.resources[name]
+    landing = Landing(str(Path(os.environ["YICI_HOME"]) / "landing"))
+    with releases.open_candidate(catalog, pack(catalog.files)) as candidate, engine() as con:
+        files = [(e, landing.open(landing.read(e.path))) for e in ledger.unjudged(candidate.con, name)]
+        judged_s, (judged, _) = timed(lambda: judge(con, catalog, contract, files))
+        table = ensure_table(candidate.con, contract)
+        query = f"SELECT EXISTS (SELECT FROM store.{versions.q(table.name)})"
+        (is_filled,) = candidate.con.execute(query).fetchone()
+        versions.show_sealed(con, table)
+        compared_s, _ = timed(lambda: is_filled and versions.compare(con, candidate.con, table, judged))
+    return {"judged_s": judged_s, "compared_s": compared_s}
+
+
+def release(name: str) -> Figures:
+    """Judge what landed, apply the difference and publish."""
+    from catalogs.versions import pack
+    from connectors.landing import Landing
+    from expectations.admit import admit, engine
+    from warehouse import releases
+
+    catalog = _catalog()
     landing = Landing(str(Path(os.environ["YICI_HOME"]) / "landing"))
     with releases.open_candidate(catalog, pack(catalog.files)) as candidate:
-        files = [(e, landing.open(landing.read(e.path))) for e in ledger.unjudged(candidate.con, name)]
-        with engine() as con:
-            judged_s, (judged, _) = timed(lambda: judge(con, catalog, resource_, files))
-            table = ensure_table(candidate.con, resource_)
-            some = (
-                candidate.con.execute(f"SELECT FROM store.{versions.q(table.name)} LIMIT 1").fetchone()
-                is not None
-            )
-            compared_s, _ = timed(lambda: some and versions.compare(con, candidate.con, table, judged))
         before = _wal(candidate.con)
         with engine() as con:
-            seconds, done = timed(lambda: admit(con, candidate, catalog, resource_, landing))
+            seconds, done = timed(lambda: admit(con, candidate, catalog, catalog.resources[name], landing))
         if done.outcome != "applied":
             raise SystemExit(f"bench: {name}: {done.outcome}: {done.reason}")
         releases.publish(candidate, list(catalog.resources.values()), {})
         wal_mb = (_wal(candidate.con) - before) / 1e6
     return {
-        "seconds": seconds, "judged_s": judged_s, "compared_s": compared_s, "wal_mb": wal_mb,
-        "rows": done.rows_in, "inserted": done.inserted, "ended": done.ended,
+        "seconds": seconds, "wal_mb": wal_mb, "rows": done.rows_in, "inserted": done.inserted, "ended": done.ended,
     }  # fmt: skip
 
 
@@ -136,7 +148,7 @@ def _wal(con: psycopg.Connection) -> int:
     return int(con.execute("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn").fetchone()[0])
 
 
-STEPS = {step.__name__: step for step in (copy_out, copy_in, client_stream, extract, release)}
+STEPS = {step.__name__: step for step in (copy_out, copy_in, client_stream, extract, judge_alone, release)}
 
 
 def main() -> None:

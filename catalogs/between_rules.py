@@ -27,7 +27,7 @@ BETWEEN_DIMENSIONS = (
 )  # fmt: skip
 _DIALECT = "postgres"
 # What `expectations.between` binds; a colon before any other word is a slip.
-BETWEEN_NAMES = ("day", "service_items")
+BETWEEN_NAMES = ("day", "service_items", "post_holders")
 
 
 def read_between_rule(content: bytes, file: str, faults: Faults) -> BetweenRule | None:
@@ -147,7 +147,8 @@ def _wrong(rule: BetweenRule, key: str, trees: list[exp.Expression]) -> Iterator
         yield f'reads "{table.sql(_DIALECT)}", which is no table of a resource that it needs'
     for name in tree.find_all(exp.Placeholder):
         if name.name not in BETWEEN_NAMES:
-            yield f'":{name.name}" is nothing that a rule is given; known are :day and :service_items'
+            given = ", ".join(f":{one}" for one in BETWEEN_NAMES)
+            yield f'":{name.name}" is nothing that a rule is given; known are {given}'
 
 
 def files_of(files: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:

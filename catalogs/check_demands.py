@@ -12,7 +12,7 @@ from catalogs.sources import Sources
 from catalogs.words import MEASURES, SENSITIVE_CLASSES, SHARE_TYPES
 
 _ROW = ("contact", "basis", "frequency", "retention")
-_TASK = "task"
+_TASK, _PERSON = "task", "person"
 _TASK_ROW = ("population", "destroyBy", "validTo")
 _DISPUTED, _REFUSED = "disputed", "refused"
 _TWO = 2
@@ -38,6 +38,7 @@ def tell_demand_faults(sources: Sources, faults: Faults, on: date) -> None:
             continue
         _tell_complete(demand, own)
         _tell_aggregates(catalog, demand, own)
+        _tell_rows(catalog, demand, own)
         for code in demand.elements:
             if code not in unknown:
                 _tell_granted(catalog, demand, code, own)
@@ -139,6 +140,30 @@ def _tell_aggregates(catalog: Catalog, demand: Demand, own: Fields) -> None:
         wrong += [f"{other.demand_id} is about the same people" for other in _rivals(catalog, demand)]
     for what in wrong:
         own.fault("D12", "aggregates", what)
+
+
+def _tell_rows(catalog: Catalog, demand: Demand, own: Fields) -> None:
+    """Tell of a granted task what it may not be told person by person (D13)."""
+    if not demand.rows:
+        return
+    wrong = [f'"{code}" is not among the elements' for code in demand.rows if code not in demand.elements]
+    wrong += [f'"{code}" has no landed source' for code in demand.rows if not _is_landed(catalog, code)]
+    if demand.purpose_kind != _TASK:
+        wrong.append("not a task")
+    wrong += [f"no {key}" for key in ("populations", "destroyBy", "validTo") if not own.data.get(key)]
+    for code in demand.populations:
+        known = catalog.populations.get(code)
+        register = catalog.resources.get(known.register) if known else None
+        if known and (register is None or register.subject is None or register.subject.type != _PERSON):
+            wrong.append(f"population {code} has no register of persons")
+        if known and known.may_be_minors and not demand.is_assessed:
+            wrong.append(f"population {code} may hold children, and there is no assessment")
+    for what in wrong:
+        own.fault("D13", "rows", what)
+
+
+def _is_landed(catalog: Catalog, code: str) -> bool:
+    return any(not catalog.is_asked(source.resource) for source in catalog.sources_of(code))
 
 
 def _is_coded(catalog: Catalog, code: str) -> bool:

@@ -11,6 +11,14 @@ from catalogs.settings import variable_of
 from catalogs.sources import Sources
 from catalogs.sql import SqlFault, predicate
 
+# What a client may do beside asking, and of these what it does for its unit.
+_FOR_A_UNIT = ("corrections", "questions", "certificates", "sessions", "windows")
+_SWITCHES = ("jobs", "usages", *_FOR_A_UNIT)
+_QUOTAS = ("perMinute", "perSubjectPerDay")
+_CLIENT_KEYS = (
+    "client", "nameZh", "nameEn", "unit", "steward", "auth", "channels", "quota", "mapping", "webhook", "note",
+    *_SWITCHES,
+)  # fmt: skip
 _NEXT_YEAR_FROM_MONTH = 12
 _OUTSIDE = "校外"
 # Of a contract under these statuses nobody has to answer.
@@ -53,6 +61,7 @@ def tell_register_faults(sources: Sources, faults: Faults, on: date) -> None:
             faults.add(
                 "V03", file, line, what, expected="env:NAME", mend="name the variable that holds the address"
             )
+    _tell_switches(sources, faults)
     for code, element in catalog.elements.items():
         if element.code_table and element.code_table not in catalog.codes:
             file, line = sources.register.line("element", code)
@@ -71,6 +80,37 @@ def tell_register_faults(sources: Sources, faults: Faults, on: date) -> None:
             faults.add("R01", file, line, what, expected="a code of populations.csv", mend=mend)
     _tell_populations(sources, faults)
     _tell_years(catalog, faults, on)
+
+
+def _tell_switches(sources: Sources, faults: Faults) -> None:
+    """Tell what a client may not be let do as it stands: nothing is meant by a switch that nobody reads (R10)."""
+    for code, client in sources.catalog.campus.clients.items():
+        wrong = [
+            f'"{key}" is neither true nor false'
+            for key in _SWITCHES
+            if key in client and client[key] not in (True, False)
+        ]
+        wrong += [
+            f'"quota.{key}" is no number of questions'
+            for key, most in (client.get("quota") or {}).items()
+            if key not in _QUOTAS or not isinstance(most, int) or most < 1
+        ]
+        wrong += [
+            f'"{key}" without a unit'
+            for key in _FOR_A_UNIT
+            if client.get(key) is True and not client.get("unit")
+        ]
+        wrong += [
+            f'unknown key "{key}"' + (f', did you mean "{meant}"?' if meant else "")
+            for key in client
+            if key not in _CLIENT_KEYS
+            for meant in [did_you_mean(key, _CLIENT_KEYS)]
+        ]
+        file, line = sources.register.line("client", code)
+        for what in wrong:
+            faults.add(
+                "R10", file, line, f'client "{code}": {what}', expected=f"one of {', '.join(_CLIENT_KEYS)}"
+            )
 
 
 def _tell_units(sources: Sources, faults: Faults) -> None:

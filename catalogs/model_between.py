@@ -17,7 +17,7 @@ class BetweenRule:
         dimension: of GB/T 36344, in English.
         allowed_share: share of the population that may break it, 0 to 1.
         population: a SELECT over `raw`, in PostgreSQL's SQL; `:day` is the campus's day, `:service_items` the codes
-            of the catalog's service items.
+            of the catalog's service items, `:post_holders` the numbers of those who hold a post on that day.
         broken: condition over the population's columns that is true where a row breaks the rule.
         file: where it is written, relative to the campus folder.
         lines: key → line of the file, for whoever reports that it cannot run.

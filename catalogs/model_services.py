@@ -183,6 +183,7 @@ class Demand:
         populations: of a task: whose data it is about; nobody's where none is named.
         destroy_by: of a task: until when whatever was given for it is destroyed.
         aggregates: of a task: the sums that it may be told; None: none.
+        rows: of a task: the elements that it may be told person by person; none: sums alone.
     """
 
     demand_id: str
@@ -208,6 +209,7 @@ class Demand:
     populations: tuple[str, ...] = ()
     destroy_by: date | None = None
     aggregates: Aggregates | None = None
+    rows: tuple[str, ...] = ()
 
     @property
     def is_assessed(self) -> bool:

@@ -66,6 +66,11 @@ def holdings_of(catalog: Catalog, person: str, day: date) -> tuple[Holding, ...]
     )
 
 
+def holders_on(catalog: Catalog, day: date) -> list[str]:
+    """Return the numbers of those who hold a post on a day, each once, in order."""
+    return sorted({one.person for one in catalog.holdings if holdings_of(catalog, one.person, day)})
+
+
 def units_of_post(catalog: Catalog, post: str) -> frozenset[str]:
     """Return the codes of the units that name a post, in whatever place."""
     return frozenset(

@@ -431,6 +431,14 @@ _TABLE = (
         "What makes somebody's case one about a project, unit or room is never guessed.",
         "correct the name under relations of campus.yaml, or say how it goes on (then)",
     ),
+    RuleText(
+        "R10",
+        ERROR,
+        "What a client may do beside asking (jobs, usages, corrections, questions, certificates, sessions, windows) is "
+        "true or false, and what it does for a unit names the unit; its quotas are numbers; no other keys.",
+        "A misspelt switch would be off, and somebody would wait for an answer that nobody may give.",
+        "correct the key or value in clients.yaml",
+    ),
     # rules between systems
     RuleText(
         "B01",
@@ -739,6 +747,15 @@ _TABLE = (
         "them (sum, mean, extremes), is about known populations, and no other task of the client is about one of them.",
         "Two tables over nearly the same people tell, by their difference, of the few who are in one only.",
         "correct the codes, or put all tables of a client and population into one task",
+    ),
+    RuleText(
+        "D13",
+        ERROR,
+        "What a task may be told person by person are elements of it with a landed source, about populations with a "
+        "register of persons, until a day on which all is destroyed; about one that may hold children only with an "
+        "assessment.",
+        "Rows are the exception: who is told, of whom and until when stands in the decision (PIPL §§6, 19, 31, 55).",
+        "complete the demand, or ask for sums (aggregates)",
     ),
     # notices
     RuleText(

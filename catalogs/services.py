@@ -50,7 +50,7 @@ MATERIAL_KEYS = (
 )  # fmt: skip
 DEMAND_KEYS = (
     "demandId", "requesterUnit", "applicant", "contact", "purpose", "step", "replaces", "elements", "unmasked",
-    "population", "populations", "aggregates", "presumedUnit", "basis", "ground", "scope", "mode", "client",
+    "population", "populations", "aggregates", "rows", "presumedUnit", "basis", "ground", "scope", "mode", "client",
     "frequency", "retention", "validFrom", "validTo", "destroyBy", "undertaking", "assessment", "notice", "state",
     "decision", "fulfil", "note",
 )  # fmt: skip
@@ -357,6 +357,7 @@ def _demand(demand_id: str, own: Fields) -> Demand:
         populations=own.words("populations"),
         destroy_by=own.day("destroyBy"),
         aggregates=_aggregates(own),
+        rows=own.words("rows"),
     )
 
 

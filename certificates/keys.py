@@ -13,7 +13,7 @@ A file without a passphrase is refused: a key that anyone can copy seals nothing
 import contextlib
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -45,7 +45,7 @@ class KeyFault(Exception):
     """A key cannot be used. Says which address, why and what to do; never a passphrase, never a key's bytes."""
 
 
-class Signer(Protocol):
+class Signer(Hashable, Protocol):
     """A key that signs, and the certificates that say whose it is. Safe to share between threads.
 
     Attributes:

@@ -10,14 +10,19 @@ key is a `Signer`, wherever that keeps it. Nothing is fetched: the signer's cert
 stamp and no revocation data do (`pki` says what follows from that).
 """
 
+import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any, Literal
 
 import segno
+from asn1crypto import cms
 from asn1crypto import x509 as asn1_x509
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign import signers
@@ -27,7 +32,7 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from catalogs.exports.printing import Press
 from certificates import codes
-from certificates.keys import Signer
+from certificates.keys import RS256, Signer
 from certificates.pki import finished
 
 Language = Literal["zh", "en", "both"]
@@ -36,6 +41,10 @@ TOKEN_MEDIA_TYPE = "application/dc+sd-jwt"
 _TEMPLATE = "certificate.typ"
 _FIELD = "Seal"
 _ROOM = 3_000  # bytes of a seal besides its certificates: attributes, names, a signature of up to 8192 bits
+# What stands for them in a form of a seal; nothing else in one is as these are.
+_DIGEST_MARK, _SIGNATURE_MARK = (
+    hashlib.sha256(f"yici seal: {name}".encode()).digest() for name in ("digest", "signature")
+)
 _CHINA = timezone(timedelta(hours=8))
 
 
@@ -213,7 +222,7 @@ def seal(pdf: bytes, signer: Signer, at: datetime, place: str = "") -> bytes:
     )
     out = io.BytesIO()
     writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
-    certifier = _Certifier(meta, _Bridge(signer), at)
+    certifier = _Certifier(meta, _bridge(signer), at)
     finished(certifier.async_sign_pdf(writer, bytes_reserved=_room(signer), output=out))
     return out.getvalue()
 
@@ -273,6 +282,57 @@ class _Bridge(signers.Signer):
 
     async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:
         return self._signer.sign(data)
+
+
+class _QuickBridge(_Bridge):
+    """A bridge to an RSA key, whose seals (CMS) differ in two places only: the file's digest and the signature.
+
+    pyHanko puts one together with marks in these places; each further seal has its own there. To put every one together
+    would take longer than all else about a seal.
+    """
+
+    def __init__(self, signer: Signer, signature_bytes: int) -> None:
+        super().__init__(signer)
+        self._marker = _Marker(signer.chain, _SIGNATURE_MARK * (signature_bytes // len(_SIGNATURE_MARK)))
+        self._form = b""
+
+    async def async_sign(self, data_digest: bytes, digest_algorithm: str, **asked: Any) -> cms.ContentInfo:
+        if not self._form:
+            made = await _Bridge(self._marker).async_sign(_DIGEST_MARK, digest_algorithm, **asked)
+            self._form = made.dump()
+        signature = self._signer.sign(_with(self._marker.signed, _DIGEST_MARK, data_digest))
+        own = _with(self._form, _DIGEST_MARK, data_digest)
+        return cms.ContentInfo.load(_with(own, self._marker.signature, signature))
+
+
+@dataclass(eq=False)
+class _Marker:
+    """A key that signs nothing: it keeps what is to be signed, and returns a mark."""
+
+    chain: tuple[x509.Certificate, ...]
+    signature: bytes
+    signed: bytes = b""
+    algorithm: str = RS256
+
+    def sign(self, data: bytes) -> bytes:
+        self.signed = data
+        return self.signature
+
+
+def _with(form: bytes, mark: bytes, value: bytes) -> bytes:
+    """Return a form with a value in place of its one mark."""
+    before, after = form.split(mark)
+    if len(value) != len(mark):
+        raise ValueError("the value is longer or shorter than its place")
+    return before + value + after
+
+
+@lru_cache(maxsize=8)
+def _bridge(signer: Signer) -> _Bridge:
+    key = signer.chain[0].public_key()
+    if not isinstance(key, rsa.RSAPublicKey) or key.key_size % (8 * len(_SIGNATURE_MARK)):
+        return _Bridge(signer)
+    return _QuickBridge(signer, key.key_size // 8)
 
 
 class _Certifier(signers.PdfSigner):

@@ -74,9 +74,13 @@ def text_batch(rows: Sequence[Sequence[Any]], names: Sequence[str]) -> pa.Record
     return pa.RecordBatch.from_arrays(columns, names=list(names))
 
 
-def string_batch(rows: Sequence[Sequence[str | None]], names: Sequence[str]) -> pa.RecordBatch:
-    """Turn rows of nothing but texts into one batch; that they are is not looked at, which spares a tenth."""
-    columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
+def utf8_batch(rows: Sequence[Sequence[bytes | None]], names: Sequence[str]) -> pa.RecordBatch:
+    """Turn rows of nothing but texts as they came over the wire into one batch; no text is made of a value on the way.
+
+    Raises:
+        pa.ArrowInvalid: a value is not UTF-8.
+    """
+    columns = [pa.array(column, pa.binary()).cast(pa.string()) for column in zip(*rows, strict=True)]
     return pa.RecordBatch.from_arrays(columns, names=list(names))
 
 

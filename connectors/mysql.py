@@ -37,7 +37,7 @@ from connectors.base import (
     setting,
     unavailable,
 )
-from connectors.batches import BATCH_ROWS, string_batch
+from connectors.batches import BATCH_ROWS, utf8_batch
 from connectors.cursors import CursorSource
 from connectors.duck import session
 from connectors.sql import Table, split_name
@@ -140,7 +140,7 @@ class MySqlSource(CursorSource):
         cursor = self._connection().cursor()
         with self._translated():
             self._wait(cursor.execute(sql))
-            return list(self._wait(cursor.fetchall()))
+            return [tuple(map(_text, row)) for row in self._wait(cursor.fetchall())]
 
     def begin_snapshot(self) -> None:
         """See `SqlSource.begin_snapshot`; the time limits are the server's own."""
@@ -178,7 +178,7 @@ class MySqlSource(CursorSource):
         with self._translated():
             self._wait(cursor.execute(sql))
             while rows := self._wait(cursor.fetchmany(BATCH_ROWS)):
-                yield string_batch(rows, names)  # `value` sees to it that all are texts
+                yield utf8_batch(rows, names)  # `value` sees to it that all are texts
 
     def _time_limit(self, seconds: float) -> str:
         if "mariadb" in self._connection().get_server_info().lower():
@@ -224,6 +224,7 @@ class MySqlSource(CursorSource):
             charset="utf8mb4",
             connect_timeout=_CONNECT_S,
             conv={},
+            use_unicode=False,
             autocommit=True,
         )
 
@@ -234,11 +235,15 @@ class MySqlSource(CursorSource):
             yield
         except (MySQLError, OSError) as error:
             raise _source_error(error, self.system) from None
-        except UnicodeDecodeError:
+        except (UnicodeDecodeError, pa.ArrowInvalid):
             raise SourceRefused(
                 f"{self.system.code}: a text value is not valid in its column's character set; nothing was "
                 f"landed from this reading and the last good state stays"
             ) from None
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode()
 
 
 _KINDS = {

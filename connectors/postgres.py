@@ -169,9 +169,9 @@ class PostgresSource(SqlSource):
         if not table.scannable or any(c.base not in _KEPT and not c.is_bounded_numeric for _, c in columns):
             return None
         if numerics:
-            special = " OR ".join(
-                f"{quote(c.name)}::float8 IN ('NaN', 'Infinity', '-Infinity')" for c in numerics
-            )
+            # No infinity fits into a bounded numeric, so only this one is looked for: compared as it stands it costs a
+            # third of a look at it as float8.
+            special = " OR ".join(f"{quote(c.name)} = 'NaN'::numeric" for c in numerics)
             if self.rows(f"SELECT 1 AS one FROM {table.sql} WHERE {special} LIMIT 1"):
                 return None
         select = ", ".join(f"{self.finish(c, quote(c.name))} AS {quote(item)}" for item, c in columns)

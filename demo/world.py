@@ -13,6 +13,7 @@ from random import Random
 from demo.target import FIRST_DAY
 from demo.world_campus import DISCIPLINES, MAJORS, UNITS, Discipline, Major
 from demo.world_days import Change, changes_of
+from demo.world_holders import holders
 from demo.world_people import PeopleMaker, Person
 from demo.world_places import Room, rooms_of
 from demo.world_special import give_parts
@@ -124,6 +125,9 @@ def build_world(seed: int, size: str) -> World:
     alumni = [student for student in pupils if student.leave == "41"]
     scholars = list(graduates(maker, random, researchers, numbers, tutors, alumni))
     special = give_parts(maker, random, numbers, pupils, scholars, members)
+    in_posts = tuple(holders(maker))
+    special["post_holders"] = in_posts
+    members += in_posts
     return World(
         seed=seed,
         size=size,

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from catalogs.between_rules import BETWEEN_NAMES, question
 from catalogs.model import BetweenRule, Catalog
+from catalogs.posts import holders_on
 from expectations.checks import Check, could_not_run
 
 STATEMENT_TIMEOUT_S = 120
@@ -36,7 +37,8 @@ def judge(
         found: the rules; the catalog's if absent.
     """
     changed = set(changed)
-    given = dict(zip(BETWEEN_NAMES, (day, sorted(catalog.services)), strict=True))
+    values = (day, sorted(catalog.services), holders_on(catalog, day))
+    given = dict(zip(BETWEEN_NAMES, values, strict=True))
     checks = []
     with engine.connect() as con:
         con.execute(text(f"SET statement_timeout = '{STATEMENT_TIMEOUT_S}s'"))

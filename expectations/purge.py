@@ -3,7 +3,8 @@
 Rows are named by their keys or by a predicate over items; a row that the predicate names takes with it whatever else
 stands under its key. They go from every landing extract (which gets a tombstone), from every version in the store,
 from quarantine, from the links that nothing else supports, and from what was derived for the same subjects; a new
-baseline replaces those that held them. What is shown and recorded is counts and digests, never a key.
+baseline replaces those that held them. With a number that no row names any more goes what service and portal keep under
+it (`warehouse.elsewhere`). What is shown and recorded is counts and digests, never a key.
 
 Whose rows they are is written down before the first one goes (`yici.deletion.pending`) and taken out when the last
 one is gone, so that a purge of the same resource finishes one that was interrupted, wherever that was.
@@ -29,6 +30,7 @@ from connectors.landing import BASELINES, MANIFEST, Landing, Manifest, Tombstone
 from expectations.kept import show_landed, show_quarantine, show_table
 from warehouse import anew, baseline, releases, rotation, sealed
 from warehouse.bulk import copy_rows
+from warehouse.elsewhere import NOWHERE, Elsewhere, Gone
 from warehouse.identity import DOCUMENT, kept, resident_id_18
 from warehouse.key_ring import ring
 from warehouse.store import SOURCE_SUFFIX, sealed_in
@@ -42,6 +44,9 @@ _NOTES = {
     "documents": "number VARCHAR, kind VARCHAR, country VARCHAR",
 }
 _PENDING = "yici.deletion#pending"
+# Corrected workbooks that wait to be judged: rows of a resource, sealed.
+_WORKBOOKS = "portal.handed_in"
+_LINKED = "(id_type, key) IN (SELECT * FROM unnest(%(id_types)s::text[], %(keys)s::text[]))"
 
 
 class PurgeRefused(Exception):
@@ -81,6 +86,7 @@ class Purged:
         versions: resource → versions in the store.
         quarantined: resource → rows in quarantine, and corrections of them.
         links: natural keys and documents that nothing supports any more.
+        elsewhere: table of service or portal → what is kept there under these.
         first_at: when the first extract that held one was taken; None if none did.
         baselines: folders of the baselines that are replaced.
         untied: derived resources about other subjects, which the next release computes without the rows.
@@ -91,14 +97,16 @@ class Purged:
     versions: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     quarantined: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     links: int = 0
+    elsewhere: dict[str, int] = field(default_factory=dict)
     first_at: datetime | None = None
     baselines: list[str] = field(default_factory=list)
     untied: list[str] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
-        """Whether the rows were nowhere."""
-        return not (any(self.rows.values()) or any(self.versions.values()) or any(self.quarantined.values()))
+        """Whether the rows were nowhere, and nothing else was kept of whoever they name."""
+        in_store = (self.rows, self.versions, self.quarantined)
+        return not (any(any(counts.values()) for counts in in_store) or self.elsewhere)
 
 
 def check(order: Order) -> None:
@@ -134,6 +142,7 @@ def purge(
     order: Order,
     dry_run: bool,
     tell: Tell,
+    elsewhere: Elsewhere = NOWHERE,
 ) -> Purged:
     """Carry out an order, or count what it would remove.
 
@@ -146,6 +155,7 @@ def purge(
         order: checked.
         dry_run: count only.
         tell: called with each step and its result.
+        elsewhere: what is kept of people outside the store.
 
     Raises:
         ReleaseRunning: a release or a reading of the system is under way.
@@ -156,7 +166,7 @@ def purge(
     releases.hold_landing(con, order.resource.system)
     rotation.finished(con)
     landing.attach(duck)
-    work = _Purge(con, duck, catalog, landing, order, dry_run, tell)
+    work = _Purge(con, duck, catalog, landing, order, dry_run, tell, elsewhere)
     try:
         work.find()
         if not dry_run:
@@ -170,8 +180,8 @@ def purge(
         ) from None
     done = work.done
     done.baselines = sealed.folders(landing, BASELINES)
+    work.remove_links()
     if not dry_run:
-        work.remove_links()
         work.finish(home)
     return done
 
@@ -189,14 +199,24 @@ class _Purge:
     """One purge under way: its connections, what it found, and what it has removed."""
 
     def __init__(
-        self, con, duck, catalog: Catalog, landing: Landing, order: Order, dry_run: bool, tell: Tell
+        self,
+        con,
+        duck,
+        catalog: Catalog,
+        landing: Landing,
+        order: Order,
+        dry_run: bool,
+        tell: Tell,
+        elsewhere: Elsewhere,
     ):
         self.con, self.duck, self.catalog, self.landing = con, duck, catalog, landing
-        self.order, self.dry_run, self.tell = order, dry_run, tell
+        self.order, self.dry_run, self.tell, self.elsewhere = order, dry_run, tell, elsewhere
         self.done = Purged()
         self.deletion = 0
         self.digests: dict[str, list[str]] = {}
         self.touched: set[str] = set()
+        # Store table → keys of the rows that a dry run would remove.
+        self.leaving: dict[str, set[tuple[str, ...]]] = defaultdict(set)
         for table, columns in _NOTES.items():
             duck.execute(f"CREATE OR REPLACE TEMP TABLE {table} ({columns})")
 
@@ -208,6 +228,10 @@ class _Purge:
             [order.resource.name],
         ).fetchall()
         self._note("wanted", [[key] for key in order.keys])
+        subject = order.resource.subject
+        if subject is not None and order.resource.key == (subject.key,):
+            # Also where no row is left: of such a number, something may be kept elsewhere.
+            self._note("claims", [[subject.id_type, key] for key in order.keys])
         for (notes,) in pending:
             for table, rows in _opened(notes).items():
                 self._note(table, rows)
@@ -262,28 +286,50 @@ class _Purge:
         ]
 
     def remove_links(self) -> None:
-        """Remove the links of natural keys and documents that no stored row supports any more."""
+        """Remove the links of numbers that no stored row supports any more, and what else is kept under them."""
         keys = set(self.duck.execute("SELECT DISTINCT id_type, key FROM claims").fetchall())
         for number, kind, country in self.duck.execute("SELECT DISTINCT * FROM documents").fetchall():
             keys.add((f"{DOCUMENT}{kind}:{country or ''}", resident_id_18(number)))
         gone = [key for key in keys if not self._is_supported(*key)]
+        stored = [kept(key, ring()) for key in gone]
+        linked = {"id_types": [kind for kind, _ in stored], "keys": [key for _, key in stored]}
         with self.con.transaction():
-            for id_type, key in gone:
-                self.done.links += self.con.execute(
-                    "DELETE FROM yici.link WHERE id_type = %s AND key = %s", kept((id_type, key), ring())
-                ).rowcount
+            subjects = self.con.execute(
+                f"SELECT subject_id FROM yici.link GROUP BY 1 HAVING bool_and({_LINKED})", linked
+            ).fetchall()
+            nobody = Gone(frozenset(gone), frozenset(one for (one,) in subjects))
+            self.done.elsewhere = (
+                dict(self.elsewhere.forget(self.con, nobody, self.dry_run)) | self._workbooks()
+            )
+            if self.dry_run:
+                query = f"SELECT count(*) FROM yici.link WHERE {_LINKED}"
+                (self.done.links,) = self.con.execute(query, linked).fetchone()
+                return
+            self.touched |= set(self.done.elsewhere)
+            self.done.links = self.con.execute(f"DELETE FROM yici.link WHERE {_LINKED}", linked).rowcount
             self.con.execute(
                 "DELETE FROM yici.subject s WHERE NOT EXISTS (SELECT FROM yici.link l WHERE l.subject_id = s.id)"
             )
         if self.done.links:
             self.touched |= {"yici.link", "yici.subject"}
         self.tell("links", f"{self.done.links:,} removed")
+        for place, count in self.done.elsewhere.items():
+            self.tell(place, f"{count:,} removed")
+
+    def _workbooks(self) -> dict[str, int]:
+        """Delete, or count, the corrected workbooks of the resource: any may hold the rows."""
+        verb = "SELECT FROM" if self.dry_run else "DELETE FROM"
+        done = self.con.execute(
+            f"{verb} {_WORKBOOKS} WHERE resource = %s AND content IS NOT NULL", [self.order.resource.name]
+        )
+        return {_WORKBOOKS: done.rowcount} if done.rowcount else {}
 
     def finish(self, home: Path) -> None:
         """Close the record, give back the space that still holds the rows, replace the baselines."""
         done = self.done
         counts = {
             "rows": done.rows, "versions": done.versions, "quarantined": done.quarantined, "links": done.links,
+            "elsewhere": done.elsewhere,
             "extracts": len(done.extracts), "baselines": len(done.baselines),
         }  # fmt: skip
         self.con.execute(
@@ -351,6 +397,7 @@ class _Purge:
         for resource in (self.order.resource, *self._derived()):
             self.touched |= {f"store.{table}" for table in self._tables(resource)}
         self.touched |= {"yici.quarantine", "yici.quarantine_decision", "yici.link", "yici.subject"}
+        self.touched |= {_WORKBOOKS, *self.elsewhere.tables}
 
     def _places(self, resource: Resource) -> Iterator[Callable[[int], None]]:
         """Show each place's rows (`expectations.kept`), and yield what removes the rows in table `doomed` from it."""
@@ -431,6 +478,8 @@ class _Purge:
         ).fetchone()
         self.done.versions[resource.name] += count
         if self.dry_run:
+            texts = ", ".join(f"CAST({q(name)} AS VARCHAR)" for name in resource.key)
+            self.leaving[table] |= set(self.duck.execute(f"SELECT DISTINCT {texts} FROM doomed").fetchall())
             return
         staged = f"{table}__purge"
         self.con.execute(
@@ -493,10 +542,15 @@ class _Purge:
                 for table in self._tables(resource):
                     if not self._has_column(table, item):
                         continue
-                    query = sql.SQL("SELECT 1 FROM clear.{} WHERE {}::text = ANY (%s) LIMIT 1").format(
-                        sql.Identifier(table), sql.Identifier(item)
+                    query = sql.SQL("SELECT DISTINCT {} FROM clear.{} WHERE {}::text = ANY (%s)").format(
+                        sql.SQL(", ").join(
+                            sql.SQL("{}::text").format(sql.Identifier(name)) for name in resource.key
+                        ),
+                        sql.Identifier(table),
+                        sql.Identifier(item),
                     )
-                    if self.con.execute(query, [_forms(id_type, key)]).fetchone():
+                    found = self.con.execute(query, [_forms(id_type, key)]).fetchall()
+                    if not self.leaving[table].issuperset(found):
                         return True
         return False
 

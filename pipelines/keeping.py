@@ -6,6 +6,8 @@ from catalogs.model import Catalog
 from catalogs.settings import settings
 from connectors.landing import Landing
 from pipelines.progress import tell
+from service.erasure import elsewhere
+from service.keys import load as load_keys
 from warehouse.connect import connect
 from warehouse.releases import ReleaseRunning
 from warehouse.retention import enforce
@@ -22,7 +24,8 @@ def retention_job(catalog: Catalog) -> dg.JobDefinition:
         found = settings()
         try:
             with connect(autocommit=True) as con, connect("retention", autocommit=True) as pruner:
-                gone = enforce(con, pruner, catalog, Landing(found.landing), found.home, tell)
+                kept = elsewhere(load_keys(found.home))
+                gone = enforce(con, pruner, catalog, Landing(found.landing), found.home, tell, elsewhere=kept)
         except ReleaseRunning as error:
             raise dg.RetryRequested(_MAX_RETRIES, _WAIT_S) from error
         for name, one in gone.items():

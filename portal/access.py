@@ -32,6 +32,8 @@ _OFFICES = dict.fromkeys((DATA_OFFICE, REFORM_OFFICE, ADMINISTRATOR, LEADERSHIP,
 _ANSWERING = _OFFICES | dict.fromkeys((STEWARD, HEAD), OWN)
 # Proposals: the offices that look after all units see every one, others those that concern a unit or post of theirs.
 _DECIDING = dict.fromkeys(ROLES, OWN) | dict.fromkeys((DATA_OFFICE, REFORM_OFFICE, LEADERSHIP, AUDITOR), ANY)
+# Certificates that a post issues: any post may be named by a kind; the service decides by which one somebody holds.
+_ISSUING = dict.fromkeys(ROLES, OWN)
 _PROPOSING = dict.fromkeys((DATA_OFFICE, STEWARD, HEAD), ANY)
 _DATA_OFFICE_ACTS = {DATA_OFFICE: ANY}
 _LOOKING = _ANSWERING | {STEWARD: ANY, HEAD: ANY, ENGINEER: ANY}
@@ -80,10 +82,17 @@ PAGES: Mapping[str, Mapping[str, str]] = {
     "waiting": _ON_DUTY,
     "waiting_export": _ON_DUTY,
     "waiting_release": _ON_DUTY,
+    "waiting_upload": _ON_DUTY,
+    "handed_in": _ON_DUTY,
     "ticket_act": _ON_DUTY,
     "samples": _ON_DUTY,
     "sample_judge": _ON_DUTY,
     "weekly": _ANSWERING,
+    "issued": _ISSUING,
+    "issued_find": _ISSUING,
+    "issued_one": _ISSUING,
+    "issued_revoke": _ISSUING,
+    "issued_keep": _ISSUING,
     "window": {CLERK: OWN},
     "window_case": {CLERK: OWN},
     "window_form": {CLERK: OWN},
@@ -157,6 +166,12 @@ def viewer_of(catalog: Catalog, person: str, day: date) -> Viewer:
     """Return what somebody is on a day."""
     held = holdings_of(catalog, person, day)
     return Viewer(person, tuple(Held(one.post, one.role, units_of_post(catalog, one.post)) for one in held))
+
+
+def issues(catalog: Catalog, viewer: Viewer) -> bool:
+    """Whether a post that somebody holds issues a kind of certificate."""
+    posts = {one.post for one in viewer.held}
+    return any(kind.post in posts for kind in catalog.certificates.values())
 
 
 def decide(viewer: Viewer, page: str, unit: str | None = None) -> Decision:

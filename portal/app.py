@@ -18,7 +18,9 @@ from portal import (
     pages_catalog,
     pages_certificates,
     pages_clerk,
+    pages_handed_in,
     pages_home,
+    pages_issuing,
     pages_lists,
     pages_login,
     pages_maintain,
@@ -31,12 +33,14 @@ from portal import (
     pages_runs,
     pages_steward,
     pages_usage,
+    pages_waiting,
 )
 from portal.asking import Asking, Said
 from portal.configuration import Configuration, configuration
 from portal.database import Database
 from portal.entry import House, LoginFirst, enter
 from portal.problems import Refused, not_found
+from portal.readiness import Readiness
 from portal.rendering import page
 from portal.wall import Wall
 from service import logs
@@ -51,7 +55,10 @@ PAGE_MODULES = (
     pages_usage,
     pages_mine,
     pages_certificates,
+    pages_issuing,
     pages_steward,
+    pages_waiting,
+    pages_handed_in,
     pages_clerk,
     pages_runs,
     pages_maintain,
@@ -80,11 +87,13 @@ def create_app(chosen: Configuration | None = None) -> FastAPI:
         database = await asyncio.to_thread(Database, chosen.pool_size)
         desk = await asyncio.to_thread(_desk, chosen)
         app.state.house = House(chosen, database, desk=desk, asking=asking)
-        warming = asyncio.create_task(asyncio.to_thread(_warm, app.state.house))
+        end = asyncio.Event()
+        readiness = asyncio.create_task(Readiness(app.state.house).keep(end))
         try:
             yield
         finally:
-            await warming
+            end.set()
+            await readiness
             database.close()
             if desk is not None:
                 desk.close()
@@ -119,15 +128,6 @@ def _desk(chosen: Configuration) -> Database | None:
     except ConfigurationError:
         _log.warning("YICI_DESK_DATABASE_URL is not set: stewards see counts and cannot treat rows")
         return None
-
-
-def _warm(house: House) -> None:
-    """Make the pages of the catalog before somebody waits for them."""
-    try:
-        with house.database.connection() as con:
-            house.meanings.warm(con, house.known.edition(con).catalog)
-    except (Refused, *_DATABASE_ERRORS) as error:
-        _log.info("no catalog to show yet", error=type(error).__name__)
 
 
 def _failures(app: FastAPI) -> None:

@@ -2,7 +2,8 @@
 
 The table on the page and its workbook are made of the same cells, so that neither can say another thing than the
 other. A row about fewer cases than the campus's threshold (`thresholds.smallCell`) shows no figure: few cases are few
-people. Where one row alone would be hidden, the next smallest is hidden with it, or the total would tell it.
+people. Where one row alone would be hidden, or several that have too few cases together, the next smallest is hidden
+with them, or the total would tell them. The same holds for figures of a row that are about too few of something else.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +23,8 @@ NOTHING = "–"
 # Kinds of columns: how a value stands in its cell.
 TEXT, WHEN, COUNT, SHARE, MEAN, MONEY = "text", "when", "count", "share", "mean", "money"
 _NUMBERS = frozenset((COUNT, SHARE, MEAN, MONEY))
-HIDDEN = "hidden"
+# Of a row: whether its figures are hidden; which of them are by themselves.
+HIDDEN, FEW = "hidden", "few"
 _NOT_IN_NAMES = frozenset('\\/:*?"<>|[]')
 _SHEET_TITLE = 28
 
@@ -54,6 +56,7 @@ class Block:
         rows: key → value; `page` leads to more about the row, `hidden` says that its figures are not shown.
         figure: the chart; None: a table only.
         threshold: fewer cases than that are not shown.
+        of_list: whether its cells are those of a derived list, which is written in Chinese.
     """
 
     name: str
@@ -63,6 +66,12 @@ class Block:
     rows: Sequence[Mapping[str, Any]]
     figure: Figure | None = None
     threshold: int = 0
+    of_list: bool = False
+
+    @property
+    def hides(self) -> bool:
+        """Whether some figure is hidden."""
+        return any(row.get(HIDDEN) or row.get(FEW) for row in self.rows)
 
     def heads(self, language: str) -> list[str]:
         """Return the headings."""
@@ -73,7 +82,9 @@ class Block:
         few = f"不足 {self.threshold}" if language == LANGUAGES[0] else f"under {self.threshold}"
         return [
             [
-                few if row.get(HIDDEN) and column.is_number else cell(row.get(column.key), column.kind)
+                few
+                if column.is_number and (row.get(HIDDEN) or column.key in row.get(FEW, ()))
+                else cell(row.get(column.key), column.kind, "、" if language == LANGUAGES[0] else ", ")
                 for column in self.columns
             ]
             for row in self.rows
@@ -86,8 +97,8 @@ class Block:
         )
 
 
-def cell(value: Any, kind: str) -> Cell:
-    """Return how a value stands in a cell; a count stays a number, for Excel."""
+def cell(value: Any, kind: str, listed: str = "、") -> Cell:
+    """Return how a value stands in a cell, several parted by `listed`; a count stays a number, for Excel."""
     if value is None:
         return NOTHING
     if kind == SHARE:
@@ -107,7 +118,7 @@ def cell(value: Any, kind: str) -> Cell:
         return value.strftime("%Y-%m-%d %H:%M")
     if isinstance(value, date):
         return value.isoformat()
-    return "、".join(value) if isinstance(value, tuple) else str(value)
+    return listed.join(value) if isinstance(value, tuple) else str(value)
 
 
 def small_cell(catalog: Catalog) -> int:
@@ -116,18 +127,68 @@ def small_cell(catalog: Catalog) -> int:
 
 
 def without_few(rows: Iterable[Mapping[str, Any]], base: str, threshold: int) -> list[dict[str, Any]]:
-    """Return rows, those of too few cases marked as hidden, and never one alone.
+    """Return rows, those of too few cases marked as hidden, and never one alone, nor several of too few together.
 
     Args:
-        rows: key → value.
+        rows: key → value; what is marked as hidden stays so.
         base: the key of how many cases a row is about; of none there is nothing to hide.
         threshold: fewer are hidden.
     """
-    found = [{**row, HIDDEN: 0 < (row[base] or 0) < threshold} for row in rows]
-    shown = [row for row in found if not row[HIDDEN] and row[base]]
-    if sum(row[HIDDEN] for row in found) == 1 and shown:
-        min(shown, key=lambda row: row[base])[HIDDEN] = True
+    found = [{**row, HIDDEN: bool(row.get(HIDDEN)) or 0 < (row[base] or 0) < threshold} for row in rows]
+    shown = sorted((row for row in found if not row[HIDDEN] and row[base]), key=lambda row: row[base])
+    hidden = [row[base] for row in found if row[HIDDEN] and row[base]]
+    while shown and hidden and (len(hidden) == 1 or sum(hidden) < threshold):
+        row = shown.pop(0)
+        row[HIDDEN] = True
+        hidden.append(row[base])
     return found
+
+
+def without_few_by(
+    rows: Iterable[Mapping[str, Any]], keys: Sequence[str], base: str, threshold: int
+) -> list[dict[str, Any]]:
+    """Return rows as `without_few` does where another table has their sums: none of these tells of too few either.
+
+    Args:
+        rows: key → value, in any order.
+        keys: by each of which some table has the sums.
+        base, threshold: as of `without_few`.
+    """
+    found, hidden = without_few(rows, base, threshold), -1
+    while hidden != (hidden := sum(row[HIDDEN] for row in found)):
+        for key in keys:
+            groups: dict[Any, list[dict[str, Any]]] = {}
+            for row in found:
+                groups.setdefault(row[key], []).append(row)
+            found = [row for group in groups.values() for row in without_few(group, base, threshold)]
+    return found
+
+
+def few_within(
+    rows: Sequence[Mapping[str, Any]], base: str, keys: Iterable[str], threshold: int
+) -> list[dict[str, Any]]:
+    """Return rows in which figures about too few of something else are hidden by themselves.
+
+    Args:
+        rows: as `without_few` left them.
+        base: the key of how many of it a row is about.
+        keys: of the figures about it.
+        threshold: fewer are hidden.
+    """
+    own = frozenset(keys)
+    marked = without_few(rows, base, threshold)
+    return [{**row, FEW: own if one[HIDDEN] else ()} for row, one in zip(rows, marked, strict=True)]
+
+
+def hidden_last(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return rows as a table has them: those that are hidden at its end, by name, as their place would tell figures.
+
+    In the order of time, which tells none, they stay.
+    """
+    if columns[0].kind == WHEN:
+        return list(rows)
+    hidden = sorted((row for row in rows if row.get(HIDDEN)), key=lambda row: str(row[columns[0].key]))
+    return [*seen(rows, len(rows)), *hidden]
 
 
 def seen(rows: Iterable[Mapping[str, Any]], most: int) -> list[Mapping[str, Any]]:

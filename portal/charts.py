@@ -17,9 +17,6 @@ INK, MUTED, LINE, PAPER, ACCENT = "#1b1f23", "#57606a", "#d0d7de", "#ffffff", "#
 GOOD, WATCH, BAD = "#1a7f37", "#9a6700", "#b42318"
 # From what is best to what is worst; lightness alone tells neighbours apart, too.
 STEPS = ("#0b4a8f", "#5b95d1", "#a9c9ec", "#d9a441", "#b42318")
-# A score from which a square has this colour: as the table of scores has it.
-_BLUES = ((99.0, "#eff3fb"), (95.0, "#d6e4f5"), (85.0, "#a9c9ec"), (70.0, "#5b95d1"), (0.0, "#0b4a8f"))
-_DARK_BELOW = 70.0
 _FONT = '"PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif'
 _BAR_PX, _TALL_PX, _FRAME_PX, _HEIGHT_PX = 30, 42, 90, 320
 _LABEL_WIDTH = 24
@@ -131,43 +128,6 @@ def lines(
     layout["xaxis"] = layout["xaxis"] | {"type": "category"}
     layout["yaxis"] = layout["yaxis"] | ({"rangemode": "tozero"} if from_zero else {})
     return {"data": drawn, "layout": layout}
-
-
-def heat(
-    names: Sequence[str],
-    heads: Sequence[str],
-    values: Sequence[Sequence[Number]],
-    texts: Sequence[Sequence[str]],
-) -> Figure:
-    """Return a heat map of scores of 100, the first name on top; the darker, the worse.
-
-    Plotly's own heat map is a picture in a data address, which our policy does not load: squares are drawn instead.
-    """
-    places = [(row, column) for row in range(len(names)) for column in range(len(heads))]
-    scores = [values[row][column] for row, column in places]
-    drawn = {
-        "type": "scatter",
-        "mode": "markers+text",
-        "x": [heads[column] for _, column in places],
-        "y": [_label(names[row]) for row, _ in places],
-        "text": [texts[row][column] for row, column in places],
-        "textfont": {"size": 11, "color": [_ink_on(score) for score in scores]},
-        "marker": {"symbol": "square", "size": 34, "color": [_shade(score) for score in scores]},
-        "cliponaxis": False,
-        "hovertemplate": "%{y}<br>%{x} %{text}<extra></extra>",
-    }
-    layout = _layout(_TALL_PX * len(names) + _FRAME_PX, "")
-    layout["yaxis"] = layout["yaxis"] | {"autorange": "reversed", "type": "category", "showgrid": False}
-    layout["xaxis"] = layout["xaxis"] | {"side": "top", "type": "category"}
-    return {"data": [drawn], "layout": layout}
-
-
-def _shade(score: Number) -> str:
-    return PAPER if score is None else next(colour for least, colour in _BLUES if score >= least)
-
-
-def _ink_on(score: Number) -> str:
-    return PAPER if score is not None and score < _DARK_BELOW else INK
 
 
 def _bar(

@@ -25,6 +25,8 @@ def keep(con: psycopg.Connection, person: str, page: str, form: FormData) -> Non
     }
     at = now()
     con.execute("DELETE FROM portal.draft WHERE at < %s", [at - timedelta(days=KEPT_DAYS)])
+    if not typed:
+        return
     con.execute(
         """INSERT INTO portal.draft (person, page, fields, at) VALUES (%s, %s, %s, %s)
            ON CONFLICT (person, page) DO UPDATE SET fields = excluded.fields, at = excluded.at""",

@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 _FORM = "application/x-www-form-urlencoded"
 _WITH_FILE = "multipart/form-data"
 # The pages whose form sends a file.
-TAKES_FILE = frozenset(("upload",))
+TAKES_FILE = frozenset(("upload", "waiting_upload"))
 # Forms into which people type what is theirs alone: nothing of it is kept.
 UNKEPT = "mine"
 _MOST_FIELDS = 6000
 # The pages whose form is kept for its author if the session ended meanwhile: they are about the catalog, and say
-# nothing of a person. No other form is.
-KEPT_LATE = frozenset(("proposal", "upload", "edit", "wish", "version"))
+# nothing of a person. No other form is; of an upload nothing is but the page that it came from.
+KEPT_LATE = frozenset(("proposal", "upload", "waiting_upload", "edit", "wish", "version"))
 _NAME = re.compile(r"[A-Za-z0-9._~-]{1,100}")
 
 

@@ -12,7 +12,8 @@ from catalogs.model import LOOKUP_SYSTEM_KIND, Catalog, Resource
 from catalogs.settings import now
 from expectations.quality.desk import Event
 from expectations.quality.kept import Kept, scores_on
-from expectations.quality.tickets import Ticket
+from expectations.quality.tickets import RULE, Ticket
+from expectations.quality.titles import resource_title, rule_title
 
 EXTRACTS = 30
 # The reference of a ticket leads to a person's case: the portal's role may not read it.
@@ -89,6 +90,13 @@ def tickets(con: psycopg.Connection, units: frozenset[str] | None, resource: str
         "state = 'open' AND (%(all)s OR unit = ANY(%(units)s)) AND %(resource)s IN ('', resource) ORDER BY due_on, id",
         {"all": units is None, "units": sorted(units or ()), "resource": resource},
     )
+
+
+def about(catalog: Catalog, one: Ticket, language: str) -> str:
+    """Return what a ticket is about; the ticket says it in Chinese, in English it is told by resource and rule."""
+    if language == "zh" or one.kind != RULE:
+        return one.about
+    return f"{resource_title(catalog, one.resource, language)}: {rule_title(catalog, one.resource, one.rule, language)}"
 
 
 def ticket(con: psycopg.Connection, number: int) -> tuple[Ticket, list[Event]] | None:

@@ -22,6 +22,7 @@ from catalogs.model import Catalog
 from catalogs.versions import unpack
 from catalogs.views import TIERS, catalog_json
 from catalogs.views_services import visible_services
+from portal.english import english_names
 from portal.problems import Refused
 from warehouse.figures import as_measured
 
@@ -51,6 +52,7 @@ class Edition:
         release: the present one; None before the first.
         has_figures: whether the lists have its figures; else they say 未测.
         tiers: tier → what its readers are shown.
+        english: Chinese → English of the catalog's names and words.
     """
 
     catalog: Catalog
@@ -58,15 +60,23 @@ class Edition:
     on: date
     has_figures: bool
     tiers: Mapping[str, Shown]
+    english: Mapping[str, str]
 
     @property
     def key(self) -> tuple[str, int | None, date, bool]:
         """What makes an edition another one."""
         return self.catalog.version, self.release, self.on, self.has_figures
 
+    def is_right_on(self, digest: str, day: date) -> bool:
+        """Whether only its figures may be of an earlier release: who may see what is as it is now."""
+        return self.catalog.version == digest and self.on == day
+
 
 class Known:
-    """Keeps the newest edition; one per worker. Making one takes seconds, and others wait for it."""
+    """Keeps the newest edition; one per worker. Making one takes seconds.
+
+    Others wait for it, unless nothing but the release is another one: they are shown the earlier figures meanwhile.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -91,6 +101,8 @@ class Known:
         digest, release, has_figures = row
         kept = self._edition
         if kept is None or kept.key != (digest, release, today(kept.catalog), has_figures):
+            if self._lock.locked() and kept is not None and kept.is_right_on(digest, today(kept.catalog)):
+                return kept
             with self._lock:
                 kept = self._edition
                 if kept is None or kept.key != (digest, release, today(kept.catalog), has_figures):
@@ -115,7 +127,7 @@ class Known:
         lists = derived_lists(catalog, told, measured, day)
         pictures = {one.code: draw(catalog, one).decode() for one in visible_services(catalog, "office")}
         tiers = {tier: _shown(catalog, tier, lists, pictures) for tier in TIERS[1:]}
-        return Edition(catalog, release, day, has_figures, tiers)
+        return Edition(catalog, release, day, has_figures, tiers, english_names(catalog))
 
 
 def _shown(catalog: Catalog, tier: str, lists: Sequence[DerivedList], pictures: Mapping[str, str]) -> Shown:

@@ -1,10 +1,13 @@
-"""The frame that the pages of maintenance share: their tabs, and faults of forms in the reader's language."""
+"""The frame that the pages of maintenance share: their tabs, and what is wrong in the reader's language."""
 
 from typing import Any
 
 from fastapi import Request, Response
 
+from catalogs.changes.proposing import Prepared
 from catalogs.forms.fault_words import in_chinese
+from catalogs.rules import ERROR
+from catalogs.rules_zh import fault_in_chinese
 from portal.access import decide
 from portal.rendering import language_of, page
 
@@ -18,6 +21,30 @@ def typed_texts(request: Request) -> dict[str, str]:
         for name, value in request.state.form.items()
         if isinstance(value, str)
     }
+
+
+def hindrances(prepared: Prepared, language: str) -> list[tuple[str, str]]:
+    """Return why something cannot be proposed: in the reader's language, and beside it the check's own wording."""
+    if language != "zh":
+        return [(line, "") for line in prepared.hindrances]
+    errors = [one for one in prepared.faults if one.severity == ERROR]
+    missing = prepared.route.missing if prepared.route and not prepared.route.refused else ()
+    return [
+        *((f"{one.edit.place}：此处已被改动，请按现行版本重新提出。", one.why) for one in prepared.conflicts),
+        *((fault_in_chinese(one), one.what) for one in errors),
+        *(("有环节没有可作决定的岗位，请先在 units.csv 或 campus.yaml 中写明。", one) for one in missing),
+    ]
+
+
+def notes(prepared: Prepared, language: str) -> list[tuple[str, str]]:
+    """Return what the check has to remark without forbidding anything; as `hindrances`."""
+    warnings = [one for one in prepared.faults if one.severity != ERROR]
+    if language != "zh":
+        return [(line, "") for line in (*prepared.notes, *map(str, warnings))]
+    return [
+        *(("文件中写的决定未采用：决定只在此作出。", one) for one in prepared.notes),
+        *((fault_in_chinese(one), one.what) for one in warnings),
+    ]
 
 
 def maintain_page(request: Request, template: str, status: int = 200, **told: Any) -> Response:

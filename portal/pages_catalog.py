@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from catalogs.exports.yaml_text import dump_yaml, read_plain
-from catalogs.views import contract_for, visible_resources
+from catalogs.views import contract_for, visible_items, visible_resources
 from expectations.quality.scores import RESOURCE
 from expectations.quality.terms import terms
 from portal import cells, facts
@@ -14,6 +14,7 @@ from portal.entry import Entered, House
 from portal.problems import not_found
 from portal.rendering import age, language_of, moment, page
 from portal.search import LONGEST, search
+from portal.specimens import specimen_rows
 
 router = APIRouter()
 _WORDS = {"✓": "state.kept", "!": "state.late", "✕": "state.refused", "–": "state.waiting"}
@@ -113,5 +114,6 @@ def _state(request: Request, entered: Entered, name: str) -> dict[str, Any]:
             for one in taken
         ],
         "scores": cells.of(kept, RESOURCE, name, terms(catalog), language),
-        "tickets": open_tickets,
+        "tickets": [{"id": one.id, "about": facts.about(catalog, one, language)} for one in open_tickets],
+        "specimens": specimen_rows(catalog, visible_items(found, entered.viewer.tier)),
     }

@@ -37,7 +37,7 @@ def own(request: Request) -> Response:
         section="mine",
         tab="certificates",
         mine_tabs=TABS,
-        certificates=[_certificate(request, one) for one in found],
+        certificates=[certificate(request, one) for one in found],
         kinds=_kinds(request),
     )
 
@@ -51,7 +51,7 @@ def new(request: Request, kind: str) -> Response:
 @router.post("/mine/certificates/new/{kind}", name="mine_certificate_new")
 def issue(request: Request, kind: str) -> Response:
     """Ask the service for it."""
-    typed = {name: _typed(request, name) for name in _CHOICES}
+    typed = {name: typed_in(request, name) for name in _CHOICES}
     days = typed["validity_days"]
     order: dict[str, Any] = {
         "kind": kind,
@@ -86,7 +86,7 @@ def paper(request: Request, number: UUID) -> Response:
 @router.post("/mine/certificates/{number:uuid}/shares", name="mine_certificate_share")
 def share(request: Request, number: UUID) -> Response:
     """Make a code for somebody who is to see what is chosen."""
-    days, views = _typed(request, "days"), _typed(request, "max_views")
+    days, views = typed_in(request, "days"), typed_in(request, "max_views")
     asked: dict[str, Any] = {"shown": _chosen(request)}
     asked |= {
         name: int(typed)
@@ -116,7 +116,7 @@ def revoke(request: Request, number: UUID) -> Response:
 @router.post("/mine/certificates/{number:uuid}/revoke", name="mine_certificate_revoke")
 def revoked(request: Request, number: UUID) -> Response:
     """Revoke it for good."""
-    reason = _typed(request, "reason")[:_LONGEST_REASON]
+    reason = typed_in(request, "reason")[:_LONGEST_REASON]
     if not reason:
         return _revoking(request, number, text("mine.reason_missing", language_of(request)), 422)
     as_person(request, "POST", f"certificates/{number}:revoke", {"reason": reason})
@@ -145,13 +145,13 @@ def _shown(request: Request, number: UUID, problem: str = "", status: int = 200)
     found = as_person(request, "GET", f"certificates/{number}")
     catalog = _catalog(request)
     zone = catalog.campus.time_zone
-    told = _certificate(request, found)
+    told = certificate(request, found)
     shares = [
         {
             "number": one["share_id"],
             "code": one["code"] or "",
             "address": one["verify_address"] or "",
-            "shown": "、".join(_label(request, found["kind"], element) for element in one["shown"]),
+            "shown": "、".join(label_of(request, found["kind"], element) for element in one["shown"]),
             "is_printed": one["is_printed"],
             "until": moment(datetime.fromisoformat(one["expires_at"]), zone),
             "views": one["views"],
@@ -163,7 +163,7 @@ def _shown(request: Request, number: UUID, problem: str = "", status: int = 200)
     views = [
         {"at": moment(datetime.fromisoformat(one["at"]), zone), "how": one["how"]} for one in found["views"]
     ]
-    elements = [{"code": code, "name": _label(request, found["kind"], code)} for code in found["elements"]]
+    elements = [{"code": code, "name": label_of(request, found["kind"], code)} for code in found["elements"]]
     return page(
         request,
         "mine_certificate.html.j2",
@@ -179,11 +179,12 @@ def _shown(request: Request, number: UUID, problem: str = "", status: int = 200)
 
 def _revoking(request: Request, number: UUID, problem: str, status: int = 200) -> Response:
     found = as_person(request, "GET", f"certificates/{number}")
-    one = _certificate(request, found)
+    one = certificate(request, found)
     return page(request, "mine_certificate_revoke.html.j2", status, section="mine", one=one, problem=problem)
 
 
-def _certificate(request: Request, one: Mapping[str, Any]) -> dict[str, Any]:
+def certificate(request: Request, one: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a certificate, as the service tells it, in the reader's words."""
     catalog, language = _catalog(request), language_of(request)
     kind = catalog.certificates.get(one["kind"])
     purposes = {each.code: each for each in kind.purposes} if kind else {}
@@ -202,9 +203,14 @@ def _certificate(request: Request, one: Mapping[str, Any]) -> dict[str, Any]:
         "sign": _STANDING_SIGNS[standing],
         "state": one["state"],
         "ahead": one["ahead"] or 0,
+        "expected": _minute(one["expected_at"], catalog),
         "reason": one["revoke_reason"] or "",
-        "changed": "、".join(_label(request, one["kind"], element) for element in one["changed"]),
+        "changed": "、".join(label_of(request, one["kind"], element) for element in one["changed"]),
     }
+
+
+def _minute(at: str | None, catalog: Catalog) -> str:
+    return moment(datetime.fromisoformat(at), catalog.campus.time_zone) if at else ""
 
 
 def _kinds(request: Request) -> list[dict[str, Any]]:
@@ -229,7 +235,8 @@ def _named(one: Any, language: str) -> str:
     return str(one.name_zh if language == "zh" else one.name_en or one.name_zh)
 
 
-def _label(request: Request, code: str, element: str) -> str:
+def label_of(request: Request, code: str, element: str) -> str:
+    """Return what a kind of certificate calls an element."""
     catalog, language = _catalog(request), language_of(request)
     kind = catalog.certificates.get(code)
     for one in kind.stated if kind else ():
@@ -243,7 +250,8 @@ def _chosen(request: Request) -> list[str]:
     return [str(one) for one in request.state.form.getlist("shown") if isinstance(one, str)]
 
 
-def _typed(request: Request, name: str) -> str:
+def typed_in(request: Request, name: str) -> str:
+    """Return what was typed into a field of the form."""
     value = request.state.form.get(name)
     return value.strip().replace("\x00", "") if isinstance(value, str) else ""
 

@@ -16,13 +16,17 @@ from catalogs.views import unit_name
 from catalogs.word_forms import WordFormError
 from portal.asking import Said, asking
 from portal.entry import Entered
+from portal.filled_form import printed
 from portal.problems import not_found
 from portal.rendering import language_of, page
 from portal.texts import TEXTS, text
 
 router = APIRouter()
 _LONGEST = 64
-_WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+_KINDS = {
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "pdf": "application/pdf",
+}
 _OUTCOMES = {"satisfied": "✓", "certificate": "✓", "still_required": "!"}
 # What of a form may be printed: a value that is there, with whatever doubt the page tells beside it.
 _FILLED = ("available", "stale", "in_dispute")
@@ -62,10 +66,13 @@ def case(request: Request) -> Response:
 
 @router.post("/window/form", name="window_form")
 def form(request: Request) -> Response:
-    """The unit's own Word form of a case's service item, filled."""
+    """The filled form of a case: the unit's own in Word, or set from the catalog as PDF."""
     told = _asked(request, _number(request))
     filled = told["prefill"]
     template = word_forms.form_of(_catalog(request), filled["service_item"])
+    if request.state.form.get("as") == "pdf":
+        rows = [_on_paper(one) for one in filled["fields"]]
+        return _file(told, printed(_catalog(request), told, rows, template is not None), "pdf")
     if template is None:
         raise not_found()
     values = {one["field"]: _printed(one) for one in filled["fields"]}
@@ -73,9 +80,7 @@ def form(request: Request) -> Response:
         content = word_forms.fill(template, values)
     except WordFormError:
         raise not_found() from None
-    name = f"{filled['name_zh']}-{told['external_no'] or told['case_id']}.docx"
-    disposition = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
-    return Response(content, media_type=_WORD, headers={"Content-Disposition": disposition})
+    return _file(told, content, "docx")
 
 
 def _asked(request: Request, number: str) -> Mapping[str, Any]:
@@ -85,6 +90,19 @@ def _asked(request: Request, number: str) -> Mapping[str, Any]:
         "POST", "/v1/window:prefill", sent, language_of(request)
     )
     return told
+
+
+def _file(told: Mapping[str, Any], content: bytes, kind: str) -> Response:
+    name = f"{told['prefill']['name_zh']}-{told['external_no'] or told['case_id']}.{kind}"
+    disposition = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
+    return Response(content, media_type=_KINDS[kind], headers={"Content-Disposition": disposition})
+
+
+def _on_paper(one: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return a field's name, value and doubt as they stand on paper, which is in Chinese."""
+    value = _printed(one)
+    is_doubtful = bool(value) and one["status"] != "available"
+    return one["name_zh"], value, text(f"fact.{one['status']}", "zh") if is_doubtful else ""
 
 
 def _refusal(said: Said, language: str) -> str:

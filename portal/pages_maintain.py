@@ -13,13 +13,12 @@ from catalogs.changes.edits import Edit
 from catalogs.changes.proposing import DEMANDS, Prepared
 from catalogs.changes.telling import as_parts
 from catalogs.model import Catalog
-from catalogs.rules import ERROR
 from catalogs.views import unit_name
 from portal import deeds, drafts
 from portal.access import Decision, Held
 from portal.entry import Entered, House
 from portal.form_fields import demand_headings
-from portal.maintain_frame import maintain_page, typed_texts
+from portal.maintain_frame import hindrances, maintain_page, notes, typed_texts
 from portal.problems import Refused, not_found
 from portal.proposal_rights import CLOSED, deciding_posts, in_use, is_shown, proposing_posts, standing
 from portal.rendering import age, language_of, moment
@@ -108,8 +107,8 @@ def meaning(prepared: Prepared, catalog: Catalog, language: str) -> dict[str, An
         "parts": as_parts(told, prepared.edits, catalog, language)[:-1] if told else [],
         "allows_more": bool(told and told.allows_more),
         "breaks": bool(told and told.breaks),
-        "hindrances": prepared.hindrances,
-        "notes": [*prepared.notes, *(str(fault) for fault in prepared.faults if fault.severity != ERROR)],
+        "hindrances": hindrances(prepared, language),
+        "notes": notes(prepared, language),
         "refused": prepared.route.refused if prepared.route else "",
         "steps": prepared.route.steps if prepared.route else (),
         "edits": edits_told(prepared.edits, catalog, language),

@@ -36,7 +36,7 @@ def demands(request: Request, unit: str = "", gap: str = "") -> Response:
             if any(edit.file.startswith(_FOLDER) for edit in one.edits)
             and is_shown(entered.viewer, one, catalog)
         ]
-        filed = _filed(con)
+        filed = _filed(con, catalog.campus.time_zone)
     rows = entered.shown.lists["demands"].rows
     own = set(proposing_units(entered.viewer, catalog))
     every = _cards(rows, catalog, filed, own)
@@ -101,13 +101,14 @@ def _cards(
     return list(found.values())
 
 
-def _filed(con: psycopg.Connection) -> dict[str, date]:
-    """Return the file of a demand → the day on which it was first proposed."""
+def _filed(con: psycopg.Connection, zone: str) -> dict[str, date]:
+    """Return the file of a demand → the campus's day on which it was first proposed."""
     return dict(
         con.execute(
-            """SELECT edit ->> 'file', min(p.at)::date FROM yici.proposal p, jsonb_array_elements(p.edits) edit
+            """SELECT edit ->> 'file', (min(p.at) AT TIME ZONE %s)::date
+               FROM yici.proposal p, jsonb_array_elements(p.edits) edit
                WHERE edit ->> 'file' LIKE 'demands/%%' GROUP BY 1""",
-            [],
+            [zone],
         ).fetchall()
     )
 

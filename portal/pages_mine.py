@@ -59,7 +59,8 @@ def mine(request: Request) -> Response:
         section="mine",
         tab="mine",
         mine_tabs=TABS,
-        facts=[one for one in shown if not one["is_declared"]],
+        facts=[one for one in shown if not one["is_declared"] and one["status"] != "not_found"],
+        without=[one for one in shown if not one["is_declared"] and one["status"] == "not_found"],
         declared=[one for one in shown if one["is_declared"]],
         release=told["release"],
     )

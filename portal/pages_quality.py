@@ -1,6 +1,7 @@
 """Quality: units by dimensions, a unit's failing rules, tickets. Counts and names, never a value."""
 
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
@@ -55,7 +56,6 @@ def quality(request: Request) -> Response:
         good_from=f"{known.good_from:g}",
         watch_from=f"{known.watch_from:g}",
         day=kept.day,
-        heat=quality_charts.heat(units),
         blocks=quality_charts.blocks(days, entered.shown.lists.get("promises"), language),
     )
 
@@ -84,9 +84,12 @@ def quality_of_unit(request: Request, unit: str) -> Response:
         raise not_found()
     own = {name for name, (_, code) in scored_resources(catalog, day).items() if code == unit}
     may_see_tickets = decide(entered.viewer, "tickets", unit).is_allowed
+    may_see_rows = decide(entered.viewer, "waiting", unit).is_allowed
     with house.database.connection() as con:
         kept = facts.scores(con, day)
-        states = [one for one in read_states(con).values() if one.resource in own and not one.passed]
+        states = [
+            one for one in read_states(con, is_short=True).values() if one.resource in own and not one.passed
+        ]
         opened = facts.tickets(con, frozenset((unit,))) if may_see_tickets else []
     numbers = {(one.resource, one.rule): one.id for one in opened}
     failing = [
@@ -100,6 +103,9 @@ def quality_of_unit(request: Request, unit: str) -> Response:
             "rows_total": one.rows_total or "",
             "since": moment(one.since, catalog.campus.time_zone),
             "ticket": numbers.get((one.resource, one.rule)),
+            "waiting": f"/duty/rows/{one.resource}?rule={quote(one.rule)}"
+            if may_see_rows and one.stage == ADMISSION
+            else "",
         }
         for one in sorted(
             states, key=lambda one: (_SEVERITIES.index(one.severity), -one.points, one.resource, one.rule)
@@ -128,10 +134,10 @@ def quality_of_unit(request: Request, unit: str) -> Response:
 @router.get("/tickets", name="tickets")
 def tickets(request: Request) -> Response:
     """The open tickets of the viewer's units, or of all for those who see all."""
-    entered, house, _ = _request(request)
+    entered, house, language = _request(request)
     with house.database.connection() as con:
         found = facts.tickets(con, entered.decision.units)
-    told = [_told(entered, one) for one in found]
+    told = [_told(entered, one, language) for one in found]
     return page(
         request,
         "tickets.html.j2",
@@ -144,7 +150,7 @@ def tickets(request: Request) -> Response:
 @router.get("/tickets/{number:int}", name="ticket")
 def ticket(request: Request, number: int) -> Response:
     """A ticket and what happened to it."""
-    entered, house, _ = _request(request)
+    entered, house, language = _request(request)
     with house.database.connection() as con:
         found = facts.ticket(con, number) if number < 2**31 else None
     if found is None:
@@ -157,18 +163,18 @@ def ticket(request: Request, number: int) -> Response:
         for event in events
     ]
     may_act = decide(entered.viewer, "ticket_act", one.unit).is_allowed
-    told = _told(entered, one) | {"closes_itself": one.kind == RULE}
+    told = _told(entered, one, language) | {"closes_itself": one.kind == RULE}
     return page(request, "ticket.html.j2", section="tickets", one=told, events=history, may_act=may_act)
 
 
-def _told(entered: Entered, one: Ticket) -> dict[str, Any]:
+def _told(entered: Entered, one: Ticket, language: str) -> dict[str, Any]:
     catalog: Catalog = entered.edition.catalog
     return {
         "id": one.id,
-        "about": one.about,
+        "about": facts.about(catalog, one, language),
         "unit": unit_name(catalog, one.unit),
         "post": one.post,
-        "resource": resource_title(catalog, one.resource),
+        "resource": resource_title(catalog, one.resource, language),
         "page": _page(entered, one.resource),
         "dimension": one.dimension,
         "severity": one.severity,

@@ -6,11 +6,9 @@ and publish nothing. While it works it holds a lock, so that a process that died
 """
 
 import json
-import subprocess
 import sys
-import threading
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -20,6 +18,7 @@ from catalogs.model import Catalog
 from catalogs.model_posts import DATA_OFFICE
 from catalogs.posts import holdings_of
 from catalogs.settings import now, settings
+from portal import working
 from warehouse.catalog_changes import Desk, Hindered, today
 from warehouse.catalog_versions import NoSuchVersion
 from warehouse.connect import connect
@@ -27,7 +26,6 @@ from warehouse.proposals import ProposalError, Wish
 
 ASKED, RUNNING, DONE, FAILED, DIED = "asked", "running", "done", "failed", "died"
 _LOCK = 726_001
-_BEGINS_WITHIN = timedelta(seconds=90)
 
 
 @dataclass(frozen=True)
@@ -85,13 +83,8 @@ def ask(
 
 
 def start(number: int) -> None:
-    """Start the process that publishes; it goes on whatever becomes of this one, and says into its log what fails."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "portal.publishing", str(number)],
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    threading.Thread(target=process.wait, daemon=True).start()
+    """Start the process that publishes."""
+    working.start("portal.publishing", number)
 
 
 def find(con: psycopg.Connection, number: int) -> Publication | None:
@@ -104,8 +97,7 @@ def find(con: psycopg.Connection, number: int) -> Publication | None:
     if row is None:
         return None
     number, post, proposals, rolls_back_to, reason, state, told, asked_at, ended_at = row
-    is_awaited = state == ASKED and now() - asked_at < _BEGINS_WITHIN
-    if state in (ASKED, RUNNING) and not is_awaited and not _is_worked_on(con, number):
+    if state in (ASKED, RUNNING) and not working.is_alive(con, _LOCK, number, asked_at, state == RUNNING):
         state = DIED
     return Publication(number, post, tuple(proposals), rolls_back_to, reason, state, told, asked_at, ended_at)
 
@@ -126,7 +118,7 @@ def publish(con: psycopg.Connection, number: int) -> None:
         con: the owner's connection, in autocommit mode.
         number: the publication.
     """
-    con.execute("SELECT pg_advisory_lock(%s, %s)", [_LOCK, number])
+    working.begin(con, _LOCK, number)
     row = con.execute(
         """UPDATE portal.publication SET state = 'running' WHERE id = %s AND state = 'asked'
            RETURNING person, post, base, rolls_back_to, reason""",
@@ -172,14 +164,6 @@ def _published(
 def _may(catalog: Catalog, person: str, post: str) -> bool:
     held = holdings_of(catalog, person, today(catalog))
     return any(one.post == post and one.role == DATA_OFFICE for one in held)
-
-
-def _is_worked_on(con: psycopg.Connection, number: int) -> bool:
-    """Whether a process holds the lock of a publication."""
-    (is_free,) = con.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK, number]).fetchone()
-    if is_free:
-        con.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCK, number])
-    return not is_free
 
 
 def main() -> None:

@@ -1,32 +1,17 @@
-"""What the page of quality draws: the heat map, how scores move, and which promises are kept."""
+"""What the page of quality draws: how scores move, and which promises are kept."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
-from typing import Any
 
 from catalogs.lists import DerivedList
 from expectations.quality.words import DIMENSIONS, TOTAL, shown
 from portal import charts
 from portal.blocks import COUNT, WHEN, Block, Column
-from portal.charts import Figure
 from portal.texts import text
 
 DAYS = 90
 _COLOURS = ("#1b1f23", "#0b5cad", "#1a7f37", "#9a6700", "#b42318", "#6e40c9", "#57606a")
-
-
-def heat(units: Sequence[Mapping[str, Any]]) -> Figure | None:
-    """Return units by dimensions as a heat map, as the table beside it has them: the poorest first."""
-    told = [one for one in units if one["cells"]]
-    if not told:
-        return None
-    return charts.heat(
-        [one["name"] for one in told],
-        [cell["name"] for cell in told[0]["cells"]],
-        [[None if cell["score"] == "–" else float(cell["score"]) for cell in one["cells"]] for one in told],
-        [[cell["score"] for cell in one["cells"]] for one in told],
-    )
 
 
 def blocks(
@@ -43,7 +28,8 @@ def blocks(
 
 
 def _trend(days: Mapping[date, Mapping[str, float]], language: str) -> list[Block]:
-    if not days:
+    # One day is no movement, and the page's figures have it.
+    if len(days) < 2:
         return []
     told = [(day.isoformat(), scores) for day, scores in days.items()]
     names = {TOTAL: text("total", language)} | {one: text(f"dim.{one}", language) for one in DIMENSIONS}
@@ -83,7 +69,11 @@ def _promises(promises: DerivedList | None, language: str) -> list[Block]:
     ]
     broken = sum(row["verdict"] == verdicts[1] for row in promises.rows)
     title = text("promises.title", language, broken=broken, all=len(promises.rows))
-    return [Block("promises", title, text("promises.note", language), columns, promises.rows, figure)]
+    return [
+        Block(
+            "promises", title, text("promises.note", language), columns, promises.rows, figure, of_list=True
+        )
+    ]
 
 
 def _cut(score: float | None) -> float | None:

@@ -1,6 +1,6 @@
 """What every topic of the reform stands on: who reads, in which language, which marts and lists there are."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,7 @@ from catalogs.lists.base import percent
 from catalogs.model import Catalog
 from catalogs.views import unit_name
 from portal import marts
-from portal.blocks import Block, small_cell
+from portal.blocks import Block, Column, hidden_last, small_cell
 from portal.texts import LANGUAGES, text
 
 # The last twelve months that a mart tells of.
@@ -73,9 +73,18 @@ class Reading:
             else unit_name(self.catalog, code)
         )
 
-    def block(self, name: str, title: str, **parts: Any) -> Block:
-        """Return a finding whose definition is the text of its name."""
-        return Block(name, title, self.t(f"{name}.caption"), threshold=self.threshold, **parts)
+    def block(
+        self,
+        name: str,
+        title: str,
+        *,
+        columns: Sequence[Column],
+        rows: Sequence[Mapping[str, Any]],
+        **parts: Any,
+    ) -> Block:
+        """Return a finding whose definition is the text of its name; `parts`: what else a block has."""
+        caption, told = self.t(f"{name}.caption"), hidden_last(columns, rows)
+        return Block(name, title, caption, columns, told, threshold=self.threshold, **parts)
 
 
 def share(part: float, whole: float) -> str:

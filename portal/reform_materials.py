@@ -1,7 +1,7 @@
 """What people still bring: high-frequency items, what was spared, what is asked for although held, best openings."""
 
 from portal import charts
-from portal.blocks import COUNT, MEAN, SHARE, Block, Column, seen, without_few
+from portal.blocks import COUNT, MEAN, SHARE, Block, Column, few_within, seen, without_few
 from portal.marts import Row
 from portal.reform import CHARTED, Reading, share
 
@@ -13,6 +13,7 @@ SPARED = "SELECT * FROM marts.mart_reform__spared ORDER BY materials_spared DESC
 PREFILLS = """SELECT to_char(month_on, 'YYYY-MM') AS month, sum(prefills)::bigint AS prefills,
     sum(fields_kept)::bigint AS kept FROM marts.mart_service__prefill
     GROUP BY month_on ORDER BY month_on DESC LIMIT 1"""
+_OF_PREFILLS = ("prefills", "fields_kept", "fields_kept_per_prefill", "fields_spared_if_all_prefilled")
 _ITEM = Column("name", "事项", "Service item")
 _UNIT = Column("unit", "主责单位", "Lead unit")
 
@@ -74,7 +75,7 @@ def materials(reading: Reading) -> list[Block]:
 
 def _spared(reading: Reading) -> list[Block]:
     raw = reading.rows(SPARED)
-    if not raw:
+    if sum(row["cases"] for row in raw) < reading.threshold:
         return []
     rows = [
         {
@@ -84,6 +85,7 @@ def _spared(reading: Reading) -> list[Block]:
         }
         for row in without_few(raw, "cases", reading.threshold)
     ]
+    rows = few_within(rows, "prefills", _OF_PREFILLS, reading.threshold)
     spared = sum(row["materials_spared"] for row in raw)
     whole = spared + sum(row["materials_given"] for row in raw)
     fields = sum(row["fields_kept"] for row in raw)
@@ -138,7 +140,7 @@ def _openings(reading: Reading) -> list[Block]:
         Column("total", "累计可省份数", "So far", COUNT),
     )
     title = reading.t("openings", what=rows[0]["what"], n=rows[0]["gain"])
-    return [reading.block("openings", title, columns=columns, rows=rows, figure=figure)]
+    return [reading.block("openings", title, columns=columns, rows=rows, figure=figure, of_list=True)]
 
 
 def asked_again(reading: Reading) -> list[Block]:
@@ -153,6 +155,10 @@ def asked_again(reading: Reading) -> list[Block]:
     ]
     return [
         reading.block(
-            "asked_again", reading.t("asked_again", n=len(found.rows)), columns=columns, rows=found.rows
+            "asked_again",
+            reading.t("asked_again", n=len(found.rows)),
+            columns=columns,
+            rows=found.rows,
+            of_list=True,
         )
     ]

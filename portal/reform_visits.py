@@ -6,7 +6,7 @@ from typing import Any
 
 from catalogs.lists.base import DerivedList
 from portal import charts
-from portal.blocks import COUNT, MEAN, SHARE, WHEN, Block, Column, seen, without_few
+from portal.blocks import COUNT, MEAN, SHARE, WHEN, Block, Column, few_within, seen, without_few
 from portal.reform import CHARTED, YEAR, Reading, points, share
 
 _VISITS = "marts.mart_reform__visit_evidence"
@@ -104,6 +104,7 @@ def _by_item(reading: Reading) -> list[Block]:
         }
         for row in without_few(reading.rows(BY_ITEM), "cases", reading.threshold)
     ]
+    rows = few_within(rows, "enquiries", ("enquiries",), reading.threshold)
     drawn = [row for row in seen(rows, CHARTED) if row["more"]]
     if not rows:
         return []
@@ -137,8 +138,12 @@ def _by_item(reading: Reading) -> list[Block]:
 
 
 def _raising(reading: Reading) -> list[Block]:
-    """Which single opening or mend touches most cases that took more than one visit."""
-    more = {row["service_item"]: row["more"] for row in reading.rows(BY_ITEM)}
+    """Which single opening or mend touches most cases that took more than one visit.
+
+    Of items whose figures are hidden none is counted: beside those that are shown a sum would tell theirs.
+    """
+    items = without_few(reading.rows(BY_ITEM), "cases", reading.threshold)
+    more = {row["service_item"]: row["more"] for row in seen(items, len(items))}
     openings = reading.lists.get("openings")
     rows = []
     for row in openings.rows if openings else ():
@@ -164,7 +169,7 @@ def _raising(reading: Reading) -> list[Block]:
         Column("names", "事项", "Service items"),
     )
     title = reading.t("raising", what=best["what"], office=best["office"], n=best["cases"])
-    return [reading.block("raising", title, columns=columns, rows=rows, figure=figure)]
+    return [reading.block("raising", title, columns=columns, rows=rows, figure=figure, of_list=True)]
 
 
 _OUTCOMES = {"达成": "✓", "未达成": "✕", "不可测": "–"}
@@ -201,7 +206,7 @@ def milestones(reading: Reading) -> list[Block]:
     )
     title = reading.t("milestones", met=met, all=len(rows))
     return [
-        reading.block("milestones", title, columns=columns, rows=rows, figure=figure),
+        reading.block("milestones", title, columns=columns, rows=rows, figure=figure, of_list=True),
         *_channels(reading),
     ]
 

@@ -1,9 +1,10 @@
 """What people say and where they wait: evaluations, enquiries, tidal demand, the league of units, hand-overs."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from portal import charts
-from portal.blocks import COUNT, MEAN, SHARE, WHEN, Block, Column, seen, without_few
+from portal.blocks import COUNT, HIDDEN, MEAN, SHARE, WHEN, Block, Column, seen, without_few, without_few_by
 from portal.reform import CHARTED, YEAR, Reading, points, share
 
 _EVALUATIONS = "marts.mart_reform__evaluation"
@@ -19,12 +20,13 @@ VOICES_BY_ITEM = f"""SELECT service_item, max(name_zh) AS name_zh, max(lead_unit
     ORDER BY beyond DESC, waiting DESC, cases DESC, service_item"""
 _ENQUIRIES = "marts.mart_reform__enquiry_topics"
 TOPICS = f"""SELECT topic, sum(enquiries)::bigint AS cases, sum(unanswered)::bigint AS unanswered,
-    sum(not_solved)::bigint AS not_solved, sum(mean_days_to_answer * enquiries) / sum(enquiries) AS days
+    sum(not_solved)::bigint AS not_solved,
+    sum(mean_days_to_answer * (enquiries - unanswered)) / nullif(sum(enquiries - unanswered), 0) AS days
     FROM {_ENQUIRIES} WHERE {YEAR.format(mart=_ENQUIRIES)} GROUP BY topic ORDER BY cases DESC, topic"""
 ASKED_ITEMS = f"""SELECT service_item, topic, max(name_zh) AS name_zh, max(lead_unit) AS lead_unit,
     sum(enquiries)::bigint AS cases, sum(not_solved)::bigint AS not_solved
     FROM {_ENQUIRIES} WHERE {YEAR.format(mart=_ENQUIRIES)} GROUP BY service_item, topic
-    ORDER BY cases DESC, service_item, topic LIMIT 100"""
+    ORDER BY cases DESC, service_item, topic"""
 _WEEKS = "marts.mart_reform__demand_week"
 WEEKS = f"""SELECT week_on, max(day_kind) AS day_kind, max(event) AS event, sum(cases)::bigint AS cases FROM {_WEEKS}
     WHERE week_on > (SELECT max(week_on) FROM {_WEEKS}) - 371 GROUP BY week_on ORDER BY week_on"""
@@ -50,6 +52,7 @@ SLOW_UNITS = f"""SELECT unit, sum(steps)::bigint AS cases, sum(handed_over)::big
     sum(mean_hours * (steps - waiting)) / nullif(sum(CASE WHEN mean_hours IS NOT NULL THEN steps - waiting END), 0)
         AS hours
     FROM {_HAND_OVERS} WHERE {YEAR.format(mart=_HAND_OVERS)} GROUP BY unit ORDER BY hours DESC NULLS LAST, unit"""
+_LISTED = 100
 _ITEM = Column("name", "事项", "Service item")
 _UNIT = Column("unit", "主责单位", "Lead unit")
 
@@ -67,7 +70,8 @@ def _levels(reading: Reading) -> list[str]:
 def evaluation(reading: Reading) -> list[Block]:
     """Return evaluations in five levels, and whether each poor one was answered in time."""
     months = reading.rows(VOICES_BY_MONTH)
-    if not months:
+    whole = sum(row["cases"] for row in months)
+    if whole < reading.threshold:
         return []
     levels = _levels(reading)
     heads = [Column(key, name, name, COUNT) for key, name in zip(_LEVELS, levels, strict=True)]
@@ -95,7 +99,6 @@ def evaluation(reading: Reading) -> list[Block]:
         charts.STEPS,
         reading.both("评价数", "evaluations"),
     )
-    whole = sum(row["cases"] for row in months)
     poor = sum(row["level_1"] + row["level_2"] for row in months)
     beyond = sum(row["beyond"] for row in months)
     title = reading.t(
@@ -109,7 +112,7 @@ def evaluation(reading: Reading) -> list[Block]:
         {**reading.item(row), "unit": reading.unit(row["lead_unit"])}
         for row in told(reading.rows(VOICES_BY_ITEM))
     ]
-    late = sum(bool(row["beyond"]) for row in by_item)
+    late = sum(bool(row["beyond"]) for row in seen(by_item, len(by_item)))
     return [
         reading.block(
             "evaluation", title, columns=(Column("month", "月份", "Month", WHEN), count, *heads, *after), rows=by_month,
@@ -128,9 +131,9 @@ def enquiries(reading: Reading) -> list[Block]:
         {**row, "name": row["topic"] or reading.t("no_topic")}
         for row in without_few(reading.rows(TOPICS), "cases", reading.threshold)
     ]
-    if not rows:
-        return []
     drawn = seen(rows, CHARTED)
+    if not drawn:
+        return []
     whole = sum(row["cases"] for row in rows)
     figure = charts.bars(
         [row["name"] for row in drawn],
@@ -151,10 +154,9 @@ def enquiries(reading: Reading) -> list[Block]:
             "unit": reading.unit(row["lead_unit"]),
             "topic": row["topic"] or reading.t("no_topic"),
         }
-        for row in without_few(reading.rows(ASKED_ITEMS), "cases", reading.threshold)
-        if row["service_item"]
+        for row in _asked_items(reading)
     ]
-    title = reading.t("enquiries", topic=rows[0]["name"], share=share(rows[0]["cases"], whole))
+    title = reading.t("enquiries", topic=drawn[0]["name"], share=share(drawn[0]["cases"], whole))
     found = [reading.block("enquiries", title, columns=columns, rows=rows, figure=figure)]
     if items:
         found.append(
@@ -162,10 +164,24 @@ def enquiries(reading: Reading) -> list[Block]:
                 "enquiry_items",
                 reading.t("enquiry_items", item=items[0]["name"], topic=items[0]["topic"]),
                 columns=(_ITEM, _UNIT, Column("topic", "主题", "Topic"), columns[1], columns[3]),
-                rows=[row for row in items if not row["hidden"]],
+                rows=items,
             )
         )
     return found
+
+
+def _asked_items(reading: Reading) -> list[Mapping[str, Any]]:
+    """Return which items people ask what about, the most frequent first.
+
+    Their sums by topic and by item stand in other tables. So what is not listed counts as hidden when it is decided
+    what else is.
+    """
+    rows = [
+        {**row, HIDDEN: not row["service_item"] or place >= _LISTED}
+        for place, row in enumerate(reading.rows(ASKED_ITEMS))
+    ]
+    found = without_few_by(rows, ("topic", "service_item"), "cases", reading.threshold)
+    return sorted(seen(found, len(found)), key=lambda row: (-row["cases"], row["service_item"], row["topic"]))
 
 
 def tides(reading: Reading) -> list[Block]:

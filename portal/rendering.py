@@ -15,8 +15,9 @@ from jinja2.runtime import Context
 from catalogs.derive import POST
 from catalogs.exports.site import environment
 from catalogs.settings import now
-from portal.access import MEMBER, decide
+from portal.access import MEMBER, decide, issues
 from portal.charts import plotly_name
+from portal.english import in_english
 from portal.entry import Entered
 from portal.texts import LANGUAGES, text
 
@@ -35,6 +36,7 @@ _NAVIGATION = (
     ("usage", "/usage"),
     ("maintain", "/maintain"),
     ("duty", "/duty"),
+    ("issued", "/issued"),
     ("window", "/window"),
     ("runs", "/runs"),
     ("mine", "/mine"),
@@ -90,7 +92,10 @@ def page(
         "section": section,
         "site": {**(entered.shown.told if entered else {}), "name": _name(entered, language)},
     }
-    return HTMLResponse(_templates.get_template(template).render(frame | told), status)
+    html = _templates.get_template(template).render(frame | told)
+    if language != LANGUAGES[0]:
+        html = in_english(html, entered.edition.english if entered else {})
+    return HTMLResponse(html, status)
 
 
 def moment(at: datetime, zone: str) -> str:
@@ -120,7 +125,11 @@ def _name(entered: Entered | None, language: str) -> str:
 def _navigation(entered: Entered | None) -> list[tuple[str, str]]:
     if entered is None:
         return []
-    return [(name, path) for name, path in _NAVIGATION if decide(entered.viewer, name).is_allowed]
+    viewer = entered.viewer
+    hidden = () if issues(entered.edition.catalog, viewer) else ("issued",)
+    return [
+        (name, path) for name, path in _NAVIGATION if name not in hidden and decide(viewer, name).is_allowed
+    ]
 
 
 def _you(entered: Entered | None, language: str) -> str:

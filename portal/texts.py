@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from portal.texts_certificates import CERTIFICATE_TEXTS
+from portal.texts_duty import DUTY_TEXTS
 from portal.texts_maintain import MAINTAIN_TEXTS
 from portal.texts_people import PEOPLE_TEXTS
 from portal.texts_reform import REFORM_TEXTS
@@ -177,7 +178,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "home.once.more": ("改革成效", "The reform"),
     "home.since": (
         "昨日以来：发布 {releases} 次，{applied} 项次资源更新；新开工单 {opened} 张，销号 {closed} 张。",
-        "Since yesterday: {releases} releases with {applied} updates; {opened} tickets opened, {closed} closed.",
+        "Since yesterday: releases {releases}, resources updated {applied}; tickets opened {opened}, closed {closed}.",
     ),
     "home.changed": ("最近的发布", "Latest releases"),
     "home.changed.none": ("尚无发布版次。", "There is no release yet."),
@@ -215,6 +216,12 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "state.waiting": ("待判定", "to be judged"),
     "state.strip": ("最近批次，旧在左、新在右", "Latest extracts, the newest on the right"),
     "state.table": ("逐批次", "Extract by extract"),
+    "list": ("清单", "List"),
+    "specimens.title": ("样例（虚构）", "Made-up rows"),
+    "specimens.note": (
+        "按契约虚构的几行，不取自任何人的数据，只为看清样式。",
+        "Rows made of the contract, to show their form; nobody's data were read for them.",
+    ),
     "rows": ("行数", "Rows"),
     "outcome": ("结果", "Outcome"),
     "quality.by_dimension": ("质量（按维度）", "Quality by dimension"),
@@ -300,6 +307,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "admitted": ("合格率", "Admitted"),
     "demand.count": ("依赖的需求", "Demands"),
     **PEOPLE_TEXTS,
+    **DUTY_TEXTS,
     **CERTIFICATE_TEXTS,
     **MAINTAIN_TEXTS,
     **REFORM_TEXTS,

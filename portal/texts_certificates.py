@@ -37,8 +37,8 @@ CERTIFICATE_TEXTS: Mapping[str, tuple[str, str]] = {
     "certificate.standing.expired": ("已过期", "expired"),
     "certificate.download": ("下载证明 (PDF)", "Download the paper (PDF)"),
     "certificate.waiting": (
-        "证明文件正在生成, 前面还有 {n} 份。请稍后刷新本页。",
-        "The paper is being made, {n} before it. Load this page again in a moment.",
+        "证明文件正在生成, 前面还有 {n} 份, 预计 {time} 前完成。请届时刷新本页。",
+        "The paper is being made, {n} before it; it is expected by {time}. Load this page again then.",
     ),
     "certificate.failed": (
         "证明文件未能生成, 证明本身有效。请联系出具单位。",
@@ -84,4 +84,34 @@ CERTIFICATE_TEXTS: Mapping[str, tuple[str, str]] = {
         "This cannot be undone. Whoever checks it sees that it is revoked; you may ask for a new one.",
     ),
     "certificate.reason": ("撤销原因", "Why"),
+    "nav.issued": ("证明管理", "Certificates issued"),
+    "issued.title": ("证明管理", "Certificates issued"),
+    "issued.lead": (
+        "本岗位出具的证明: 按编号查找, 数据变化后核定, 必要时撤销。",
+        "Certificates that your post issues: found by number, decided on when facts change, revoked if need be.",
+    ),
+    "issued.number": ("证明编号 (印在证明上)", "Number, as printed on the paper"),
+    "issued.find": ("查找", "Find"),
+    "issued.none": (
+        "本岗位没有出具过此编号的证明。请核对编号。",
+        "Your post issued none of this number. Compare the number.",
+    ),
+    "issued.changed": ("数据已变化的有效证明", "Valid ones whose facts have changed"),
+    "issued.changed.none": ("没有待核定的证明。", "None waits for you."),
+    "issued.elements": ("已变化的内容", "Changed"),
+    "issued.no_values": (
+        "本页不显示证明载明的数据; 请与持证人出示的证明核对编号。",
+        "What it states is not shown here: compare the number with the paper.",
+    ),
+    "issued.reason": ("原因 (持证人可见, 不要写个人信息)", "Why (its holder reads it; nothing personal)"),
+    "issued.keep": ("核定仍有效", "Leave it valid"),
+    "issued.keep.lead": (
+        "出具时数据属实, 变化不影响其用途的, 可核定仍有效。",
+        "If it was right on its day and the change does not matter for its purpose.",
+    ),
+    "issued.revoke.lead": (
+        "撤销后不能恢复。核验页立即显示已撤销, 撤销名单在一分钟内更新, 持证人在「我的证明」看到原因。",
+        "This cannot be undone. Its page says revoked at once, the published list within a minute, and its holder reads"
+        " why.",
+    ),
 }

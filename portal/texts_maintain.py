@@ -227,6 +227,7 @@ MAINTAIN_TEXTS: Mapping[str, tuple[str, str]] = {
     "edit.send": ("看看会怎样", "See what it means"),
     "board.lead": ("{n} 件在等决定或发布。", "{n} wait to be decided or published."),
     "board.waiting": ("提案在办", "Proposed"),
+    "board.more": ("另外 {n} 项", "{n} more"),
     "board.waits": ("等待 {posts}，{day} 前", "waits for {posts}, until {day}"),
     "board.since": ("自 {day}", "since {day}"),
     "board.from": ("由 {units} 提供", "from {units}"),

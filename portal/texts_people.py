@@ -48,6 +48,7 @@ PEOPLE_TEXTS: Mapping[str, tuple[str, str]] = {
         "只有您本人登录后能看到这一页。查看本身也会留痕。",
         "Only you see this page. That you looked is on record, too.",
     ),
+    "mine.without": ("另有 {n} 项没有内容", "{n} more items hold nothing"),
     "mine.none": ("尚无可显示的数据。", "There is nothing to show yet."),
     "mine.facts": ("我的数据", "My data"),
     "mine.value": ("内容", "Value"),
@@ -169,8 +170,8 @@ PEOPLE_TEXTS: Mapping[str, tuple[str, str]] = {
     "waiting.choose_row": ("选择 {row}", "Choose {row}"),
     "waiting.export": ("下载整行工作簿", "Download whole rows"),
     "waiting.export.note": (
-        "含完整个人信息，下载会留痕，请妥善保管。改好后用 yici quarantine resubmit 交回。",
-        "It holds whole values of people, and the download is on record. Hand it in by yici quarantine resubmit.",
+        "含完整个人信息，下载会留痕，请妥善保管。改好后在下面交回。",
+        "It holds whole values of people, and the download is on record. Hand it in below when it is corrected.",
     ),
     "waiting.release": ("放行所选的行", "Release the chosen rows"),
     "waiting.release.note": (
@@ -256,10 +257,10 @@ PEOPLE_TEXTS: Mapping[str, tuple[str, str]] = {
     "window.by_hand": ("由申请人填写", "by the applicant"),
     "window.word": ("下载填好的 Word 表", "Download the filled Word form"),
     "window.no_word": (
-        "本事项没有 Word 表样，可直接打印本页。",
-        "There is no Word form for this service item; print this page.",
+        "本事项没有 Word 原表；PDF 按目录中的表单字段排版。",
+        "There is no Word form for this service item; the PDF is set from the catalog's form fields.",
     ),
-    "window.print": ("打印本页即可得到纸质表。", "Print this page to get the form on paper."),
+    "window.print": ("也可直接打印本页。", "Or print this page."),
     "runs.title": ("运行", "Runs"),
     "runs.lead": (
         "最近版次 {release}，{at}；{late} / {all} 项资源逾期。",

@@ -7,9 +7,9 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
     "nav.usage": ("服务使用", "Usage"),
     "chart.table": ("以下表格与图相同", "The table below has the same figures"),
     "chart.hidden": (
-        "不足 {n} 件的行不列数字，以免少数人被认出；仅一行如此时，次少的一行也不列。",
-        "Rows of fewer than {n} cases show no figures, so that nobody is recognised; where there is one, the "
-        "next smallest shows none either.",
+        "不足 {n} 件的数字不列，以免少数人被认出；仅一行如此，或几行合计仍不足时，次少的一行也不列。",
+        "Figures about fewer than {n} cases are not shown, so that nobody is recognised; where it is one row, or "
+        "several with fewer together, the next smallest is not shown either.",
     ),
     "chart.none": (
         "尚无数据：含有所需业务数据的版次发布后自动生成。",

@@ -7,7 +7,11 @@ from portal.problems import Refused
 
 MAX_BODY_BYTES = 64 * 1024
 # Where forms are long, or files are sent: the beginning of the path, and how much it takes.
-LARGER = {"/maintain/upload": 16 * 1024 * 1024, "/maintain/edit/": 1024 * 1024}
+LARGER = {
+    "/maintain/upload": 16 * 1024 * 1024,
+    "/maintain/edit/": 1024 * 1024,
+    "/duty/upload/": 16 * 1024 * 1024,
+}
 # So much of what is too large is still read, and dropped: a browser shows an answer only after it has sent all.
 _DROPPED_BYTES = 128 * 1024 * 1024
 _CSP = "; ".join(

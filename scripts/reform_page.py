@@ -21,7 +21,8 @@ models in `dbt_project/models/marts`: change a definition there.
 - The portal's role reads a mart only if its model says `meta: {holds_no_person: true}`. Publishing a release grants
   those by name; a model without the flag, a dimension or a fact is never granted. A new model needs nothing else.
 - A row of fewer cases than `thresholds.smallCell` (campus.yaml) shows no figure. Where one row alone would be hidden,
-  the next smallest is hidden with it.
+  or several that have fewer together, the next smallest is hidden with them: the total would tell. The same holds for a
+  figure that is about fewer of something else, such as prefills or enquiries.
 - Shares are cut off after one decimal, as the documents of the reform print them: 31 of 49 is 63.2 %.
 - Goals come from `goals` in campus.yaml, the limit for answering poor evaluations from
   `limits_days.answerPoorEvaluation`; a release takes the catalog's newest.

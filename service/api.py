@@ -1,5 +1,6 @@
 """What the routes share: the running service, the caller behind a token, and how refusals are documented."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import uuid4
@@ -16,6 +17,7 @@ from service.decisions import Surroundings
 from service.problems import MEDIA_TYPE, Problem
 from service.record import Decision
 from service.state import Current
+from service.subjects import Identified
 from service.tokens import Client
 from service.transactions import DATABASE_ERRORS
 
@@ -140,6 +142,20 @@ def take_quota(request: Request, around: Surroundings, asked: Asked, count: int 
     limit = quotas.per_minute(asked.current.catalog.campus.clients, asked.client.client_id)
     taken = around.quotas.take("client", asked.client.client_id, limit, count)
     request.scope["yici.headers"] |= taken
+
+
+def take_subject_quota(around: Surroundings, asked: Asked, subjects: Iterable[Identified]) -> None:
+    """Count questions against how often a day the caller may ask about each subject (quota.perSubjectPerDay).
+
+    Raises:
+        Problem: QUOTA_EXCEEDED.
+    """
+    client_id = asked.client.client_id
+    most = quotas.per_subject(asked.current.catalog.campus.clients, client_id)
+    if most is not None:
+        for subject in subjects:
+            key = "\0".join((client_id, *subject.key()))
+            around.quotas.take("subject", key, most, window_s=quotas.DAY_S)
 
 
 class _Bearer(HTTPBearer):

@@ -3,18 +3,23 @@
 A service system reads what the campus may see: nothing that is for the data office alone, no draft (公布层级).
 """
 
+import asyncio
 from datetime import timedelta
+from functools import lru_cache
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Response
 
 from catalogs.derive import is_valid, material_verdicts
+from catalogs.exports.dcat import dcat_graph
 from catalogs.model import Catalog, ServiceItem
 from catalogs.settings import now
 from catalogs.views import visible_resources
 from service.access import campus_day
 from service.api import Caller, refusals
+from service.guard import JSON_LD
 from service.problems import Problem
+from service.reading import Versioned
 from service.state import Current
 
 READER = "campus"
@@ -60,6 +65,22 @@ async def resources(caller: Caller) -> list[dict[str, Any]]:
         }
         for one in visible_resources(caller.catalog, READER)
     ]
+
+
+@router.get(
+    "/v1/catalog.jsonld",
+    response_class=Response,
+    responses=refusals() | {200: {"content": {JSON_LD: {"schema": {"type": "object"}}}}},
+)
+async def as_linked_data(caller: Caller) -> Response:
+    """The same resources as a DCAT-AP 3 catalog in JSON-LD, for whoever harvests catalogs."""
+    content = await asyncio.to_thread(_linked_data, Versioned(caller.catalog))
+    return Response(content, media_type=JSON_LD)
+
+
+@lru_cache(maxsize=2)
+def _linked_data(versioned: Versioned) -> bytes:
+    return dcat_graph(versioned.catalog, READER).json_ld().encode()
 
 
 @router.get("/v1/service-items", responses=refusals())

@@ -1,7 +1,5 @@
 """`/v1/me/certificates`: people ask for certificates about themselves, fetch, share and revoke them, see who looked."""
 
-import contextlib
-from collections.abc import AsyncIterator
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,19 +9,22 @@ from pydantic import BaseModel
 
 from catalogs.model_certificates import SELF as BY_SELF
 from catalogs.settings import now
+from service import certificate_acts as acts
 from service import certificate_orders as orders
 from service import certificate_shares as shares
 from service import certificates, decisions, idempotency
 from service.api import Around, refusals, required_key
-from service.api_certificates import PAPER, Revocation, TokenOut, WithSeals, about, pdf_response, token_of
+from service.api_certificates import WithSeals
 from service.api_me import SELF, myself, own_keys
+from service.certificate_acts import PAPER, Asker, Revocation, TokenOut
 from service.certificate_orders import OwnOrder
 from service.certificate_shares import NewShare, ShareOut, ViewOut
-from service.certificates import CertificateOut, Certified
-from service.decisions import Deciding, Surroundings
+from service.certificates import CertificateOut, Certified, Ordered
+from service.decisions import Surroundings
 from service.subjects import Closed
 
 router = APIRouter(tags=["subject"])
+_RULE = "subject:own"
 
 
 class NamedOut(BaseModel):
@@ -52,7 +53,7 @@ class OwnCertificateOut(CertificateOut):
     views: list[ViewOut]
 
 
-class Withdrawal(Closed):
+class ShareWithdrawal(Closed):
     """`:withdraw`: an empty object."""
 
 
@@ -97,25 +98,26 @@ async def issue(
     """Issue a certificate about the person who is logged in, from what is verified now; its paper follows."""
     at, current = now(), await around.state.current(around.pool)
     whom, decision = await myself(request, around, "me_certificate_issue", current.release)
-    asked = order.model_dump(mode="json")
-    async with decisions.deciding(around, decision, asked, at) as one:
-        key = required_key(idempotency_key)
+    # Keys of one person must not meet those of another.
+    whose = f"{SELF} {around.keys.digest('me', ' '.join(whom[0]))}"
+    async with decisions.deciding(around, decision, order.model_dump(mode="json"), at) as one:
         kind = certificates.check_order(current.catalog, order, BY_SELF)
         one.learn(elements=kind.elements)
 
-        async def create(con: asyncpg.Connection) -> dict[str, Any]:
-            ordered = await orders.of_person(around, current, order, whom, at)
-            id_ = await certificates.issue(
-                con, around.keys, certifying.seals, current.catalog, current.release, ordered, at
-            )
-            return {"certificate_id": str(id_)}
+        async def ordered() -> Ordered:
+            return await orders.of_person(around, current, order, whom, at)
 
-        # Keys of one person must not meet those of another.
-        whose = f"{SELF} {around.keys.digest('me', ' '.join(whom[0]))}"
-        kept = await idempotency.once(around.pool, whose, key, asked, at, create)
-        found = await certificates.find(around.pool, around.keys, UUID(kept["certificate_id"]))
-        await decisions.allow(around, one, kept | {"number": found.number}, at, "certificate:own_data")
-    return CertificateOut(**certificates.shown(found))
+        return await acts.issue(
+            around,
+            certifying.seals,
+            current,
+            one,
+            ordered,
+            whose,
+            idempotency_key,
+            at,
+            "certificate:own_data",
+        )
 
 
 @router.get("/v1/me/certificates", responses=refusals(404))
@@ -125,17 +127,18 @@ async def own(request: Request, around: Around) -> list[CertificateOut]:
     whom, decision = await myself(request, around, "me_certificates", current.release)
     async with decisions.deciding(around, decision, {}, at) as one:
         found = await certificates.own(around.pool, around.keys, await own_keys(around, current, whom, at))
-        await decisions.allow(around, one, {"count": len(found)}, at, "subject:own")
+        await decisions.allow(around, one, {"count": len(found)}, at, _RULE)
     return [CertificateOut(**certificates.shown(each)) for each in found]
 
 
 @router.get("/v1/me/certificates/{certificate_id:part}", responses=refusals(404, 422))
 async def show(certificate_id: UUID, request: Request, around: Around) -> OwnCertificateOut:
     """One of one's own certificates, its shares with their codes, and who looked at it."""
-    async with _own(request, around, certificate_id, "me_certificates") as (one, found):
+    holder = await _holder(request, around, "me_certificates")
+    async with acts.lent(around, holder, certificate_id) as (one, found):
         shared = await shares.of(around.pool, around.keys, found)
         looked = await shares.views(around.pool, found)
-        await decisions.allow(around, one, {"number": found.number}, now(), "subject:own")
+        await decisions.allow(around, one, {"number": found.number}, now(), _RULE)
     return OwnCertificateOut(**certificates.shown(found), shares=shared, views=looked)
 
 
@@ -146,10 +149,7 @@ async def show(certificate_id: UUID, request: Request, around: Around) -> OwnCer
 )
 async def paper(certificate_id: UUID, request: Request, around: Around) -> Response:
     """The sealed paper of one's own certificate."""
-    async with _own(request, around, certificate_id, "me_certificate_read") as (one, found):
-        content = await certificates.pdf(around.pool, around.keys, found)
-        await decisions.allow(around, one, {"number": found.number}, now(), "subject:own")
-    return pdf_response(found, content)
+    return await acts.paper(around, await _holder(request, around, "me_certificate_read"), certificate_id)
 
 
 @router.get("/v1/me/certificates/{certificate_id:part}/token", responses=refusals(404, 410, 422))
@@ -160,10 +160,8 @@ async def token(
     shown: Annotated[list[str] | None, Query(max_length=50)] = None,
 ) -> TokenOut:
     """The token of one's own certificate; with `shown`, only those of the elements that may be left out."""
-    async with _own(request, around, certificate_id, "me_certificate_read") as (one, found):
-        told = token_of(found, shown)
-        await decisions.allow(around, one, {"number": found.number}, now(), "subject:own")
-    return told
+    holder = await _holder(request, around, "me_certificate_read")
+    return await acts.token(around, holder, certificate_id, shown)
 
 
 @router.post("/v1/me/certificates/{certificate_id:part}:revoke", responses=refusals(404, 413, 415, 422))
@@ -171,12 +169,8 @@ async def revoke(
     certificate_id: UUID, revocation: Revocation, request: Request, around: Around
 ) -> CertificateOut:
     """Revoke one's own certificate for good; the status list follows within a minute."""
-    async with _own(request, around, certificate_id, "me_certificate_revoke") as (one, found):
-        async with around.pool.acquire() as con, con.transaction():
-            await certificates.revoke(con, found, BY_SELF, revocation.reason, now())
-            found = await certificates.find(con, around.keys, certificate_id)
-        await decisions.allow(around, one, {"number": found.number}, now(), "subject:own")
-    return CertificateOut(**certificates.shown(found))
+    holder = await _holder(request, around, "me_certificate_revoke")
+    return await acts.revoke(around, holder, certificate_id, revocation.reason)
 
 
 @router.post(
@@ -192,8 +186,8 @@ async def share(
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
 ) -> ShareOut:
     """Make a code by which others see what is chosen, for a time and as often as is said."""
-    at = now()
-    async with _own(request, around, certificate_id, "me_certificate_share") as (one, found):
+    at, holder = now(), await _holder(request, around, "me_certificate_share")
+    async with acts.lent(around, holder, certificate_id) as (one, found):
         key = required_key(idempotency_key)
         one.learn(elements=asked.shown)
 
@@ -204,7 +198,7 @@ async def share(
         wanted = asked.model_dump(mode="json")
         kept = await idempotency.once(around.pool, f"{SELF} {certificate_id}", key, wanted, at, create)
         made = await shares.find(around.pool, around.keys, found, UUID(kept["share_id"]))
-        await decisions.allow(around, one, kept, at, "subject:own")
+        await decisions.allow(around, one, kept, at, _RULE)
     return ShareOut(**made)
 
 
@@ -213,24 +207,23 @@ async def share(
     responses=refusals(404, 413, 415, 422),
 )
 async def withdraw(
-    certificate_id: UUID, share_id: UUID, _nothing: Withdrawal, request: Request, around: Around
+    certificate_id: UUID, share_id: UUID, _nothing: ShareWithdrawal, request: Request, around: Around
 ) -> ShareOut:
     """Take a code back at once, also that on the paper: the paper itself can still be judged."""
-    async with _own(request, around, certificate_id, "me_certificate_withdraw") as (one, found):
+    holder = await _holder(request, around, "me_certificate_withdraw")
+    async with acts.lent(around, holder, certificate_id) as (one, found):
         taken = await shares.withdraw(around.pool, around.keys, found, share_id, now())
-        await decisions.allow(around, one, {"share_id": str(share_id)}, now(), "subject:own")
+        await decisions.allow(around, one, {"share_id": str(share_id)}, now(), _RULE)
     return ShareOut(**taken)
 
 
-@contextlib.asynccontextmanager
-async def _own(
-    request: Request, around: Surroundings, id_: UUID, action: str
-) -> AsyncIterator[tuple[Deciding, Certified]]:
-    """Lend a certificate of the person who is logged in, and the decision to show or change it."""
+async def _holder(request: Request, around: Surroundings, action: str) -> Asker:
+    """Return the person who is logged in as the holder of certificates."""
     at, current = now(), await around.state.current(around.pool)
     whom, decision = await myself(request, around, action, current.release)
-    async with decisions.deciding(around, decision, {"certificate_id": str(id_)}, at) as one:
+
+    async def find(id_: UUID) -> Certified:
         whose = await own_keys(around, current, whom, at)
-        found = await certificates.find_own(around.pool, around.keys, id_, whose)
-        about(one, found)
-        yield one, found
+        return await certificates.find_own(around.pool, around.keys, id_, whose)
+
+    return Asker(decision, find, _RULE, BY_SELF)

@@ -30,7 +30,8 @@ from certificates.tokens import StatusReference
 from service import certificate_shares as shares
 from service import certificates, decisions
 from service.api import Around, address_of, refusals
-from service.api_certificates import MOST_IN_LINE, Certifying, WithSeals, about
+from service.api_certificates import MOST_IN_LINE, Certifying, WithSeals
+from service.certificate_acts import about
 from service.certificate_shares import Look
 from service.certificates import Certified
 from service.decisions import Surroundings

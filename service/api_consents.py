@@ -64,7 +64,7 @@ class NewConsent(CaseQuery):
     )
 
 
-class Withdrawal(Closed):
+class ConsentWithdrawal(Closed):
     """`POST /v1/consents/{id}:withdraw`."""
 
     actor: Actor
@@ -156,7 +156,9 @@ async def show(consent_id: UUID, around: Around, caller: Caller) -> ConsentOut:
 @router.post(
     "/v1/consents/{consent_id:part}:withdraw", tags=["consents"], responses=refusals(403, 404, 413, 415, 422)
 )
-async def withdraw(consent_id: UUID, withdrawal: Withdrawal, around: Around, caller: Caller) -> ConsentOut:
+async def withdraw(
+    consent_id: UUID, withdrawal: ConsentWithdrawal, around: Around, caller: Caller
+) -> ConsentOut:
     """Take a consent back at the person's wish, whoever hands it in; it counts no longer from the next request on."""
     at, actor = now(), withdrawal.actor
     decision = replace(

@@ -8,11 +8,11 @@ from pydantic import BaseModel, Field
 
 from catalogs.settings import now
 from service import bulk, decisions, outcomes, problems, queries
-from service.api import Around, Caller, ProblemOut, refusals, take_quota
+from service.api import Around, Caller, ProblemOut, refusals, take_quota, take_subject_quota
 from service.claims import Outcome
 from service.outcomes import Outcomes
 from service.queries import AccessQuery, BatchQuery, ClaimsQuery, FactsQuery, PrefillQuery
-from service.record import Answer
+from service.record import Answer, canonical
 
 router = APIRouter(tags=["facts"])
 Status = Literal[
@@ -207,6 +207,7 @@ def _as_recorded(answer: Answer) -> Response:
 )
 async def facts_query(query: FactsQuery, around: Around, caller: Caller) -> Response:
     """Answer elements for a party of a case; all of them must be granted for the service item."""
+    take_subject_quota(around, caller, [query.subject])
     return _as_recorded(await queries.query_facts(around, caller.client, caller.current, query, now()))
 
 
@@ -216,18 +217,20 @@ async def facts_query(query: FactsQuery, around: Around, caller: Caller) -> Resp
     response_model_exclude_unset=True,
     responses=_REFUSED,
 )
-async def facts_batch_query(
-    batch: BatchQuery, request: Request, around: Around, caller: Caller
-) -> dict[str, Any]:
+async def facts_batch_query(batch: BatchQuery, request: Request, around: Around, caller: Caller) -> Response:
     """Answer up to 100 questions at once, each about a party of its own case; each counts against the quota."""
     take_quota(request, around, caller, len(batch.items) - 1)
+    take_subject_quota(around, caller, [one.subject for one in batch.items])
     told = await bulk.query_batch(around, caller.client, caller.current, batch, now())
     results = [
-        {"problem": problems.body(one, request)} if isinstance(one, problems.Problem) else {"answer": one}
+        b'{"answer":%s}' % one.content
+        if isinstance(one, Answer)
+        else canonical({"problem": problems.body(one, request)})
         for one in told
     ]
-    complete = all("answer" in one and one["answer"]["complete"] for one in results)
-    return {"complete": complete, "results": results}
+    is_complete = all(isinstance(one, Answer) and one["complete"] for one in told)
+    content = b'{"complete":%s,"results":[%s]}' % (canonical(is_complete), b",".join(results))
+    return Response(content, media_type="application/json")
 
 
 @router.post(
@@ -240,6 +243,7 @@ async def prefill(
     code: Annotated[str, Path(max_length=64)], query: PrefillQuery, around: Around, caller: Caller
 ) -> Response:
     """Fill a service item's form and say of each material whether it is still needed."""
+    take_subject_quota(around, caller, [query.subject])
     return _as_recorded(
         await queries.query_prefill(around, caller.client, caller.current, code, query, now())
     )
@@ -253,6 +257,7 @@ async def prefill(
 )
 async def verify_claims(query: ClaimsQuery, around: Around, caller: Caller) -> dict[str, Any]:
     """Say of statements about a party of a case whether they are so; five wrong ones a day about one thing, no more."""
+    take_subject_quota(around, caller, [query.subject])
     return await queries.query_claims(around, caller.client, caller.current, query, now())
 
 

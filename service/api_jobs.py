@@ -11,7 +11,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from catalogs.settings import now
-from service import access, decisions, idempotency, jobs, problems, record
+from service import access, decisions, idempotency, jobs, problems, record, task_rows
 from service.api import Around, Caller, refusals, required_key
 from service.decisions import Surroundings
 from service.guard import NDJSON
@@ -106,13 +106,17 @@ async def results(
     decision = decisions.decision_of(caller.client, "job_results", caller.current.release)
     async with decisions.deciding(around, decision, asked, at) as one:
         found = await jobs.find(around.pool, caller.client.client_id, job_id)
-        one.learn(purpose=found["service_item"], elements=found["elements"])
+        one.learn(purpose=found["service_item"] or found["task"], elements=found["elements"])
         if found["state"] in ("waiting", "running"):
             raise Problem("NOT_DONE", rule="job:done", headers={"Retry-After": "5"})
         if found["state"] != "done":
             raise Problem("GONE", "nothing is kept of a job that was stopped or cancelled", rule="job:done")
-        grants = access.check_purpose(caller.catalog, caller.client.client_id, found["service_item"], at)
-        access.check_elements(caller.catalog, found["elements"], grants)
+        client_id = caller.client.client_id
+        if found["task"]:
+            await task_rows.give(around.pool, caller.catalog, client_id, job_id, at)
+        else:
+            grants = access.check_purpose(caller.catalog, client_id, found["service_item"], at)
+            access.check_elements(caller.catalog, found["elements"], grants)
         await decisions.allow(around, one, asked, at, "job:own")
     kept = jobs.answers(around.pool, around.keys, job_id, after, at)
     return StreamingResponse(_lines(around, request, kept), media_type=NDJSON)

@@ -317,6 +317,11 @@ def one_person(found: list[Resolved]) -> Resolved:
     return subject
 
 
+def known_number(whom: list[tuple[str, str]], subject: Resolved) -> tuple[str, str]:
+    """Return the first number of a login that leads to the person: by another one our registers would lose them."""
+    return next((one for one in whom if one[1] in subject.keys.get(one[0], ())), whom[0])
+
+
 def _own_rights(catalog: Catalog, subject: Resolved) -> tuple[list[Grant], dict[str, str]]:
     """Return what a person may see of oneself as grants, and element → why not, of the rest."""
     grants, hidden = [], {}

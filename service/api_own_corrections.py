@@ -6,7 +6,7 @@ from pydantic import Field
 from catalogs.settings import now
 from service import access, corrections, decisions
 from service.api import Around, refusals
-from service.api_me import myself, oneself, own_known
+from service.api_me import known_number, myself, oneself, own_known
 from service.corrections import CorrectionOut, Statement
 from service.problems import Problem
 from service.subjects import WITHOUT_NUL, Closed, Text
@@ -36,7 +36,7 @@ async def file_own(asked: OwnCorrection, request: Request, around: Around) -> Co
             errors = [{"pointer": "/element", "code": "not_shown_to_you"}]
             raise Problem("INVALID_PARAMETER", errors=errors, rule="correction:of_an_own_fact")
         one.learn(elements=[asked.element])
-        stated = Statement(whom[0], asked.element, asked.stated, asked.reason)
+        stated = Statement(known_number(whom, subject), asked.element, asked.stated, asked.reason)
         today = access.campus_day(current.catalog, at)
         async with opened(around.pool, "BEGIN") as con:
             answer = await corrections.file(

@@ -1,19 +1,22 @@
-"""`/v1/tasks`: sums for a task of a decided demand, and the word that what was given is destroyed."""
+"""`/v1/tasks`: sums and rows for a task of a decided demand, and the word that what was given is destroyed."""
 
 import asyncio
 from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+import asyncpg
+from fastapi import APIRouter, Header, Path, Response
 from pydantic import AwareDatetime, BaseModel
 
 from catalogs.settings import now
-from service import decisions, tasks
+from service import decisions, idempotency, jobs, task_rows, tasks
 from service.access import campus_day
-from service.api import Around, Asked, Caller, refusals
+from service.api import Around, Asked, Caller, refusals, required_key
+from service.jobs import JobOut, RowsRequest
 from service.problems import Problem
 from service.record import Decision
+from service.subjects import Closed
 from service.tasks import AggregateQuery, Destroyed
 from service.transactions import pinned
 
@@ -99,6 +102,40 @@ async def aggregate(code: Code, query: AggregateQuery, around: Around, caller: C
         }
         answer["receipt"] = await decisions.allow(around, one, answer, at, f"granted by {demand.demand_id}")
     return AggregateOut(**answer)
+
+
+class RowsQuery(Closed):
+    """`POST /v1/tasks/{code}:rows`: an empty object: whom and what the rows are about, the demand says."""
+
+
+@router.post("/v1/tasks/{code:part}:rows", status_code=202, responses=refusals(403, 404, 409, 413, 415, 422))
+async def rows(
+    code: Code,
+    _nothing: RowsQuery,
+    response: Response,
+    around: Around,
+    caller: Caller,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+) -> JobOut:
+    """Have the rows that a task's demand grants prepared as a job; `Location` says where they are answered."""
+    at, client_id, catalog = now(), caller.client.client_id, caller.catalog
+    decision, asked = _decision(caller, "task_rows", code), {"task": code}
+    async with decisions.deciding(around, decision, asked, at) as one:
+        key = required_key(idempotency_key)
+        demand = await task_rows.check(around.pool, catalog, client_id, code, (), at)
+        one.learn(elements=demand.rows, ground=demand.ground)
+        period = tasks.period_of(catalog, demand, at)
+        await task_rows.check_due(around.pool, client_id, demand, period)
+        lines = await task_rows.members(around.pool, caller.current, demand)
+        wanted = RowsRequest(task=code, demand_id=demand.demand_id, period=period, elements=list(demand.rows))
+
+        async def create(con: asyncpg.Connection) -> dict[str, Any]:
+            return await jobs.file(con, around.keys, client_id, wanted, lines, at, caller.current.release)
+
+        answer = await idempotency.once(around.pool, client_id, key, asked, at, create)
+        await decisions.allow(around, one, answer, at, f"granted by {demand.demand_id}: job of {len(lines)}")
+    response.headers["Location"] = f"/v1/jobs/{answer['job_id']}"
+    return JobOut(**answer)
 
 
 @router.post("/v1/tasks/{code:part}:destroyed", responses=refusals(403, 404, 413, 415, 422))

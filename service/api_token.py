@@ -21,7 +21,7 @@ from service.tokens import Credentials
 router = APIRouter(tags=["token"])
 
 
-class TokenOut(BaseModel):
+class AccessTokenOut(BaseModel):
     """An access token (RFC 6749 §5.1)."""
 
     access_token: str
@@ -38,7 +38,7 @@ async def token(
     client_assertion: Annotated[str, Form(max_length=8192)] = "",
     client_id: Annotated[str, Form(max_length=64)] = "",
     client_secret: Annotated[str, Form(max_length=256)] = "",
-) -> TokenOut:
+) -> AccessTokenOut:
     """Give an access token to a client that proves itself by a signed assertion (RFC 7523)."""
     around.quotas.take("token", address_of(request), around.configuration.token_rate)
     credentials = Credentials(grant_type, client_assertion_type, client_assertion, client_id, client_secret)
@@ -59,7 +59,7 @@ async def token(
         answer = tokens.issue(around.keys, client, issuer)
         await decisions.allow(around, one, {"expires_in": answer["expires_in"]}, at)
     request.scope.setdefault("yici.log", {})["client_id"] = client.client_id
-    return TokenOut(**answer)
+    return AccessTokenOut(**answer)
 
 
 @router.get("/.well-known/jwks.json")

@@ -17,9 +17,9 @@ from uuid import uuid4
 from service import access, cases, facts, guardians, queries, subjects, things
 from service.cases import Case
 from service.decisions import Surroundings
-from service.facts import Fact, Question, Wanted
+from service.facts import Question, Wanted
 from service.guardians import People
-from service.mapping import words_of
+from service.mapping import Words, words_of
 from service.problems import Problem
 from service.queries import BatchQuery, FactsQuery
 from service.reading import read
@@ -30,6 +30,7 @@ from service.subjects import Resolved
 from service.terms import Terms, terms_of
 from service.tokens import Client
 from service.transactions import DATABASE_ERRORS, pinned
+from service.writing import Writing, Written
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ async def _plain(
         terms = terms_of(catalog, client.client_id, first.service_item, words.ours(first.elements), at)
         if terms.needed:  # of a consent everybody's own case decides
             return {}
-        known = await _known(around, client, current, asked, terms, at)
+        known = await _known(around, client, current, asked, terms, words, at)
     except (Problem, *DATABASE_ERRORS):
         return {}
     if not known:
@@ -112,9 +113,10 @@ async def _plain(
             code="OK",
             rule="granted",
         )
-        answer = queries.headed(decision, current) | queries.told_of(words, found)
+        answer = queries.headed(decision, current) | {"complete": found.is_complete}
         answers.append(answer)
-        decided.append((decision, queries.asked_for(query, terms.item.code), canonical(answer)))
+        written = canonical(answer | {"facts": found.facts})
+        decided.append((decision, queries.asked_for(query, terms.item.code), written))
     try:
         receipts = await around.recorder.append_all(decided, at)
     except Problem as problem:
@@ -131,25 +133,28 @@ async def _known(
     current: Current,
     asked: Sequence[FactsQuery],
     terms: Terms,
+    words: Words,
     at: datetime,
-) -> list[tuple[_Plain, Mapping[str, Fact]]]:
-    """Return those of the questions that are plain and in order, with their facts."""
+) -> list[tuple[_Plain, Written]]:
+    """Return those of the questions that are plain and in order, with what is told of them."""
     catalog = current.catalog
     rows = await cases.rows(around.pool, client.client_id, [query.case_id for query in asked])
     opened = list(_opened(current, asked, rows, terms, at))
-    found: list[tuple[_Plain, Mapping[str, Fact]]] = []
+    found: list[tuple[_Plain, Written]] = []
     async with pinned(around.pool, current.release) as con:
         named = dict.fromkeys(who for _, query, case in opened for who in queries.named(query, case))
         people = dict(
             zip(named, await subjects.resolve(con, catalog, list(named), at), strict=True) if named else ()
         )
         record_key = queries.record_key(around, client)
+        writing = Writing(words, record_key)
         for wanted, members in _by_plan(_parties(current, opened, people, terms, record_key, at), current):
             told = await read(con, wanted.plan, [one.question.keys for one in members])
             for one, (resources, registered) in zip(members, told, strict=True):
                 gathered = facts.said(current, one.question, wanted, resources, registered)
                 if not gathered.calls and _is_of_age(current, one, gathered, terms):
-                    found.append((one, facts.settle(current, gathered, {})))
+                    found.append((one, writing.write(current, gathered)))
+    facts.count(status for _, written in found for status in written.statuses)
     return found
 
 

@@ -131,7 +131,7 @@ async def register(
             client_id,
             case.external_no,
             case.service_item,
-            json.dumps([_kept(party) for party in case.parties], ensure_ascii=False),
+            json.dumps([kept(party) for party in case.parties], ensure_ascii=False),
             at,
             expires,
         )
@@ -238,7 +238,7 @@ def _case(row: Mapping[str, Any]) -> Case:
     return Case(row["id"], tuple(party(kept) for kept in json.loads(row["parties"])))
 
 
-def _kept(party: Party) -> dict[str, Any]:
+def kept(party: Party) -> dict[str, Any]:
     """Return a party as its case keeps it: the number of a document sealed, like all of them."""
     told = party.model_dump(mode="json")
     if party.id_type.startswith(DOCUMENT):
@@ -246,12 +246,12 @@ def _kept(party: Party) -> dict[str, Any]:
     return told
 
 
-def party(kept: dict[str, Any]) -> Party:
-    """Return a party as `_kept` left it."""
-    number = str(kept.get("id", ""))
+def party(told: dict[str, Any]) -> Party:
+    """Return a party as `kept` left it."""
+    number = str(told.get("id", ""))
     if number.startswith(SEALED_MARK):
-        kept["id"] = ring().disarm(number.removeprefix(SEALED_MARK), PARTY)
-    return Party(**kept)
+        told["id"] = ring().disarm(number.removeprefix(SEALED_MARK), PARTY)
+    return Party(**told)
 
 
 def _shown(row: asyncpg.Record | None) -> dict[str, Any]:

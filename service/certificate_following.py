@@ -6,7 +6,8 @@ say. It gets a ticket with a deadline; the holder sees which elements have chang
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID, uuid4
@@ -31,7 +32,7 @@ from service.transactions import DATABASE_ERRORS, opened, pinned
 
 EVERY_S = 20
 _AT_ONCE = 100
-_ALONE = "BEGIN; SELECT pg_advisory_xact_lock(hashtext('yici certificates'))"
+_ALONE = "SELECT pg_try_advisory_xact_lock(hashtext('yici certificates'))"
 _UNCHECKED = """
 SELECT id, content, kind, year, seq, unit FROM service.certificate
 WHERE checked_release < $1 AND revoked_at IS NULL AND expires_at > $2 AND content IS NOT NULL
@@ -47,10 +48,46 @@ SELECT t.id AS ticket_id, t.certificate AS certificate_id, c.kind, c.year, c.seq
     t.due_on, t.outcome, t.reason
 FROM service.certificate_ticket t JOIN service.certificate c ON c.id = t.certificate
 """
+# Parameters 1 to 3: `Issuer.told`.
+_OF_ISSUER = "(c.unit = $1 OR c.kind = ANY ($2::text[])) AND c.subject_key <> ALL ($3::text[])"
 # What cannot be read now says nothing about what was certified.
 _SILENT = ("source_unavailable", "withheld", "not_permitted")
 _NOBODY = ""
 _log = structlog.get_logger("yici.service")
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """Who answers for certificates: a unit by its system, or whoever holds the post that some kinds name.
+
+    Attributes:
+        by: as the register names them; never a person.
+        unit: whose certificates; None: by kind alone.
+        kinds: codes of the kinds.
+        themselves: under which keys certificates about themselves stand in the register.
+    """
+
+    by: str
+    unit: str | None = None
+    kinds: tuple[str, ...] = ()
+    themselves: Sequence[str] = field(default=(), repr=False)
+
+    def checked(self, found: Certified) -> Certified:
+        """Return a certificate that they answer for.
+
+        Raises:
+            Problem: NOT_FOUND, SELF_ACCESS_FORBIDDEN.
+        """
+        if found.row["unit"] != self.unit and found.row["kind"] not in self.kinds:
+            raise Problem("NOT_FOUND", rule="certificate:of_own_unit")
+        if found.row["subject_key"] in self.themselves:
+            raise Problem("SELF_ACCESS_FORBIDDEN", rule="certificate:not_about_oneself")
+        return found
+
+    @property
+    def told(self) -> tuple[str | None, list[str], list[str]]:
+        """What `_OF_ISSUER` asks for."""
+        return self.unit, list(self.kinds), list(self.themselves)
 
 
 class TicketOut(BaseModel):
@@ -81,10 +118,15 @@ async def following(pool: asyncpg.Pool, keys: Keys, state: State) -> None:
 
 
 async def follow(pool: asyncpg.Pool, keys: Keys, current: Current) -> int:
-    """Compare some certificates that nobody has compared with this release; returns how many there were."""
+    """Compare some certificates that nobody has compared with this release; returns how many there were.
+
+    It holds a connection and borrows another one: a pool of one would wait for itself.
+    """
     at = now()
     due_on = corrections.due_on(current.catalog, access.campus_day(current.catalog, at))
-    async with opened(pool, _ALONE) as con:
+    async with opened(pool, "BEGIN") as con:
+        if not await con.fetchval(_ALONE):
+            return 0  # another worker is at it
         rows = await con.fetch(_UNCHECKED, current.release, at, _AT_ONCE)
         for row in rows:
             id_, content = row["id"], row["content"]
@@ -156,32 +198,34 @@ def _everything(current: Current, elements: list[str]) -> list[Grant]:
     ]
 
 
-async def waiting(pool: asyncpg.Pool, unit: str) -> list[dict[str, Any]]:
-    """Return the open tickets of a unit, the most urgent first."""
+async def waiting(pool: asyncpg.Pool, issuer: Issuer) -> list[dict[str, Any]]:
+    """Return the open tickets of whoever answers for the certificates, the most urgent first."""
     rows = await pool.fetch(
-        f"{_SHOWN} WHERE t.unit = $1 AND t.closed_at IS NULL ORDER BY t.due_on, t.opened_at LIMIT 1000", unit
+        f"{_SHOWN} WHERE {_OF_ISSUER} AND t.closed_at IS NULL ORDER BY t.due_on, t.opened_at LIMIT 1000",
+        *issuer.told,
     )
     return [_shown(row) for row in rows]
 
 
 async def keep(
-    pool: asyncpg.Pool, ticket_id: UUID, unit: str, by: str, reason: str, at: datetime
+    pool: asyncpg.Pool, ticket_id: UUID, issuer: Issuer, reason: str, at: datetime
 ) -> dict[str, Any]:
-    """Close a ticket of a unit and leave its certificate valid; the same again changes nothing.
+    """Close a ticket and leave its certificate valid; the same again changes nothing.
 
     Raises:
-        Problem: NOT_FOUND for another unit's, TICKET_CLOSED where the certificate was revoked.
+        Problem: NOT_FOUND for another's, TICKET_CLOSED where the certificate was revoked.
     """
     await pool.execute(
-        "UPDATE service.certificate_ticket SET closed_at = $3, closed_by = $4, outcome = 'kept', reason = $5"
-        " WHERE id = $1 AND unit = $2 AND closed_at IS NULL",
+        "UPDATE service.certificate_ticket t SET closed_at = $5, closed_by = $6, outcome = 'kept', reason = $7"
+        f" FROM service.certificate c WHERE c.id = t.certificate AND {_OF_ISSUER} AND t.id = $4"
+        " AND t.closed_at IS NULL",
+        *issuer.told,
         ticket_id,
-        unit,
         at,
-        by,
+        issuer.by,
         reason,
     )
-    row = await pool.fetchrow(f"{_SHOWN} WHERE t.id = $1 AND t.unit = $2", ticket_id, unit)
+    row = await pool.fetchrow(f"{_SHOWN} WHERE {_OF_ISSUER} AND t.id = $4", *issuer.told, ticket_id)
     if row is None:
         raise Problem("NOT_FOUND", rule="certificate:of_own_unit")
     if row["outcome"] != "kept":

@@ -15,7 +15,7 @@ from catalogs.model_certificates import SELF, SYSTEM, CertificateKind
 from service import access, certificates, facts, queries
 from service import certificate_content as contents
 from service.api_me import SELF as LOGIN
-from service.api_me import one_person
+from service.api_me import known_number, one_person
 from service.certificates import Order, Ordered
 from service.decisions import Deciding, Surroundings
 from service.facts import Gathered, Question
@@ -67,7 +67,7 @@ async def of_person(
         gathered = await _gathered(reading, current, kind, subject, capacity, at)
     known = facts.settle(current, gathered, {})
     values = contents.values_of(catalog, around.keys, kind, known, access.campus_day(catalog, at))
-    return Ordered(kind, order, whom[0], capacity, values, LOGIN)
+    return Ordered(kind, order, known_number(whom, subject), capacity, values, LOGIN)
 
 
 async def _gathered(

@@ -8,6 +8,7 @@ that somebody brings later is still known as expired or revoked (decision 0060).
 """
 
 import json
+import re
 import secrets
 import zlib
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from catalogs.model import Catalog
 from catalogs.model_certificates import CertificateKind
+from catalogs.settings import now
 from certificates import codes, tokens
 from certificates.tokens import StatusReference
 from service import certificate_content as contents
@@ -39,14 +41,23 @@ State = Literal["waiting", "ready", "failed", "destroyed"]
 LIST_SIZE = 1 << 17
 KEPT_AFTER = timedelta(days=30)
 REMEMBERED = record.RETENTION
+_NUMBER = re.compile(r"([\w-]+)-(\d{4})-(\d{6,9})", re.ASCII)
+# How many papers a second were made in the last minute; where there were few, a usual pace is assumed.
+USUAL_PER_S = 10.0
+PACE = (
+    "SELECT (count(*) - 1) / nullif(extract(epoch FROM max(made_at) - min(made_at))::float8, 0)"
+    " FROM service.certificate WHERE made_at > clock_timestamp() - interval '1 minute' HAVING count(*) >= 20"
+)
 _NONCE = 12
 _SHOWN = (
     "c.id, c.kind, c.year, c.seq, c.unit, c.purpose, c.language, c.elements, c.release, c.issued_at, c.valid_until,"
     " c.expires_at, c.state, c.revoked_at, c.revoked_by, c.revoke_reason, c.content, c.status_list, c.status_index,"
+    " c.subject_key,"
     " (SELECT t.elements FROM service.certificate_ticket t WHERE t.certificate = c.id AND t.closed_at IS NULL)"
     " AS changed,"
     " CASE WHEN c.state = 'waiting' THEN (SELECT count(*) FROM service.certificate o WHERE o.state = 'waiting'"
-    " AND o.issued_at < c.issued_at) END AS ahead"
+    " AND (o.attempts, o.issued_at) < (c.attempts, c.issued_at)) END AS ahead,"
+    f" CASE WHEN c.state = 'waiting' THEN ({PACE}) END AS per_s"
 )
 _INSERT = """
 INSERT INTO service.certificate (id, kind, year, seq, unit, purpose, language, elements, release, client_id, case_id,
@@ -85,6 +96,7 @@ class CertificateOut(BaseModel):
         description="waiting: its paper is being printed; destroyed: only its number is kept"
     )
     ahead: int | None = Field(description="How many papers are printed before this one")
+    expected_at: AwareDatetime | None = Field(description="The minute in which its paper is expected")
     revoked_at: AwareDatetime | None
     revoke_reason: str | None
     changed: list[str] = Field(description="Elements that are no longer as it states them")
@@ -347,6 +359,18 @@ async def find(con: asyncpg.Connection | asyncpg.Pool, keys: Keys, id_: UUID) ->
     return opened(keys, row)
 
 
+async def find_by_number(con: asyncpg.Connection | asyncpg.Pool, keys: Keys, typed: str) -> Certified:
+    """Return the certificate of a printed number, whoever may ask.
+
+    Raises:
+        Problem: NOT_FOUND, also for what is no number.
+    """
+    told = _NUMBER.fullmatch(typed.strip())
+    found = f"SELECT {_SHOWN} FROM service.certificate c WHERE c.kind = $1 AND c.year = $2 AND c.seq = $3"
+    row = await con.fetchrow(found, told[1], int(told[2]), int(told[3])) if told else None
+    return opened(keys, row)
+
+
 async def own(pool: asyncpg.Pool, keys: Keys, whose: Sequence[str]) -> list[Certified]:
     """Return a person's certificates, the newest first."""
     rows = await pool.fetch(
@@ -369,9 +393,22 @@ def opened(keys: Keys, row: Mapping[str, Any] | None) -> Certified:
     return Certified(row, kept)
 
 
+def expected_at(ahead: int, per_s: float | None, at: datetime) -> datetime:
+    """Return the minute in which a waiting paper is expected.
+
+    Args:
+        ahead: how many are printed before it.
+        per_s: `PACE`; None where it cannot be told.
+        at: now.
+    """
+    ready = at + timedelta(seconds=(ahead + 1) / (per_s or USUAL_PER_S))
+    return (ready + timedelta(minutes=1)).replace(second=0, microsecond=0)
+
+
 def shown(one: Certified) -> dict[str, Any]:
     """Return a certificate as whoever it was issued to sees it; no value."""
     row = one.row
+    is_waiting = row["ahead"] is not None
     named = {
         name: row[name]
         for name in ("kind", "unit", "purpose", "language", "elements", "release", "issued_at", "valid_until")
@@ -382,6 +419,7 @@ def shown(one: Certified) -> dict[str, Any]:
         "number": one.number,
         **named,
         **later,
+        "expected_at": expected_at(row["ahead"], row["per_s"], now()) if is_waiting else None,
         "changed": list(row["changed"] or ()),
     }
 

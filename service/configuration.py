@@ -10,6 +10,9 @@ from service.cas import CasSettings
 from service.login import LoginSettings
 from service.outward import Network, Outward
 
+# Half of a worker's connections read releases. Of the others some hold one while they borrow another.
+LEAST_POOL = 4
+
 
 @dataclass(frozen=True)
 class Configuration:
@@ -21,7 +24,7 @@ class Configuration:
         is_reference_campus: client secrets are accepted, made-up people only (YICI_REFERENCE_CAMPUS=1).
         max_body_bytes: larger requests are refused (YICI_SERVICE_MAX_BODY).
         body_timeout_s: slower ones too.
-        pool_size: connections to the warehouse per worker (YICI_SERVICE_POOL).
+        pool_size: connections to the warehouse per worker, at least four (YICI_SERVICE_POOL).
         places: requests that a worker answers at a time (YICI_SERVICE_PLACES).
         job_processes: processes that answer jobs (YICI_SERVICE_JOB_PROCESSES).
         token_rate: token requests per minute and address (YICI_SERVICE_TOKEN_RATE).
@@ -72,7 +75,7 @@ def configuration() -> Configuration:
         issuer=issuer,
         is_reference_campus=os.environ.get("YICI_REFERENCE_CAMPUS") == "1",
         max_body_bytes=_positive("YICI_SERVICE_MAX_BODY", Configuration.max_body_bytes),
-        pool_size=_positive("YICI_SERVICE_POOL", Configuration.pool_size),
+        pool_size=_whole("YICI_SERVICE_POOL", Configuration.pool_size, LEAST_POOL),
         places=_positive("YICI_SERVICE_PLACES", Configuration.places),
         job_processes=_positive("YICI_SERVICE_JOB_PROCESSES", Configuration.job_processes),
         token_rate=_positive("YICI_SERVICE_TOKEN_RATE", Configuration.token_rate),

@@ -42,6 +42,7 @@ class Reader(asyncpg.Connection):
     async def pin(self, release: int) -> None:
         """Let it read this release."""
         if self._release != release:
+            self._release = None  # if this breaks off, nobody knows which one the server has
             await self.execute(f"SET yici.release = {release:d}")
             self._release = release
 

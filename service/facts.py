@@ -25,7 +25,7 @@ from service.reading import Plan, Row, Wish, plan
 from service.reads import Reading
 from service.state import Current, SourceState
 from service.subjects import type_of
-from service.values import canonical, digest, digest_of, shown
+from service.values import canonical, digest_of, shown
 
 _WAIVED = "released"  # a person's word stands in for a rule that the row breaks
 _GONE = {"absent": "no_longer_reported", "former": "no_longer_reported", "refused": "row_refused"}
@@ -97,9 +97,9 @@ class Gathered:
 
     question: Question
     held: Membership
-    lawful: Mapping[str, Sequence["_Spoken"]]
+    lawful: Mapping[str, Sequence["Spoken"]]
     unshared: Mapping[str, Sequence[Scope]]
-    answers: Mapping[str, Sequence["_Answer"]] = field(repr=False)
+    answers: Mapping[str, Sequence["Said"]] = field(repr=False)
     calls: Sequence[Call]
     unasked: Mapping[str, str]
     ours: Mapping[str, Sequence[Any]] = field(default_factory=dict, repr=False)
@@ -136,36 +136,38 @@ def said(
     """
     catalog, capacity = current.catalog, question.capacity
     held = memberships(catalog, registered)
-    saying = _Saying(question)
+    # Which rows may speak is the same for all items of a resource.
+    speaking: dict[tuple[int, str | None], Sequence[Row]] = {}
 
-    def stored(lawful: Sequence[_Spoken]) -> list[_Answer]:
-        return [
-            answer
-            for one in lawful
-            if one.is_readable
-            for answer in saying.of(one, _speaking(one, rows[one.source.resource], held, capacity))
-        ]
+    def values(found: Sequence[Spoken], capacity: str | None) -> list[Said]:
+        told: list[Said] = []
+        for one in found:
+            if not one.is_readable:
+                continue
+            voice = one.voice, capacity
+            mine = speaking.get(voice)
+            if mine is None:
+                mine = speaking[voice] = _speaking(one, rows[one.source.resource], held, capacity)
+            name = one.source.item
+            if one.source.many and mine:
+                told.append(_listed(one, mine))
+            else:
+                told += [Said(one, row.key, row.items[name], row) for row in mine]
+        return told
 
-    lawful = {
-        element: tuple(one for one in found if _applies(one, held, question))
-        for element, found in of.sources.items()
-    }
-    answers = {element: stored(found) for element, found in lawful.items()}
+    lawful = of.lawful(held, question)
+    answers = {element: values(found, capacity) for element, found in lawful.items()}
     calls: list[Call] = []
     unasked: dict[str, str] = {}
     if of.asks:
+        telling = Telling(question)
         sent = {
-            element: _value(catalog, held, question, stored(found)) for element, found in of.inputs.items()
+            element: _value(catalog, held, telling, values(found, capacity))
+            for element, found in of.inputs.items()
         }
         calls, unasked = _calls(catalog, question, held, lawful, answers, sent)
     ours = {
-        element: [
-            raw
-            for one in found
-            if one.is_readable
-            for raw, _ in _speaking(one, rows[one.source.resource], held, None)
-            if raw is not None
-        ]
+        element: [one.raw for one in values(found, None) if one.raw is not None]
         for element, found in of.for_us.items()
     }
     return Gathered(question, held, lawful, of.unshared, answers, calls, unasked, ours)
@@ -187,7 +189,7 @@ class _Same:
 
 
 @dataclass(frozen=True)
-class _Spoken:
+class Spoken:
     """A source of an element, and what is the same whoever it is asked about.
 
     Attributes:
@@ -197,6 +199,7 @@ class _Spoken:
         is_readable: whether rows of it can be read by the kinds of number that the question has.
         is_asked: whether it is asked live.
         promise: how old it may be.
+        voice: the same for sources of which the same rows speak.
         head, tail: what stands before and after the row's key where a value is digested.
     """
 
@@ -210,9 +213,14 @@ class _Spoken:
     is_readable: bool
     is_asked: bool
     promise: timedelta
+    voice: int
     code_system: str | None
     head: str
     tail: str
+
+    def masked(self, value: Any, code: Any) -> tuple[Any, Any]:
+        """Return value and code as the grant shows them: under a mask there is no code."""
+        return (masks.mask(self.mask, value), None) if self.mask else (value, code)
 
     def is_late(self, at: datetime) -> bool:
         """Whether the last admitted extract of the resource is older than promised."""
@@ -231,14 +239,32 @@ class Wanted:
         unshared: element → for whom sources speak that are not shared (不予共享).
         asks: whether one of the sources is asked live.
         plan: reads them.
+        known: `lawful` of the populations that were met so far.
     """
 
-    sources: Mapping[str, tuple[_Spoken, ...]]
-    inputs: Mapping[str, tuple[_Spoken, ...]]
-    for_us: Mapping[str, tuple[_Spoken, ...]]
+    sources: Mapping[str, tuple[Spoken, ...]]
+    inputs: Mapping[str, tuple[Spoken, ...]]
+    for_us: Mapping[str, tuple[Spoken, ...]]
     unshared: Mapping[str, tuple[Scope, ...]]
     asks: bool
     plan: Plan
+    known: dict[Any, Mapping[str, tuple[Spoken, ...]]] = field(default_factory=dict, repr=False)
+
+    def lawful(self, held: Membership, question: Question) -> Mapping[str, tuple[Spoken, ...]]:
+        """Return the sources that speak for a subject, the same for all of the same populations.
+
+        Args:
+            held: the subject's populations.
+            question: one of those that this is wanted for.
+        """
+        key = frozenset(held.all), question.capacity
+        found = self.known.get(key)
+        if found is None:
+            found = self.known[key] = {
+                element: tuple(one for one in sources if _applies(one, held, question))
+                for element, sources in self.sources.items()
+            }
+        return found
 
 
 def wanted(current: Current, question: Question) -> Wanted:
@@ -257,14 +283,16 @@ def _wanted(
     by_right = sorted(grants, key=lambda grant: not grant.mask)
     granted = {(grant.element, grant.resource, grant.item): grant for grant in by_right}
     kinds = {type_of(catalog, id_type) for id_type in id_types}
+    voices: dict[Any, int] = {}
 
-    def spoken(found: Iterable[FactSource], is_told: bool = False) -> tuple[_Spoken, ...]:
-        return tuple(
-            _spoken(
-                current, one, granted[one.element, one.resource, one.item].mask if is_told else "", id_types
-            )
-            for one in found
-        )
+    def spoken(found: Iterable[FactSource], is_told: bool = False) -> tuple[Spoken, ...]:
+        made = []
+        for one in found:
+            scope = Scope.of(catalog, one)
+            voice = voices.setdefault((one.resource, scope, one.pick, one.many), len(voices))
+            mask = granted[one.element, one.resource, one.item].mask if is_told else ""
+            made.append(_spoken(current, one, scope, voice, mask, id_types))
+        return tuple(made)
 
     lawful = {
         element: [
@@ -296,23 +324,26 @@ def _wanted(
     return Wanted(sources, inputs, for_us, unshared, asks, plan(catalog, tuple(wishes)))
 
 
-def _spoken(current: Current, source: FactSource, mask: str, id_types: Sequence[str]) -> _Spoken:
+def _spoken(
+    current: Current, source: FactSource, scope: Scope, voice: int, mask: str, id_types: Sequence[str]
+) -> Spoken:
     catalog = current.catalog
     resource = catalog.resources[source.resource]
     item = resource.item(source.item)
     is_stored = _is_stored(current, source.resource)
     code_table = item.code_table or catalog.elements[source.element].code_table
-    return _Spoken(
+    return Spoken(
         source=source,
         resource=resource,
         item=item,
-        scope=Scope.of(catalog, source),
+        scope=scope,
         state=current.sources[source.resource] if is_stored else None,
         table=catalog.codes.get(code_table),
         mask=mask,
         is_readable=is_stored and source.id_type in id_types,
         is_asked=catalog.is_asked(source.resource),
         promise=resource.promise,
+        voice=voice,
         code_system=code_table or None,
         head=f"{canonical(resource.name)}\0",
         tail=f"\0{canonical(item.name)}\0",
@@ -330,22 +361,44 @@ def settle(current: Current, gathered: Gathered, told: Mapping[str, Told]) -> di
     Returns:
         One fact per element, whatever its status.
     """
+    telling = Telling(gathered.question)
+    judged = judge(current, gathered, told, telling)
+    facts = {element: telling.fact(one) for element, one in judged.items()}
+    count(fact.status for fact in facts.values())
+    return facts
+
+
+def count(statuses: Iterable[str]) -> None:
+    """Count facts that are told."""
+    for status, times in Counter(statuses).items():
+        metrics.FACTS.labels(status).inc(times)
+
+
+def judge(
+    current: Current, gathered: Gathered, told: Mapping[str, Told], telling: "Telling"
+) -> dict[str, "Said | Fact"]:
+    """Decide what answers each element: what one source says, or a fact without a value, which says why.
+
+    Args:
+        current, gathered, told: as for `settle`.
+        telling: makes facts for the same question.
+    """
     question, held = gathered.question, gathered.held
     silent = dict(gathered.unasked) | {name: one.silent for name, one in told.items() if one.silent}
-    facts = {}
+    judged: dict[str, Said | Fact] = {}
     for element, lawful in gathered.lawful.items():
         answers = gathered.answers[element]
         if told:
             answers = [*answers, *_heard(lawful, told, question)]
-        fact = _settle(current, element, lawful, answers, silent, held, question)
-        if fact.status == "not_applicable" and _is_withheld(gathered.unshared[element], held, question):
-            fact = Fact(element, "withheld", public={"reason": "not_shared"})
-        if element in question.disputed and fact.status in ("available", "stale"):
-            fact = _disputed(fact)
-        facts[element] = fact
-    for status, count in Counter(fact.status for fact in facts.values()).items():
-        metrics.FACTS.labels(status).inc(count)
-    return facts
+        if len(answers) == 1 and answers[0].raw is not None:
+            judged[element] = answers[0]
+            continue
+        one = _settle(current, element, lawful, answers, silent, held, telling)
+        is_inapplicable = isinstance(one, Fact) and one.status == "not_applicable"
+        if is_inapplicable and _is_withheld(gathered.unshared[element], held, question):
+            one = Fact(element, "withheld", public={"reason": "not_shared"})
+        judged[element] = one
+    return judged
 
 
 def _disputed(fact: Fact) -> Fact:
@@ -355,7 +408,7 @@ def _disputed(fact: Fact) -> Fact:
     return replace(fact, status="in_dispute", public=public)
 
 
-def _applies(one: _Spoken, held: Membership, question: Question) -> bool:
+def _applies(one: Spoken, held: Membership, question: Question) -> bool:
     """Whether a source speaks for the subject in this capacity; one that is asked needs the number it asks by."""
     is_askable = not one.is_asked or one.source.id_type in question.keys
     return is_askable and held.is_spoken_for(one.scope, question.capacity)
@@ -402,28 +455,26 @@ def _sent_items(resource: Resource) -> dict[str, Item]:
     return {name: resource.item(item) for name, item in (resource.read.get("params") or {}).items()}
 
 
-def _value(
-    catalog: Catalog, held: Membership, question: Question, answers: Sequence["_Answer"]
-) -> str | None:
+def _value(catalog: Catalog, held: Membership, telling: "Telling", answers: Sequence["Said"]) -> str | None:
     """Return the one value that lawful sources give, as text; None if there is none or they differ."""
-    known = [answer for answer in answers if answer.fact.raw is not None]
-    fact = _agreed(catalog, "", known, held, question) if known else None
-    return None if fact is None or fact.raw is None else str(fact.raw)
+    known = [answer for answer in answers if answer.raw is not None]
+    agreed = _agreed(catalog, "", known, held, telling) if known else None
+    return str(agreed.raw) if isinstance(agreed, Said) else None
 
 
 def _calls(
     catalog: Catalog,
     question: Question,
     held: Membership,
-    lawful: Mapping[str, Sequence[_Spoken]],
-    answers: Mapping[str, Sequence["_Answer"]],
+    lawful: Mapping[str, Sequence[Spoken]],
+    answers: Mapping[str, Sequence["Said"]],
     sent: Mapping[str, str | None],
 ) -> tuple[list[Call], dict[str, str]]:
     """Decide whom to ask, each resource once: nobody whose answer could not count, nobody without all it needs."""
     calls: dict[str, Call] = {}
     unasked: dict[str, str] = {}
     for element, found in lawful.items():
-        known = [answer for answer in answers[element] if answer.fact.raw is not None]
+        known = [answer for answer in answers[element] if answer.raw is not None]
         ranks = [answer.rank(catalog, held, question) for answer in known]
         for one in found:
             source, resource = one.source, one.resource
@@ -446,37 +497,58 @@ def _calls(
     return list(calls.values()), unasked
 
 
-class _Answer(NamedTuple):
-    spoken: _Spoken
+class Said(NamedTuple):
+    """What one source says of one element, not yet made a fact.
+
+    Attributes:
+        key: the natural key that it says it under.
+        raw: the value; None where it has none.
+        row: where it stands; None for what was asked live.
+        heard: what came of asking.
+    """
+
+    spoken: Spoken
     key: str
-    fact: Fact
+    raw: Any
+    row: Row | None
+    heard: Told | None = None
 
     def __repr__(self) -> str:
-        return f"_Answer({self.fact.element})"
+        return f"Said({self.spoken.source.element})"
 
     def rank(self, catalog: Catalog, held: Membership, question: Question) -> tuple[int, int]:
+        """Return how early it answers."""
         return held.rank(catalog, self.spoken.scope, self.key, question.capacity)
 
+    def shown(self) -> tuple[Any, Any]:
+        """Return value and standard code, unmasked."""
+        return shown(self.raw, self.spoken.item, self.spoken.table)
 
-def _speaking(
-    one: _Spoken, rows: Sequence[Row], held: Membership, capacity: str | None
-) -> list[tuple[Any, Row]]:
-    """Return what one source says: a value per row that may speak, or all values in one list (`many`).
+    def digest(self, record_key: bytes) -> str:
+        """Return the digest of evidence, over resource, key, item and value."""
+        spoken = self.spoken
+        return digest_of(record_key, f"{spoken.head}{canonical(self.key)}{spoken.tail}{canonical(self.raw)}")
 
-    A list is as old as the oldest of its rows.
-    """
+
+def _speaking(one: Spoken, rows: Sequence[Row], held: Membership, capacity: str | None) -> Sequence[Row]:
+    """Return the rows of a source that may speak in a capacity."""
     source = one.source
     mine = [row for row in rows if held.admits(one.scope, row.key, capacity)]
     if source.pick:
         mine = [row for row in mine if row.passes(source.pick)]
         if len(mine) > 1 and not source.many:
             mine = row_order(mine, source.pick.order_by)[:1]
-    if source.many and mine:
-        assert one.state is not None
-        state = one.state
-        values = [row.items[source.item] for row in mine if row.items[source.item] is not None]
-        return [(values or None, min(mine, key=lambda row: _confirmed(row, state)))]
-    return [(row.items[source.item], row) for row in mine]
+    return mine
+
+
+def _listed(one: Spoken, mine: Sequence[Row]) -> Said:
+    """Return all values of a source in one list (`many`), which is as old as the oldest of its rows."""
+    assert one.state is not None
+    state, name = one.state, one.source.item
+    oldest = min(mine, key=lambda row: _confirmed(row, state))
+    return Said(
+        one, oldest.key, [row.items[name] for row in mine if row.items[name] is not None] or None, oldest
+    )
 
 
 def row_order(rows: Sequence[Row], order_by: str) -> list[Row]:
@@ -498,28 +570,54 @@ def _confirmed(row: Row, state: SourceState) -> datetime:
     return row.last_reported_at or row.updated_at
 
 
-class _Saying:
-    """Makes answers to one question of values; what all values of a row have in common is worked out once."""
+class Telling:
+    """Makes facts of what sources say to one question; what all values of a row have in common is worked out once."""
 
     def __init__(self, question: Question) -> None:
-        self._question = question
+        self.question = question
         self._rows: dict[int, tuple[bool, int, Mapping[str, Any], Mapping[str, Any]]] = {}
 
-    def of(self, one: _Spoken, values: Iterable[tuple[Any, Row]]) -> Iterable[_Answer]:
-        """Yield an answer per value."""
-        for raw, row in values:
-            is_late, extract, provenance, verification = self._rows.get(id(row)) or self._row(one, row)
-            text = f"{one.head}{canonical(row.key)}{one.tail}{canonical(raw)}"
-            evidence = {
-                "source": one.resource.name,
-                "extract_id": extract,
-                "record_hash": digest_of(self._question.record_key, text),
-            }
-            proven = {**provenance, "verification": {**verification, "evidence": [evidence]}}
-            yield _answer(one, row.key, raw, is_late, proven)
+    def fact(self, one: Said | Fact) -> Fact:
+        """Return what one source says as a fact; what is one already stays as it is."""
+        if isinstance(one, Fact):
+            return one
+        fact = self._heard(one) if one.row is None else self._read(one, one.row)
+        is_disputed = fact.element in self.question.disputed and fact.status in ("available", "stale")
+        return _disputed(fact) if is_disputed else fact
 
-    def _row(self, one: _Spoken, row: Row) -> tuple[bool, int, Mapping[str, Any], Mapping[str, Any]]:
-        question, state = self._question, one.state
+    def is_late(self, one: Said) -> bool:
+        """Whether the source no longer vouches for it."""
+        row = one.row
+        return row is not None and (self._rows.get(id(row)) or self._row(one.spoken, row))[0]
+
+    def _read(self, one: Said, row: Row) -> Fact:
+        is_late, extract, provenance, verification = self._rows.get(id(row)) or self._row(one.spoken, row)
+        evidence = {
+            "source": one.spoken.resource.name,
+            "extract_id": extract,
+            "record_hash": one.digest(self.question.record_key),
+        }
+        proven = {**provenance, "verification": {**verification, "evidence": [evidence]}}
+        return _fact(one, is_late, proven)
+
+    def _heard(self, one: Said) -> Fact:
+        spoken, question, heard = one.spoken, self.question, one.heard
+        assert heard is not None
+        evidence = {
+            "source": spoken.resource.name,
+            "extract_id": None,
+            "serial": heard.evidence,
+            "record_hash": one.digest(question.record_key),
+        }
+        unmet = "subject_in_doubt" if question.in_doubt else ""
+        provenance, verification = _verified(
+            None, spoken.resource.provider, heard.at, question.at, spoken.promise, unmet
+        )
+        proven = {**provenance, "verification": {**verification, "evidence": [evidence]}}
+        return _fact(one, False, proven)
+
+    def _row(self, one: Spoken, row: Row) -> tuple[bool, int, Mapping[str, Any], Mapping[str, Any]]:
+        question, state = self.question, one.state
         assert state is not None
         confirmed = _confirmed(row, state)
         promise = one.promise if question.max_age is None else min(one.promise, question.max_age)
@@ -539,39 +637,29 @@ class _Saying:
         return found
 
 
-def _heard(lawful: Sequence[_Spoken], told: Mapping[str, Told], question: Question) -> Iterable[_Answer]:
+def _heard(lawful: Sequence[Spoken], told: Mapping[str, Told], question: Question) -> Iterable[Said]:
     """Yield what sources that were asked say; nothing of it was here before this case."""
     for one in lawful:
         heard = told.get(one.source.resource)
-        if heard is None or heard.values is None:
-            continue
-        key, raw = question.keys[one.source.id_type][0], heard.values[one.source.item]
-        evidence = {
-            "source": one.resource.name,
-            "extract_id": None,
-            "serial": heard.evidence,
-            "record_hash": digest(question.record_key, one.resource.name, key, one.source.item, raw),
-        }
-        unmet = "subject_in_doubt" if question.in_doubt else ""
-        provenance, verification = _verified(
-            None, one.resource.provider, heard.at, question.at, one.promise, unmet
-        )
-        proven = {**provenance, "verification": {**verification, "evidence": [evidence]}}
-        yield _answer(one, key, raw, False, proven)
+        if heard is not None and heard.values is not None:
+            key = question.keys[one.source.id_type][0]
+            yield Said(one, key, heard.values[one.source.item], None, heard)
 
 
-def _answer(one: _Spoken, key: str, raw: Any, is_late: bool, provenance: Mapping[str, Any]) -> _Answer:
-    value, code = shown(raw, one.item, one.table)
+def _fact(one: Said, is_late: bool, provenance: Mapping[str, Any]) -> Fact:
+    spoken = one.spoken
+    value, code = one.shown()
+    told_value, told_code = spoken.masked(value, code)
     public = {
-        "value": masks.mask(one.mask, value),
-        "code": None if one.mask else code,
-        "code_system": one.code_system,
-        "classification": one.item.data_level or None,
-        "masked": bool(one.mask),
+        "value": told_value,
+        "code": told_code,
+        "code_system": spoken.code_system,
+        "classification": spoken.item.data_level or None,
+        "masked": bool(spoken.mask),
         **provenance,
     }
-    status = "not_found" if raw is None else "stale" if is_late else "available"
-    return _Answer(one, key, Fact(one.source.element, status, raw, code, public))
+    status = "not_found" if one.raw is None else "stale" if is_late else "available"
+    return Fact(spoken.source.element, status, one.raw, code, public)
 
 
 # The rows of most subjects say the same here, because they come from the same extract.
@@ -597,16 +685,16 @@ def _verified(
 def _settle(
     current: Current,
     element: str,
-    lawful: Sequence[_Spoken],
-    answers: Sequence[_Answer],
+    lawful: Sequence[Spoken],
+    answers: Sequence[Said],
     silent: Mapping[str, str],
     held: Membership,
-    question: Question,
-) -> Fact:
-    """Make one fact of what the lawful sources say; `silent` are those that were to be asked and said nothing."""
-    known = [answer for answer in answers if answer.fact.raw is not None]
+    telling: Telling,
+) -> Said | Fact:
+    """Decide which lawful source answers, or why none does; `silent` are those that were asked and said nothing."""
+    known = [answer for answer in answers if answer.raw is not None]
     if known:
-        return _agreed(current.catalog, element, known, held, question)
+        return _agreed(current.catalog, element, known, held, telling)
     if not lawful:
         return Fact(element, "not_applicable")
     asked = {one.source.resource for one in lawful if one.is_asked}
@@ -616,22 +704,21 @@ def _settle(
     if missing:
         first, *_ = sources = sorted(missing)
         return Fact(element, "source_unavailable", public={"reason": missing[first], "sources": sources})
-    late = any(one.is_late(question.at) for one in lawful if not one.is_asked)
+    late = any(one.is_late(telling.question.at) for one in lawful if not one.is_asked)
     return Fact(element, "not_found", public={"reason": "source_late" if late else "no_value"})
 
 
 def _agreed(
-    catalog: Catalog, element: str, known: Sequence[_Answer], held: Membership, question: Question
-) -> Fact:
+    catalog: Catalog, element: str, known: Sequence[Said], held: Membership, telling: Telling
+) -> Said | Fact:
     """Return the answer of the first rank, or `conflict` where equals differ: never a guess."""
     if len(known) == 1:
-        return known[0].fact
-    ranks = [answer.rank(catalog, held, question) for answer in known]
+        return known[0]
+    ranks = [answer.rank(catalog, held, telling.question) for answer in known]
     first = min(ranks)
     leading = [answer for answer, rank in zip(known, ranks, strict=True) if rank == first]
-    if len(leading) == 1 or len({canonical(answer.fact.raw) for answer in leading}) == 1:
-        order = {"available": 0, "stale": 1}
-        return min(leading, key=lambda answer: order.get(answer.fact.status, 2)).fact
+    if len(leading) == 1 or len({canonical(answer.raw) for answer in leading}) == 1:
+        return min(leading, key=telling.is_late)
     return Fact(
         element,
         "conflict",

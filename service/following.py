@@ -36,7 +36,7 @@ SELECT (SELECT coalesce(max(id), 0) FROM service.change) + row_number() OVER (OR
 FROM service.correction c
 JOIN service.record_detail d ON d.subject_key = ANY ($2::text[])
 JOIN service.record r ON r.seq = d.seq
-WHERE c.id = $1 AND r.outcome = 'allowed' AND r.action IN ('facts', 'prefill', 'claims')
+WHERE c.id = $1 AND r.outcome = 'allowed' AND r.action IN ('facts', 'prefill', 'claims', 'window', 'task_row')
     AND c.element = ANY (r.elements)
     AND r.release < $4 AND r.logtime >= coalesce(c.value_since, '-infinity')
 """

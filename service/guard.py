@@ -30,6 +30,7 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ZIP = "application/zip"
 NDJSON = "application/x-ndjson"
 PDF = "application/pdf"
+JSON_LD = "application/ld+json"
 _JSON = "application/json"
 # Where something else than JSON is sent, and may be larger than other requests.
 _SENT = {
@@ -45,6 +46,7 @@ _ROOM = {
 }
 # Where something else may be asked for beside JSON.
 _OTHER_ANSWERS = {
+    "/v1/catalog.jsonld": JSON_LD,
     "/v1/catalog/lists/": XLSX,
     "/v1/transactions/": ZIP,
     "/v1/jobs/": NDJSON,

@@ -111,6 +111,15 @@ def judged_age(
     return _OF_AGE
 
 
+def may_be_child(current: Current, subject: Resolved, gathered: Gathered) -> bool:
+    """Whether a subject is under 14, or may be: no birth date is known, and a population may hold children."""
+    minors = current.catalog.campus.minors
+    if minors is None:
+        return False
+    age = _age(minors, gathered, campus_day(current.catalog, gathered.question.at))
+    return _may_be_minor(current.catalog, subject, gathered) if age is None else age < CHILD_UNDER
+
+
 def check_assessed(catalog: Catalog, question: Question) -> Question:
     """Return the question about a child, by the grants of assessed demands alone.
 

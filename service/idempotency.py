@@ -36,23 +36,14 @@ async def once(
         Problem: IDEMPOTENCY_KEY_REUSED for another body under the same key, REQUEST_IN_PROGRESS while the first is
             not finished, and what `create` raises.
     """
-    digest = hashlib.sha256(canonical(asked)).hexdigest()
+    digest = _digest(asked)
     async with pool.acquire() as con, con.transaction():
         lock = "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))"
         if not await con.fetchval(lock, f"{client_id} {key}"):
             raise Problem("REQUEST_IN_PROGRESS", headers={"Retry-After": "1"})
-        kept = await con.fetchrow(
-            "SELECT request_digest, answer FROM service.idempotency"
-            " WHERE client_id = $1 AND key = $2 AND expires_at > $3",
-            client_id,
-            key,
-            at,
-        )
-        if kept and kept["request_digest"] != digest:
-            raise Problem("IDEMPOTENCY_KEY_REUSED")
-        if kept:
-            found: dict[str, Any] = json.loads(kept["answer"])
-            return found
+        kept = await _kept(con, client_id, key, digest, at)
+        if kept is not None:
+            return kept
         answer = await create(con)
         await con.execute(
             "DELETE FROM service.idempotency WHERE client_id = $1 AND expires_at <= $2", client_id, at
@@ -67,3 +58,38 @@ async def once(
             at + KEPT_FOR,
         )
         return answer
+
+
+async def known(
+    pool: asyncpg.Pool, client_id: str, key: str, asked: Any, at: datetime
+) -> dict[str, Any] | None:
+    """Return what the same request created before; None if nothing did.
+
+    For those who have to read much before they create something, and should hold no connection meanwhile.
+
+    Raises:
+        Problem: IDEMPOTENCY_KEY_REUSED.
+    """
+    return await _kept(pool, client_id, key, _digest(asked), at)
+
+
+async def _kept(
+    con: asyncpg.Connection | asyncpg.Pool, client_id: str, key: str, digest: str, at: datetime
+) -> dict[str, Any] | None:
+    kept = await con.fetchrow(
+        "SELECT request_digest, answer FROM service.idempotency"
+        " WHERE client_id = $1 AND key = $2 AND expires_at > $3",
+        client_id,
+        key,
+        at,
+    )
+    if kept is None:
+        return None
+    if kept["request_digest"] != digest:
+        raise Problem("IDEMPOTENCY_KEY_REUSED")
+    found: dict[str, Any] = json.loads(kept["answer"])
+    return found
+
+
+def _digest(asked: Any) -> str:
+    return hashlib.sha256(canonical(asked)).hexdigest()

@@ -20,6 +20,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import orjson
+import pyarrow as pa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
@@ -27,7 +28,7 @@ from catalogs.model import Catalog
 from service import record
 from service.keys import Keys
 from service.problems import Problem
-from service.queries import BatchItem, Duration, FactsQuery
+from service.queries import BatchItem, Duration, FactsQuery, SubjectIn
 from service.subjects import Closed, Text
 
 MAX_ITEMS = 100_000
@@ -36,13 +37,15 @@ MAX_OPEN = 5
 PART = record.MAX_BATCH
 KEPT_FOR, KEPT_AFTER_FETCH = timedelta(days=7), timedelta(hours=24)
 _NONCE = 12
+# The first bytes of what it makes are always these.
+_PACKER, _PACKED = pa.Codec("zstd", 1), b"\x28\xb5\x2f\xfd"
 _MOST_FAULTS = 20
 # More than there are processes at work on a job.
 _LOOKED_AT = 256
 _SHOWN = "id, request, items, done, state, code, release, filed_at, began_at, ended_at, fetched_at, delete_at"
 _NEXT = f"""
 SELECT {_SHOWN}, client_id FROM service.job WHERE state IN ('waiting', 'running')
-ORDER BY state DESC, filed_at LIMIT 1
+ORDER BY state, filed_at LIMIT 1
 """
 
 
@@ -54,11 +57,21 @@ class JobRequest(Closed):
     max_age: Duration | None = Field(None, ge=timedelta(0), description="ISO 8601 duration")
 
 
+class RowsRequest(Closed):
+    """What is asked about every member of the populations of a task's demand (`service.task_rows`)."""
+
+    task: Text
+    demand_id: Text
+    period: str
+    elements: list[Text]
+
+
 class JobOut(BaseModel):
     """A job as its client sees it."""
 
     job_id: UUID
-    service_item: str
+    service_item: str | None = Field(description="Of a job that was handed in")
+    task: str | None = Field(description="Of rows for a task")
     elements: list[str]
     state: Literal["waiting", "running", "done", "cancelled", "stopped"]
     code: str | None = Field(description="Why it was stopped, as a refusal would say")
@@ -78,7 +91,7 @@ class Job:
 
     id: UUID
     client_id: str
-    request: JobRequest
+    request: JobRequest | RowsRequest
     state: str
     release: int | None
 
@@ -98,7 +111,7 @@ class Part:
 
     number: int
     first: int
-    items: Sequence[BatchItem] = field(repr=False)
+    items: Sequence[BatchItem | SubjectIn] = field(repr=False)
 
 
 def check_allowed(catalog: Catalog, client_id: str) -> None:
@@ -146,9 +159,10 @@ async def file(
     con: asyncpg.Connection,
     keys: Keys,
     client_id: str,
-    asked: JobRequest,
+    asked: JobRequest | RowsRequest,
     lines: Sequence[bytes],
     at: datetime,
+    release: int | None = None,
 ) -> dict[str, Any]:
     """Take a job in.
 
@@ -159,6 +173,7 @@ async def file(
         asked: what is asked of every item.
         lines: the items, as `read`.
         at: the moment of the request.
+        release: that it is answered from; None: the one that is current when it begins.
 
     Raises:
         Problem: QUOTA_EXCEEDED while so many of the client's jobs are not done.
@@ -172,14 +187,17 @@ async def file(
         headers = {"Retry-After": "60"}
         raise Problem("QUOTA_EXCEEDED", f"{waiting} jobs are not done", rule="quota:jobs", headers=headers)
     row = await con.fetchrow(
-        "INSERT INTO service.job (id, client_id, request, items, state, filed_at, delete_at)"
-        f" VALUES ($1, $2, $3, $4, 'waiting', $5, $6) RETURNING {_SHOWN}",
+        "INSERT INTO service.job (id, client_id, request, items, state, filed_at, delete_at, release, began_at)"
+        f" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING {_SHOWN}",
         uuid4(),
         client_id,
         asked.model_dump_json(),
         len(lines),
+        "waiting" if release is None else "running",
         at,
         at + KEPT_FOR,
+        release,
+        None if release is None else at,
     )
     parts = range(0, len(lines), PART)
     await con.executemany(
@@ -241,8 +259,13 @@ async def next_one(pool: asyncpg.Pool) -> Job | None:
     row = await pool.fetchrow(_NEXT)
     if row is None:
         return None
-    request = JobRequest.model_validate_json(row["request"])
+    request = _request(row["request"])
     return Job(row["id"], row["client_id"], request, row["state"], row["release"])
+
+
+def _request(kept: str) -> JobRequest | RowsRequest:
+    told = json.loads(kept)
+    return RowsRequest(**told) if "task" in told else JobRequest(**told)
 
 
 async def begin(pool: asyncpg.Pool, job: Job, release: int, at: datetime) -> None:
@@ -282,7 +305,8 @@ async def next_part(con: asyncpg.Connection, keys: Keys, job: Job) -> AsyncItera
             )
             if row is not None:
                 lines = _unseal(keys, job.id, number, "asked", row["asked"])
-                items = [BatchItem.model_validate_json(line) for line in lines]
+                kind = SubjectIn if isinstance(job.request, RowsRequest) else BatchItem
+                items = [kind.model_validate_json(line) for line in lines]
                 yield Part(number, row["first"], items)
                 return
         finally:
@@ -371,19 +395,39 @@ def shown(row: Mapping[str, Any] | None) -> dict[str, Any]:
         name: row[name] and row[name].isoformat()
         for name in ("filed_at", "began_at", "ended_at", "fetched_at", "delete_at")
     }
-    named = {"service_item": request["service_item"], "elements": request["elements"]}
+    named = {
+        "service_item": request.get("service_item"),
+        "task": request.get("task"),
+        "elements": request["elements"],
+    }
     return {"job_id": str(row["id"]), **named, **plain, "answered": row["done"], **times}
+
+
+def named(keys: Keys, job: UUID, part: int, asked: bytes) -> set[tuple[str, str]]:
+    """Return kind and number of everybody whom a part of a job asks about.
+
+    Args:
+        keys: under which the questions are kept.
+        job: whose part it is.
+        part: its number.
+        asked: its questions as they are kept.
+    """
+    lines = [orjson.loads(line) for line in _unseal(keys, job, part, "asked", asked)]
+    return {SubjectIn.model_validate(line.get("subject", line)).key() for line in lines}
 
 
 def _seal(keys: Keys, job: UUID, part: int, what: str, lines: Sequence[bytes]) -> bytes:
     nonce = secrets.token_bytes(_NONCE)
-    packed = zlib.compress(b"\n".join(lines), 1)
+    packed = _PACKER.compress(b"\n".join(lines), asbytes=True)
     return nonce + AESGCM(keys.derived("jobs")).encrypt(nonce, packed, _place(job, part, what))
 
 
 def _unseal(keys: Keys, job: UUID, part: int, what: str, sealed: bytes) -> list[bytes]:
     opened = AESGCM(keys.derived("jobs")).decrypt(sealed[:_NONCE], sealed[_NONCE:], _place(job, part, what))
-    return zlib.decompress(opened).split(b"\n")
+    if not opened.startswith(_PACKED):  # handed in before an upgrade
+        return zlib.decompress(opened).split(b"\n")
+    with pa.input_stream(pa.py_buffer(opened), compression="zstd") as packed:
+        return bytes(packed.read()).split(b"\n")
 
 
 def _place(job: UUID, part: int, what: str) -> bytes:

@@ -33,6 +33,7 @@ from joserfc.jwk import KeySet, OKPKey
 
 from catalogs.settings import kept_secret
 from service import notes
+from service.values import keyed
 
 Ring = Literal["tokens", "record", "subjects"]
 LEAD_S = 60
@@ -194,7 +195,7 @@ class Keys:
         return [self._under(id_, id_type, number) for id_ in self._digesting]
 
     def _under(self, id_: str, id_type: str, number: str) -> str:
-        return hmac.digest(self._digesting[id_], f"{id_type}\0{number}".encode(), "sha256").hex()
+        return keyed(self._digesting[id_], f"{id_type}\0{number}".encode()).hex()
 
 
 def load(home: Path) -> Keys:

@@ -52,47 +52,53 @@ class Words:
 
     def told(self, claims: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Return outcomes of statements in the client's words."""
-        return [{**one, "element": self._theirs(one["element"])} for one in claims]
+        return [{**one, "element": self.theirs(one["element"])} for one in claims]
 
     def facts(self, facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
         """Return facts by element in the client's words."""
         if not self.own.elements and not self.own.codes:
             return dict(facts)
-        return {self._theirs(element): self._fact(fact) for element, fact in facts.items()}
+        return {self.theirs(element): self.fact(fact) for element, fact in facts.items()}
 
     def form(self, answer: Mapping[str, Any]) -> dict[str, Any]:
         """Return a filled form with its materials in the client's words."""
         if not self.own.elements and not self.own.codes:
             return dict(answer)
         fields = [
-            {**self._fact(field), "element": field["element"] and self._theirs(field["element"])}
+            {**self.fact(field), "element": field["element"] and self.theirs(field["element"])}
             for field in answer["fields"]
         ]
         materials = [
             {
                 **material,
-                "facts": [{**one, "element": self._theirs(one["element"])} for one in material["facts"]],
+                "facts": [{**one, "element": self.theirs(one["element"])} for one in material["facts"]],
                 "reasons": [self._reason(reason) for reason in material["reasons"]],
             }
             for material in answer["materials"]
         ]
         return {**answer, "fields": fields, "materials": materials}
 
-    def _theirs(self, element: str) -> str:
+    def theirs(self, element: str) -> str:
+        """Return the client's name of an element."""
         return self.own.elements.get(element, element)
 
     def _reason(self, reason: str) -> str:
         element, colon, why = reason.partition(":")
-        return f"{self._theirs(element)}{colon}{why}"
+        return f"{self.theirs(element)}{colon}{why}"
 
-    def _fact(self, fact: Mapping[str, Any]) -> dict[str, Any]:
+    def fact(self, fact: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a fact with the client's codes."""
         table = fact.get("code_system")
+        if table not in self.own.codes:
+            return dict(fact)
+        return {**fact, "code": self.code(table, fact["code"]), "code_system": f"{self.client_id}:{table}"}
+
+    def code(self, table: str | None, code: Any) -> Any:
+        """Return the client's code for one of the campus's, or for each of a list."""
         codes = self.own.codes.get(table or "")
         if codes is None:
-            return dict(fact)
-        code = fact["code"]
-        own = [codes.get(one) for one in code] if isinstance(code, list) else codes.get(code)
-        return {**fact, "code": own, "code_system": f"{self.client_id}:{table}"}
+            return code
+        return [codes.get(one) for one in code] if isinstance(code, list) else codes.get(code)
 
     def _our_value(self, element: str, claim: Claim) -> str | None:
         """Return what is stated with the campus's codes; None where it is no code of the client's."""

@@ -130,7 +130,7 @@ def prefers_english(accept_language: str) -> bool:
     for place, part in enumerate(accept_language.lower().split(",")):
         tag, _, parameter = part.strip().partition(";")
         quality = parameter.strip().removeprefix("q=") or "1"
-        weight = float(quality) if quality.replace(".", "", 1).isdigit() else 0.0
+        weight = float(quality) if quality.replace(".", "", 1).isdecimal() else 0.0
         language = tag.partition("-")[0]
         if language in best:
             best[language] = max(best[language], weight - place / 1000)

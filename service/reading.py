@@ -5,11 +5,9 @@ catalog and are quoted; rules of populations and picks are SQL that the catalog'
 parameters.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -17,11 +15,9 @@ import asyncpg
 
 from catalogs.model import Catalog, Pick, Population, Resource
 from service.membership import CURRENT, FORMER, Registered
-from service.values import FROM_JSON
+from service.values import FROM_TEXT
 
 _FILTER = "?"
-_PAIRS = 40
-_READ = json.JSONDecoder(parse_float=Decimal).raw_decode
 
 
 @dataclass(frozen=True)
@@ -61,14 +57,18 @@ class Plan:
     Attributes:
         resources: those whose rows are read, by the number of their part.
         id_type_of: resource, or register → the kind of key by which its rows are found.
-        typing: of each of the resources, the items that JSON has no type for, and what makes Python's of them.
+        names: of each of the resources, the items that are read, and filters, in their order.
+        typing: of each of them the items that are no text, and what makes Python's values of it.
+        populations: register → those whose membership is read, in their order.
     """
 
     statement: str
     id_types: tuple[str, ...]
     resources: tuple[Resource, ...]
     id_type_of: Mapping[str, str]
-    typing: tuple[tuple[tuple[str, Callable[[Any], Any]], ...], ...] = ()
+    names: tuple[tuple[str, ...], ...]
+    typing: tuple[tuple[tuple[str, Callable[[str], Any]], ...], ...]
+    populations: Mapping[str, tuple[str, ...]]
 
 
 # Wishes are compared by value and a catalog by its version, so that a plan is made once per release and purpose.
@@ -108,15 +108,18 @@ def _plan(versioned: Versioned, wishes: tuple[Wish, ...]) -> Plan:
     id_type_of = {name: _id_type(catalog, name) for name in registers}
     id_type_of |= {name: own[0].id_type for name, own in by_resource.items()}
     resources = tuple(catalog.resources[name] for name in by_resource)
+    names = tuple((*_names(own), *(_FILTER + text for text in _filters(own))) for own in by_resource.values())
     typing = tuple(
-        tuple(
-            (name, FROM_JSON[resource.item(name).logical_type])
-            for name in _names(by_resource[resource.name])
-            if resource.item(name).logical_type in FROM_JSON
-        )
-        for resource in resources
+        tuple((name, made) for name in own if (made := _made_of(resource, name)) is not None)
+        for resource, own in zip(resources, names, strict=True)
     )
-    return Plan(statement, tuple(id_types), resources, id_type_of, typing)
+    codes = {name: tuple(one.code for one in populations) for name, populations in registers.items()}
+    return Plan(statement, tuple(id_types), resources, id_type_of, names, typing, codes)
+
+
+def _made_of(resource: Resource, name: str) -> Callable[[str], Any] | None:
+    kind = "boolean" if name.startswith(_FILTER) else resource.item(name).logical_type
+    return FROM_TEXT.get(kind)
 
 
 def _names(wishes: Sequence[Wish]) -> list[str]:
@@ -128,6 +131,10 @@ def _names(wishes: Sequence[Wish]) -> list[str]:
                 part.strip().partition(" ")[0] for part in wish.pick.order_by.split(",") if part.strip()
             }
     return sorted(names)
+
+
+def _filters(wishes: Sequence[Wish]) -> list[str]:
+    return list(dict.fromkeys(wish.pick.filter for wish in wishes if wish.pick and wish.pick.filter))
 
 
 def _registers(catalog: Catalog) -> dict[str, list[Population]]:
@@ -146,14 +153,14 @@ def _id_type(catalog: Catalog, register: str) -> str:
 
 
 def _rows_part(resource: Resource, number: int, wishes: Sequence[Wish], id_type_keys: str) -> str:
-    pairs = {name: f"t.{quoted(name)}" for name in _names(wishes)}
-    filters = list(dict.fromkeys(wish.pick.filter for wish in wishes if wish.pick and wish.pick.filter))
-    pairs |= {_FILTER + text: f"t._filter{place}" for place, text in enumerate(filters)}
+    filters = _filters(wishes)
+    values = [f"t.{quoted(name)}" for name in _names(wishes)]
+    values += [f"t._filter{place}" for place in range(len(filters))]
     computed = "".join(f", ({text}) AS _filter{place}" for place, text in enumerate(filters))
     key = f"t.{quoted(wishes[0].key_item)}"
     place = ", ".join(f"t.{quoted(name)}::text" for name in resource.key)
     return (
-        f"SELECT {number} AS part, NULL::text AS register, {key}::text AS key, {_object(pairs)} AS items, t._state,"
+        f"SELECT {number} AS part, NULL::text AS register, {key}::text AS key, {_texts(values)} AS items, t._state,"
         " t._extract, t._last_extract, e.taken_at AS updated_at, l.taken_at AS last_reported_at,"
         f" ARRAY[{place}] AS place"
         f" FROM (SELECT x.*{computed} FROM raw.{quoted(resource.table)} x) t"
@@ -164,18 +171,18 @@ def _rows_part(resource: Resource, number: int, wishes: Sequence[Wish], id_type_
 
 def _register_part(resource: Resource, populations: Sequence[Population], id_type_keys: str) -> str:
     """Membership of each row; a population without a rule takes in every row that its register reports."""
-    pairs = {}
+    states = []
     for one in populations:
         rule = f"({one.rule})" if one.rule else "true"
         former = f"({one.former_rule})" if one.former_rule else "false"
         reported = "t._state NOT IN ('absent', 'former')"
-        pairs[one.code] = (
+        states.append(
             f"CASE WHEN {rule} AND {reported} THEN '{CURRENT}' WHEN {rule} OR {former} THEN '{FORMER}' END"
         )
     assert resource.subject is not None
     key = f"t.{quoted(resource.subject.key)}"
     return (
-        f"SELECT -1 AS part, {literal(resource.name)} AS register, {key}::text AS key, {_object(pairs)} AS items,"
+        f"SELECT -1 AS part, {literal(resource.name)} AS register, {key}::text AS key, {_texts(states)} AS items,"
         " t._state, t._extract, NULL::bigint AS _last_extract, NULL::timestamptz AS updated_at,"
         " NULL::timestamptz AS last_reported_at, NULL::text[] AS place"
         f" FROM raw.{quoted(resource.table)} t"
@@ -183,11 +190,9 @@ def _register_part(resource: Resource, populations: Sequence[Population], id_typ
     )
 
 
-def _object(pairs: Mapping[str, str]) -> str:
-    """Write a JSON object as text; PostgreSQL's functions take at most 100 arguments."""
-    listed = [f"{literal(name)}, {value}" for name, value in pairs.items()]
-    groups = [listed[start : start + _PAIRS] for start in range(0, len(listed), _PAIRS)]
-    return "(" + " || ".join(f"jsonb_build_object({', '.join(group)})" for group in groups) + ")::text"
+def _texts(values: Sequence[str]) -> str:
+    """Write an array of texts: the server makes it in a fifth of the time that a JSON object takes."""
+    return f"ARRAY[{', '.join(f'{value}::text' for value in values)}]::text[]"
 
 
 def _is_among(resource: Resource, key_item: str, key: str, id_type_keys: str) -> str:
@@ -226,13 +231,13 @@ async def read(
     for record in sorted(records, key=lambda one: one["place"] or []):
         part, key = record["part"], record["key"]
         if part < 0:
-            current, former = _states(record["items"])
             register = record["register"]
+            current, former = _states(chosen.populations[register], tuple(record["items"]))
             for place in whose[chosen.id_type_of[register]].get(key, ()):
                 found[place][1].append(Registered(register, key, current, former))
             continue
         resource = chosen.resources[part]
-        items, _ = _READ(record["items"])
+        items = dict(zip(chosen.names[part], record["items"], strict=True))
         for name, made in chosen.typing[part]:
             if items[name] is not None:
                 items[name] = made(items[name])
@@ -251,11 +256,13 @@ async def read(
 
 
 @lru_cache(maxsize=4096)
-def _states(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _states(
+    codes: tuple[str, ...], states: tuple[str | None, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return of which populations a register's row makes one a member, and a former one: most rows say the same."""
-    states = json.loads(text)
     current, former = (
-        tuple(code for code, state in states.items() if state == wished) for wished in (CURRENT, FORMER)
+        tuple(code for code, state in zip(codes, states, strict=True) if state == wished)
+        for wished in (CURRENT, FORMER)
     )
     return current, former
 

@@ -16,6 +16,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -75,13 +76,16 @@ class Decision:
 class Answer(dict[str, Any]):
     """An answer that leaves just as it was put on record, and once written is not written again.
 
+    What is not held as data is read from its bytes when it is asked for.
+
     Attributes:
         written: its canonical bytes without the receipt, whose digest the record holds.
-        content: its JSON: those bytes, and the receipt.
     """
 
     written: bytes = b""
-    content: bytes = b""
+
+    def __missing__(self, name: str) -> Any:
+        return orjson.loads(self.written)[name]
 
     @classmethod
     def sealed(cls, answer: Mapping[str, Any], written: bytes, receipt: str) -> "Answer":
@@ -94,8 +98,12 @@ class Answer(dict[str, Any]):
         """
         found = cls(answer, receipt=receipt)
         found.written = written
-        found.content = b'%s,"receipt":"%s"}' % (written[:-1], receipt.encode())
         return found
+
+    @property
+    def content(self) -> bytes:
+        """Its JSON: the bytes on record, and the receipt."""
+        return b'%s,"receipt":"%s"}' % (self.written[:-1], self["receipt"].encode())
 
 
 def canonical(value: Any) -> bytes:
@@ -332,5 +340,6 @@ def _entry(keys: Keys, decision: Decision, request_digest: str, response_digest:
     return entry, details
 
 
+@lru_cache(maxsize=64)  # all decisions of a set have one moment
 def _time(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="microseconds")

@@ -12,6 +12,7 @@ import psycopg
 
 from catalogs.derive import is_valid
 from catalogs.model import Catalog
+from service.access import campus_day
 
 UNUSED_AFTER = timedelta(days=90)
 # Subjects that one officer asked about within an hour: beyond it, and beyond five times the usual, it is a burst.
@@ -66,7 +67,8 @@ def _bursts(con: psycopg.Connection, since: datetime) -> Iterator[Signal]:
                SELECT r.client_id, d.actor_id, date_trunc('hour', r.logtime) AS hour,
                    count(DISTINCT d.subject_key) AS subjects
                FROM service.record r JOIN service.record_detail d USING (seq)
-               WHERE d.actor_role = 'officer' AND r.action IN ('facts', 'prefill', 'claims') GROUP BY 1, 2, 3),
+               WHERE d.actor_role = 'officer' AND r.action IN ('facts', 'prefill', 'claims', 'window')
+               GROUP BY 1, 2, 3),
            usual AS (SELECT client_id, percentile_cont(0.5) WITHIN GROUP (ORDER BY subjects) AS median
                FROM hourly GROUP BY 1)
            SELECT client_id, actor_id, max(subjects), count(*) FROM hourly JOIN usual USING (client_id)
@@ -101,20 +103,25 @@ def _unknown_cases(con: psycopg.Connection, since: datetime) -> Iterator[Signal]
 
 
 def _unused(con: psycopg.Connection, catalog: Catalog, at: datetime) -> Iterator[Signal]:
-    """Yield grants in force that nobody used for a long time: a right without use is to be given back."""
+    """Yield grants in force that nobody used for a long time: a right without use is to be given back.
+
+    At a window the portal asks, by the rights of the system whose case it is, which the entry's rule names.
+    """
     used = set(
         con.execute(
-            """SELECT DISTINCT client_id, purpose, unnest(elements) FROM service.record
-               WHERE outcome = 'allowed' AND action IN ('facts', 'prefill', 'claims', 'task_aggregate')
-                   AND logtime >= %s""",
+            """SELECT DISTINCT CASE action WHEN 'window' THEN split_part(split_part(rule, ';', 1), 'window of ', 2)
+                   ELSE client_id END, purpose, unnest(elements)
+               FROM service.record WHERE outcome = 'allowed' AND logtime >= %s AND action IN ('facts', 'prefill',
+                   'claims', 'window', 'certificate_issue', 'task_aggregate', 'task_row')""",
             [at - UNUSED_AFTER],
         ).fetchall()
     )
     idle: dict[tuple[str, str, str], set[str]] = {}
+    today = campus_day(catalog, at)
     for grant in catalog.grants():
         begins = grant.valid_from
-        is_old = begins is None or begins <= (at - UNUSED_AFTER).date()
-        in_force = is_old and is_valid(grant.valid_from, grant.valid_to, at.date())
+        is_old = begins is None or begins <= today - UNUSED_AFTER
+        in_force = is_old and is_valid(grant.valid_from, grant.valid_to, today)
         if in_force and (grant.client, grant.purpose, grant.element) not in used:
             idle.setdefault((grant.client, grant.purpose, grant.demand_id), set()).add(grant.element)
     for (client, purpose, demand), elements in sorted(idle.items()):
@@ -129,12 +136,12 @@ def _undestroyed(con: psycopg.Connection, catalog: Catalog, at: datetime) -> Ite
         (client, purpose): times
         for client, purpose, times in con.execute(
             "SELECT client_id, purpose, count(*) FROM service.record"
-            " WHERE action = 'task_aggregate' AND outcome = 'allowed' GROUP BY 1, 2"
+            " WHERE action IN ('task_aggregate', 'task_row') AND outcome = 'allowed' GROUP BY 1, 2"
         )
     }
     for demand in sorted(catalog.demands.values(), key=lambda one: one.demand_id):
         times = answered.get((demand.client, demand.purpose), 0)
-        is_late = demand.destroy_by is not None and demand.destroy_by < at.date()
+        is_late = demand.destroy_by is not None and demand.destroy_by < campus_day(catalog, at)
         if (
             demand.purpose_kind == "task"
             and times

@@ -37,6 +37,7 @@ def arguments(params: PgParams) -> dict[str, Any]:
         "server_settings": {
             "application_name": "yici-service",
             "timezone": "UTC",
+            "datestyle": "ISO, YMD",
             "synchronous_commit": "on",
             "default_transaction_isolation": "read committed",
             **dict(params.options),

@@ -1,6 +1,5 @@
 """Whom a query is about: a natural key or a document, and what identity links to it at the release."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,17 +16,14 @@ PERSON = "person"
 Text = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 # Longer text, of which only what PostgreSQL cannot hold is refused.
 WITHOUT_NUL = r"^[^\x00]*$"
-# The keys under which a number may be linked, in SQL: document numbers are sealed there.
+# Whose a number is, in SQL, to be joined `ON true`; numbers of documents are sealed in their links. OFFSET keeps it a
+# look-up by index for each number: joined as tables, each of a set would be compared with every link of its kind.
 LINKED_AS = (
-    "ANY (CASE WHEN starts_with({id_type}, 'doc:') THEN yici.sealed_forms({key}, {id_type})"
-    " ELSE ARRAY[{key}] END)"
+    "LATERAL (SELECT o.subject_id FROM raw.links o WHERE o.type = {type} AND o.id_type = {id_type} AND o.key = ANY ("
+    "CASE WHEN starts_with({id_type}, 'doc:') THEN yici.sealed_forms({key}, {id_type}) ELSE ARRAY[{key}] END) OFFSET 0)"
 )
 _RESOLVE = f"""
-SELECT p.n, l.subject_id,
-    (SELECT jsonb_agg(jsonb_build_array(o.id_type, CASE WHEN starts_with(o.id_type, 'doc:')
-            THEN yici.unseal(decode(o.key, 'hex'), o.id_type) ELSE o.key END))
-        FROM raw.links o WHERE o.subject_id = l.subject_id)::text
-        AS linked,
+SELECT p.n, l.subject_id, o.kinds, o.numbers,
     EXISTS (SELECT FROM yici.identity_review v WHERE l.subject_id IN (v.subject_a, v.subject_b)
         AND v.release <= current_setting('yici.release')::int
         AND (v.closed_release IS NULL OR v.closed_release > current_setting('yici.release')::int)) AS in_doubt,
@@ -35,8 +31,10 @@ SELECT p.n, l.subject_id,
         WHERE c.subject_id = l.subject_id AND c.filed_at <= p.at
         AND (c.closed_at IS NULL OR c.closed_at > p.at)) AS disputed
 FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) WITH ORDINALITY AS p(type, id_type, key, at, n)
-LEFT JOIN raw.links l ON l.type = p.type AND l.id_type = p.id_type AND l.key
-    = {LINKED_AS.format(id_type="p.id_type", key="p.key")}
+LEFT JOIN {LINKED_AS.format(type="p.type", id_type="p.id_type", key="p.key")} l ON true
+LEFT JOIN LATERAL (SELECT array_agg(o.id_type) AS kinds, array_agg(CASE WHEN starts_with(o.id_type, 'doc:')
+        THEN yici.unseal(decode(o.key, 'hex'), o.id_type) ELSE o.key END) AS numbers
+    FROM raw.links o WHERE o.subject_id = l.subject_id) o ON true
 """
 
 
@@ -107,7 +105,7 @@ async def resolve_each(
     found = []
     for row in sorted(rows, key=lambda row: row["n"]):
         keys: dict[str, list[str]] = {}
-        for kind, number in json.loads(row["linked"] or "[]"):
+        for kind, number in zip(row["kinds"] or (), row["numbers"] or (), strict=True):
             keys.setdefault(kind, []).append(number)
         found.append(Resolved(row["subject_id"], keys, row["in_doubt"], frozenset(row["disputed"] or ())))
     return found

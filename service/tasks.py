@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import Field
 
 from catalogs.derive import GRANTED, is_valid
-from catalogs.model import Catalog, Demand, FactSource, Grant
+from catalogs.model import Catalog, Demand, FactSource, Grant, Resource, Subject
 from service.access import campus_day
 from service.keys import Keys
 from service.problems import Problem
@@ -322,21 +322,10 @@ def _statement(current: Current, demand: Demand, wanted: Sequence[str], measures
         for grant in catalog.grants_for("task", demand.purpose)
         if grant.demand_id == demand.demand_id
     }
-    members, joins, values = [], [], {element: [] for element in (*wanted, *measures)}  # type: ignore[var-annotated]
+    joins, values = [], {element: [] for element in (*wanted, *measures)}  # type: ignore[var-annotated]
     for code in demand.populations:
-        population = catalog.populations[code]
-        register = catalog.resources.get(population.register)
-        if register is None or register.subject is None:
-            raise Problem("NOT_PERMITTED", f"population {code} has no register", rule="task:register")
-        rule = f"({population.rule})" if population.rule else "true"
-        members.append(
-            f"SELECT {literal(code)} AS population, {population.precedence:d} AS precedence,"
-            f" {literal(register.subject.type)} AS type, {literal(register.subject.id_type)} AS id_type,"
-            f" {quoted(register.subject.key)}::text AS key FROM raw.{quoted(register.table)}"
-            f" WHERE {rule} AND _state NOT IN ('absent', 'former')"
-        )
         for element, found in values.items():
-            source = _source(current, granted, element, code, register.subject.id_type)
+            source = _source(current, granted, element, code, _register(catalog, code)[1].id_type)
             if source is None:
                 continue
             name = f"j{len(joins)}"
@@ -362,15 +351,52 @@ def _statement(current: Current, demand: Demand, wanted: Sequence[str], measures
         ]  # fmt: skip
     grouped = [f"d{n}" for n in range(len(wanted))]
     return (
-        "WITH member AS (SELECT DISTINCT ON (l.subject_id) l.subject_id, m.population, m.key FROM ("
-        + " UNION ALL ".join(members)
-        + ") m JOIN raw.links l ON l.type = m.type AND l.id_type = m.id_type AND l.key = "
-        + LINKED_AS.format(id_type="m.id_type", key="m.key")
-        + " ORDER BY l.subject_id, m.precedence, m.population, m.key)"
+        f"WITH member AS ({members(catalog, demand)})"
         f" SELECT {', '.join([*grouped, *counted])}"
         f" FROM (SELECT {', '.join(picked) or '1'} FROM member m {' '.join(joins)}) x"
         + (f" GROUP BY {', '.join(grouped)} ORDER BY {', '.join(grouped)}" if grouped else "")
     )
+
+
+def members(catalog: Catalog, demand: Demand) -> str:
+    """Write the statement that names everybody of a demand's populations once.
+
+    Its columns are subject_id, population, type, id_type and key. Who belongs to several is named in the first of them
+    by precedence.
+
+    Raises:
+        Problem: NOT_PERMITTED where a population has no register.
+    """
+    listed = []
+    for code in demand.populations:
+        population = catalog.populations[code]
+        register, subject = _register(catalog, code)
+        rule = f"({population.rule})" if population.rule else "true"
+        listed.append(
+            f"SELECT {literal(code)} AS population, {population.precedence:d} AS precedence,"
+            f" {literal(subject.type)} AS type, {literal(subject.id_type)} AS id_type,"
+            f" {quoted(subject.key)}::text AS key FROM raw.{quoted(register.table)}"
+            f" WHERE {rule} AND _state NOT IN ('absent', 'former')"
+        )
+    return (
+        "SELECT DISTINCT ON (l.subject_id) l.subject_id, m.population, m.type, m.id_type, m.key FROM ("
+        + " UNION ALL ".join(listed)
+        + ") m JOIN "
+        + LINKED_AS.format(type="m.type", id_type="m.id_type", key="m.key")
+        + " l ON true ORDER BY l.subject_id, m.precedence, m.population, m.key"
+    )
+
+
+def _register(catalog: Catalog, population: str) -> tuple[Resource, Subject]:
+    """Return the register of a population, and whom it is about.
+
+    Raises:
+        Problem: NOT_PERMITTED where there is none.
+    """
+    register = catalog.resources.get(catalog.populations[population].register)
+    if register is None or register.subject is None:
+        raise Problem("NOT_PERMITTED", f"population {population} has no register", rule="task:register")
+    return register, register.subject
 
 
 def _source(
@@ -413,6 +439,11 @@ async def destroy(
     )
     await pool.execute(
         "DELETE FROM service.task_answer WHERE client_id = $1 AND demand_id = $2", client_id, demand.demand_id
+    )
+    await pool.execute(
+        "DELETE FROM service.job WHERE client_id = $1 AND request ->> 'demand_id' = $2",
+        client_id,
+        demand.demand_id,
     )
     found = await _destroyed(pool, client_id, demand)
     assert found is not None

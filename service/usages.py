@@ -39,6 +39,7 @@ _ACTIONS = {
     "session": "本人登录门户",
     "certificate_issue": "出具证明",
     "certificate_read": "取用证明",
+    "certificate_find": "出具单位查看证明",
     "certificate_revoke": "撤销证明",
     "certificate_keep": "核定证明仍有效",
     "certificate_verify": "凭核验码核验证明",
@@ -49,6 +50,7 @@ _ACTIONS = {
     "me_certificate_share": "本人分享证明",
     "me_certificate_withdraw": "本人撤回分享",
     "window": "窗口代填申请表",
+    "task_row": "按任务名单取用",
 }
 _FROM = """
 FROM service.record_detail d JOIN service.record r ON r.seq = d.seq
@@ -102,12 +104,11 @@ def subject_keys(keys: Keys, linked: Mapping[str, Iterable[str]]) -> list[str]:
 
 def words(catalog: Catalog, entry: Mapping[str, Any]) -> str:
     """Return what was done and why, for the person whom it is about."""
-    item = catalog.services.get(entry["purpose"] or "")
     names = "、".join(
         catalog.elements[code].name_zh for code in entry["elements"] if code in catalog.elements
     )
     said = (
-        (f"为办理《{item.name_zh}》" if item else "")
+        _why(catalog, entry)
         + _ACTIONS.get(entry["action"], entry["action"])
         + (f": {names}" if names else "")
     )
@@ -117,6 +118,12 @@ def words(catalog: Catalog, entry: Mapping[str, Any]) -> str:
         title = KINDS[entry["code"]].title_zh if entry["code"] in KINDS else entry["code"]
         said += f"; 未给出数据: {title}"
     return said
+
+
+def _why(catalog: Catalog, entry: Mapping[str, Any]) -> str:
+    if item := catalog.services.get(entry["purpose"] or ""):
+        return f"为办理《{item.name_zh}》"
+    return f"为任务 {entry['purpose']} " if entry["action"] == "task_row" else ""
 
 
 def receiver(catalog: Catalog, entry: Mapping[str, Any]) -> tuple[str, str]:

@@ -1,20 +1,25 @@
 """Values between the warehouse and the answer: typed, shown, compared, digested."""
 
-import hmac
 import json
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
+
 from catalogs.model import CodeTable, Item
 
-# What makes Python's type of a value that was read as JSON; others are that already.
-FROM_JSON: Mapping[str, Callable[[Any], Any]] = {
+# What makes Python's value of a text of PostgreSQL's, whose dates are ISO; a string is one already.
+FROM_TEXT: Mapping[str, Callable[[str], Any]] = {
+    "boolean": "true".__eq__,
     "date": date.fromisoformat,
-    "timestamp": datetime.fromisoformat,
+    "integer": int,
     "number": Decimal,
+    "timestamp": datetime.fromisoformat,
 }
 
 
@@ -59,4 +64,16 @@ def digest(key: bytes, *parts: Any) -> str:
 
 def digest_of(key: bytes, text: str) -> str:
     """Return the digest of parts that are canonical already, with NUL between them."""
-    return hmac.digest(key, text.encode(), "sha256").hex()[:32]
+    return keyed(key, text.encode()).hex()[:32]
+
+
+def keyed(key: bytes, content: bytes) -> bytes:
+    """Return HMAC-SHA256 under a key that is used again and again: its share of the work is done once."""
+    one = _begun(key).copy()
+    one.update(content)
+    return one.finalize()
+
+
+@lru_cache(maxsize=64)
+def _begun(key: bytes) -> HMAC:
+    return HMAC(key, SHA256())

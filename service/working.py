@@ -24,20 +24,21 @@ import asyncpg
 import structlog
 
 from catalogs.settings import now, settings
-from service import access, bulk, jobs, logs, record, store_keys
+from service import access, bulk, jobs, logs, record, store_keys, task_rows
 from service.configuration import configuration
 from service.decisions import Surroundings
-from service.jobs import Job, Part
+from service.jobs import Job, Part, RowsRequest
 from service.keys import Keys
 from service.keys import load as load_keys
 from service.lists import Lists
 from service.login import Login
 from service.lookups import Lookups
 from service.problems import Problem
+from service.queries import BatchItem, SubjectIn
 from service.quotas import Quotas
 from service.reads import Reads
 from service.record import Answer, Decision, canonical
-from service.state import State, keep_loaded
+from service.state import Current, State, keep_loaded
 from service.tokens import Client, find_client
 from service.transactions import DATABASE_ERRORS, opened
 from warehouse.connect import pg_params
@@ -159,6 +160,11 @@ async def _allowed(around: Surroundings, job: Job) -> Client:
     if client is None or client.status != "active":
         raise Problem("CLIENT_SUSPENDED")
     newest = await around.state.current(around.pool)
+    if isinstance(job.request, RowsRequest):
+        await task_rows.check(
+            around.pool, newest.catalog, client.client_id, job.request.task, job.request.elements, now()
+        )
+        return client
     jobs.check_allowed(newest.catalog, client.client_id)
     grants = access.check_purpose(newest.catalog, client.client_id, job.request.service_item, now())
     access.check_elements(newest.catalog, job.request.elements, grants)
@@ -168,15 +174,25 @@ async def _allowed(around: Surroundings, job: Job) -> Client:
 async def _answer_part(around: Surroundings, job: Job, client: Client, part: Part) -> None:
     assert job.release is not None
     current = await around.state.at(around.pool, job.release)
-    questions = [job.question(item) for item in part.items]
     for attempt in range(1, _ATTEMPTS + 1):
         held = _Held(around.keys)
-        told = await bulk.query_set(replace(around, recorder=held), client, current, questions, now())
+        told = await _told(replace(around, recorder=held), client, current, job, part)
         if attempt == _ATTEMPTS or not any(_is_ours(one) for one in told):
             break
         # Nothing of this attempt is kept: a failure of ours is no answer as long as it may pass.
         await asyncio.sleep(_PAUSE_S * attempt)
     await _write(around, job, part, held, told)
+
+
+async def _told(
+    around: Surroundings, client: Client, current: Current, job: Job, part: Part
+) -> list[Answer | Problem]:
+    """Answer the questions of a part, in their order."""
+    if isinstance(job.request, RowsRequest):
+        whom = [one for one in part.items if isinstance(one, SubjectIn)]
+        return await task_rows.answer(around, client, current, job.request, whom, now())
+    questions = [job.question(one) for one in part.items if isinstance(one, BatchItem)]
+    return await bulk.query_set(around, client, current, questions, now())
 
 
 def _is_ours(told: Answer | Problem) -> bool:

@@ -5,6 +5,7 @@ university keeps secrets elsewhere. It is made with its first key when it is fir
 warehouse knows the ids of its keys (`yici.store_key`), so that a lost ring is told and not replaced.
 """
 
+import contextlib
 import json
 import os
 import secrets
@@ -60,14 +61,26 @@ def new_key() -> Key:
 
 
 def put(home: Path, changed: Ring) -> None:
-    """Replace the ring; a reader finds the old one or the new one, whole."""
+    """Replace the ring; a reader finds the old one or the new one, whole.
+
+    Raises:
+        ConfigurationError: the file cannot be replaced; the ring is as before.
+    """
     file = file_of(home)
     partial = file.with_name(f"{file.name}.{os.getpid()}")
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-        out.write(_written(changed))
-        out.flush()
-        os.fsync(out.fileno())
-    partial.replace(file)
+    try:
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+            out.write(_written(changed))
+            out.flush()
+            os.fsync(out.fileno())
+        partial.replace(file)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise ConfigurationError(
+            f"{file}: the store keys cannot be written there ({error.strerror}). The file has the keys that it had, "
+            "which open everything that is sealed. Let this account write the file and its folder, and run again"
+        ) from None
 
 
 def agree(con: psycopg.Connection, held: Ring) -> None:

@@ -2,7 +2,8 @@
 
 How long landing extracts and ended versions of a resource are kept is said by its contract (`slaProperties`:
 retention) or else by campus.yaml (`retention.landing_days`); refused rows that were corrected, by
-`retention.quarantine_days`; what people did in the portal, by `retention.deeds_days`. What the current release needs is
+`retention.quarantine_days`; what people did in the portal, by `retention.deeds_days`; who was a party of a case, what
+they consented to and what was settled for them, by `retention.cases_days`. What the current release needs is
 never old: open versions, and the newest published extract of each partition. Before an extract goes, a new baseline
 holds what it brought; earlier baselines go with it, because what was deleted from the store is still in them.
 
@@ -11,7 +12,7 @@ clock, somebody has to say that it is right.
 """
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,9 +26,12 @@ from catalogs.periods import Period
 from catalogs.settings import ConfigurationError, now
 from connectors.landing import LEDGER, Landing
 from warehouse import baseline, landing_lock, releases, sealed
+from warehouse.elsewhere import NOWHERE, Elsewhere, Gone
+from warehouse.identity import said
+from warehouse.key_ring import ring
 
 DEFAULT_DAYS = 400
-DEFAULT_DEED_DAYS = 3 * 365
+DEFAULT_DEED_DAYS = DEFAULT_CASE_DAYS = 3 * 365
 _IN_DOUBT_DAYS = 60  # after the last release: nothing runs here any more, or the clock is wrong
 _LEDGERS = 200  # releases since the last baseline after which a rebuild would take long: a new one is due
 _CAMPUS = "campus"  # stands for what no single resource holds: links, details of the service's record
@@ -68,6 +72,8 @@ class Due:
         links: ended links.
         details: entries of the service's record whose details' own time is over.
         deeds: what people did in the portal before `deeds_before`.
+        gone: whoever has no link left then.
+        elsewhere: table of service or portal → what is kept there of them, or was over before `cases_before`.
         extracts: path → digest of the manifest.
     """
 
@@ -78,6 +84,9 @@ class Due:
     details: int = 0
     deeds: int = 0
     deeds_before: datetime | None = None
+    gone: Gone = field(default_factory=lambda: Gone(frozenset(), frozenset()))
+    cases_before: datetime | None = None
+    elsewhere: dict[str, int] = field(default_factory=dict)
     extracts: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -90,16 +99,20 @@ class Due:
             "details": self.details,
             "deeds": self.deeds,
             "extracts": len(self.extracts),
+            **self.elsewhere,
         }
 
 
-def due(con: psycopg.Connection, catalog: Catalog, at: datetime) -> dict[str, Due]:
+def due(
+    con: psycopg.Connection, catalog: Catalog, at: datetime, elsewhere: Elsewhere = NOWHERE
+) -> dict[str, Due]:
     """Return what is overdue at a moment, by resource; resources with nothing overdue are left out.
 
     Args:
         con: any connection that may read the store and the ledger.
         catalog: whose contracts and campus say how long things are kept.
         at: the moment, aware.
+        elsewhere: what is kept of people outside the store.
 
     Raises:
         ConfigurationError: campus.yaml's retention is no number of days.
@@ -127,6 +140,11 @@ def due(con: psycopg.Connection, catalog: Catalog, at: datetime) -> dict[str, Du
     (found[_CAMPUS].links,) = con.execute(
         "SELECT count(*) FROM yici.link WHERE _to <= %s", [campus_rule.release]
     ).fetchone()
+    found[_CAMPUS].gone = _gone(con, campus_rule.release)
+    found[_CAMPUS].cases_before = _days(catalog, "cases_days", DEFAULT_CASE_DAYS).before(at)
+    counted = Counter(elsewhere.forget(con, found[_CAMPUS].gone, True))
+    counted.update(elsewhere.expire(con, found[_CAMPUS].cases_before, True))
+    found[_CAMPUS].elsewhere = dict(counted)
     (found[_CAMPUS].details,) = con.execute(f"SELECT count(*) {_DETAILS}", [at]).fetchone()
     found[_CAMPUS].deeds_before = _days(catalog, "deeds_days", DEFAULT_DEED_DAYS).before(at)
     (found[_CAMPUS].deeds,) = con.execute(
@@ -146,6 +164,7 @@ def enforce(
     home: Path,
     tell: Callable[[str, str], None] = lambda what, result: None,
     is_clock_right: bool = False,
+    elsewhere: Elsewhere = NOWHERE,
 ) -> dict[str, Due]:
     """Delete what is overdue now and record it; returns what went.
 
@@ -161,6 +180,7 @@ def enforce(
         home: the state folder, whose key signs the baseline.
         tell: called with each step and its result.
         is_clock_right: somebody has looked at the clock.
+        elsewhere: what is kept of people outside the store: it goes with their last link.
 
     Raises:
         ReleaseRunning: a release is under way.
@@ -169,7 +189,13 @@ def enforce(
     releases.hold(con)
     if not is_clock_right:
         _check_clock(con)
-    overdue = due(con, catalog, now())
+    overdue = due(con, catalog, now(), elsewhere)
+    if _CAMPUS in overdue:
+        # Before the links: if this is interrupted, they still say the next time who was meant.
+        with con.transaction():
+            elsewhere.forget(con, overdue[_CAMPUS].gone, False)
+            if before := overdue[_CAMPUS].cases_before:
+                elsewhere.expire(con, before, False)
     with pruner.transaction():
         for name, one in overdue.items():
             _delete(pruner, name, one)
@@ -216,6 +242,20 @@ def _newest_before(con: psycopg.Connection, moment: datetime) -> int:
            WHERE state = 'published' AND published_at < %s AND id <= yici.current()""",
         [moment],
     ).fetchone()[0]
+
+
+def _gone(con: psycopg.Connection, release: int) -> Gone:
+    """Return whose links all ended with this release or before it, and the numbers that nobody is linked by then."""
+    numbers = con.execute(
+        """SELECT id_type, key FROM yici.link GROUP BY 1, 2
+           HAVING bool_and(_to IS NOT NULL AND _to <= %s)""",
+        [release],
+    ).fetchall()
+    subjects = con.execute(
+        "SELECT subject_id FROM yici.link GROUP BY 1 HAVING bool_and(_to IS NOT NULL AND _to <= %s)",
+        [release],
+    ).fetchall()
+    return Gone(frozenset(said(key, ring()) for key in numbers), frozenset(one for (one,) in subjects))
 
 
 def _removable(con: psycopg.Connection, resources: list[str]) -> Iterator[tuple[str, str, str, datetime]]:

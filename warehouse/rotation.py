@@ -81,10 +81,12 @@ def exchange(
         The ids of the old and of the new key.
 
     Raises:
-        ConfigurationError: a key is lost.
+        ConfigurationError: a key is lost, or the ring cannot be written; nothing was changed.
     """
     held = ring(home)
     agree(con, held)
+    # As it is: what cannot be written is told before anything is changed, not half-way.
+    key_ring.put(home, held)
     if not is_under_way(held):
         held = Ring((replace(held.keys[0], retires=True), key_ring.new_key()))
         key_ring.put(home, held)

@@ -16,7 +16,7 @@ never lie in the database; a session of a role that may read values is given the
 import hashlib
 import hmac
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -34,6 +34,7 @@ _BLOCK = 16
 _TAG = 16
 KEY_ID = 4
 _STREAM = hashlib.sha256().digest_size
+_FIRST = struct.pack(">i", 0)
 _PAD = hashlib.sha256().block_size
 
 
@@ -125,8 +126,8 @@ class Ring:
         if isinstance(texts, pa.ChunkedArray):
             texts = texts.combine_chunks()
         coded = texts.dictionary_encode()
-        seal = _sealer(self.keys[0]).seal
-        values = pa.array([seal(text, context) for text in coded.dictionary.to_pylist()], pa.binary())
+        sealed = _sealer(self.keys[0]).seal_all(coded.dictionary.to_pylist(), context)
+        values = pa.array(list(sealed), pa.binary())
         return values.take(coded.indices)
 
 
@@ -134,10 +135,10 @@ class _Hmac:
     """HMAC-SHA-256 of one key, its pads digested once."""
 
     def __init__(self, key: bytes) -> None:
-        self._inner, self._outer = (hashlib.sha256(pad) for pad in _pads(key))
+        self.inner, self.outer = (hashlib.sha256(pad) for pad in _pads(key))
 
     def __call__(self, data: bytes) -> bytes:
-        inner, outer = self._inner.copy(), self._outer.copy()
+        inner, outer = self.inner.copy(), self.outer.copy()
         inner.update(data)
         outer.update(inner.digest())
         return outer.digest()
@@ -156,6 +157,31 @@ class _Sealer:
         filled = data.ljust(max(_BLOCK, -(-len(data) // _BLOCK) * _BLOCK), b"\0")
         return self._id + tag + self._crossed(filled, tag)
 
+    def seal_all(self, texts: Iterable[str], context: str) -> Iterator[bytes]:
+        """Yield what `seal` returns for each text, in nearly half the time: nothing is done twice that all share.
+
+        A load seals a million values, nearly all of at most 32 bytes.
+        """
+        named = self._mac.inner.copy()
+        named.update(_prefix(context))
+        mac_outer, cipher_inner, cipher_outer = self._mac.outer, self._cipher.inner, self._cipher.outer
+        for text in texts:
+            data = text.encode()
+            if len(data) > _STREAM:
+                yield self.seal(text, context)
+                continue
+            inner, outer = named.copy(), mac_outer.copy()
+            inner.update(data)
+            outer.update(inner.digest())
+            tag = outer.digest()[:_TAG]
+            inner, outer = cipher_inner.copy(), cipher_outer.copy()
+            inner.update(tag + _FIRST)
+            outer.update(inner.digest())
+            size = _BLOCK if len(data) <= _BLOCK else _STREAM
+            filled = int.from_bytes(data.ljust(size, b"\0"), "big")
+            crossed = filled ^ int.from_bytes(outer.digest()[:size], "big")
+            yield self._id + tag + crossed.to_bytes(size, "big")
+
     def unseal(self, sealed: bytes, context: str) -> str:
         tag, body = sealed[KEY_ID : KEY_ID + _TAG], sealed[KEY_ID + _TAG :]
         data = self._crossed(body, tag).rstrip(b"\0")
@@ -165,7 +191,7 @@ class _Sealer:
 
     def _crossed(self, data: bytes, tag: bytes) -> bytes:
         size = len(data)
-        stream = self._cipher(tag + b"\0\0\0\0")
+        stream = self._cipher(tag + _FIRST)
         for number in range(1, -(-size // _STREAM)):
             stream += self._cipher(tag + struct.pack(">i", number))
         crossed = int.from_bytes(data, "big") ^ int.from_bytes(stream[:size], "big")

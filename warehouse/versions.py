@@ -17,7 +17,7 @@ partitions are files, a file tells the past: the row of an older one does not re
 """
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -36,6 +36,7 @@ _LISTING = ("full", "partition", "keys")  # what is not there has gone; a window
 # Rows of a table from which on it pays to compare digests first, and to build indexes after a load.
 _MANY = 100_000
 _FEW = 0.2  # share of the table below which single rows are fetched by their keys
+_ROOM = 0.05  # share of the table up to which new content finds room beside the old: a tenth of each page is left free
 _STALE = 0.1  # share of the table from which on the planner is told at once; what is less, autovacuum tells
 
 
@@ -409,16 +410,46 @@ def write(
             f"DELETE FROM {staged} s USING {store} t"
             f' WHERE {on} AND t._to IS NULL AND t._partition COLLATE "C" > s._partition COLLATE "C"'
         )
-    closed = pg.execute(
-        f"UPDATE {store} t SET _to = %s FROM {staged} s WHERE {on} AND t._to IS NULL", [candidate]
-    ).rowcount
-    opened = pg.execute(
-        f"INSERT INTO {store} ({_list(columns)}, _from)"
-        f" SELECT {_list(columns)}, %s FROM {staged} WHERE _op = 'put'",
-        [candidate],
-    ).rowcount
+    is_open = f"{on} AND t._to IS NULL"
+    (opened,) = pg.execute(f"SELECT count(*) FROM {staged} WHERE _op = 'put'").fetchone()
+    if opened <= _ROOM * _rows_stored(pg, table):
+        closed = _write_in_place(pg, candidate, store, staged, columns, is_open) - opened
+    else:
+        closed = pg.execute(
+            f"UPDATE {store} t SET _to = %s FROM {staged} s WHERE {is_open}", [candidate]
+        ).rowcount
+        pg.execute(
+            f"INSERT INTO {store} ({_list(columns)}, _from)"
+            f" SELECT {_list(columns)}, %s FROM {staged} WHERE _op = 'put'",
+            [candidate],
+        )
     pg.execute(f"DROP TABLE {staged}")
     return opened, closed
+
+
+def _write_in_place(
+    pg: psycopg.Connection, candidate: int, store: str, staged: str, columns: Sequence[str], is_open: str
+) -> int:
+    """Write a staged change that the free room of the table's pages has place for; returns versions opened and closed.
+
+    New content takes the place of the old, which is written again as a closed version. No indexed value changes where
+    it stood, so its indexes are left alone, and what is over gathers at the end of the table.
+    """
+    replaced = pg.execute(
+        f"INSERT INTO {store} ({_list(columns)}, _from, _to) SELECT {_list(columns, 't')}, t._from, %s"
+        f" FROM {staged} s JOIN {store} t ON {is_open} WHERE s._op = 'put'",
+        [candidate],
+    ).rowcount
+    taken_over = ", ".join(f"{q(column)} = s.{q(column)}" for column in columns)
+    changed = pg.execute(
+        f"""MERGE INTO {store} t USING {staged} s ON {is_open}
+            WHEN MATCHED AND s._op = 'put' THEN UPDATE SET {taken_over}, _from = %(candidate)s
+            WHEN MATCHED THEN UPDATE SET _to = %(candidate)s
+            WHEN NOT MATCHED AND s._op = 'put' THEN
+                INSERT ({_list(columns)}, _from) VALUES ({_list(columns, "s")}, %(candidate)s)""",
+        {"candidate": candidate},
+    ).rowcount
+    return replaced + changed
 
 
 def _quarantine_difference(con: duckdb.DuckDBPyConnection, judged: Judged) -> None:

@@ -125,7 +125,9 @@ def crl(
 def queue(
     again: bool = typer.Option(False, "--again", help="Try those once more that could not be printed."),
 ) -> None:
-    """Show how many papers are printed, wait, or could not be printed."""
+    """Show how many papers are printed, wait, or could not be printed; and when the last one is expected."""
+    from catalogs.settings import now
+    from service.certificates import PACE, expected_at
     from warehouse.connect import connect
     from warehouse.migrate import upgrade
 
@@ -136,5 +138,16 @@ def queue(
                 "UPDATE service.certificate SET state = 'waiting', attempts = 0 WHERE state = 'failed'"
             )
         found = dict(con.execute("SELECT state, count(*) FROM service.certificate GROUP BY 1").fetchall())
+        longest = con.execute(
+            "SELECT min(issued_at) FROM service.certificate WHERE state = 'waiting'"
+        ).fetchone()
+        pace = con.execute(PACE).fetchone()
     for state in ("waiting", "ready", "failed", "destroyed"):
         typer.echo(f"{state:<10} {found.get(state, 0):>8,}")
+    if longest and longest[0]:
+        per_s = pace[0] if pace else None
+        last = expected_at(found["waiting"] - 1, per_s, now())
+        made = f"{per_s:.1f} a second are made" if per_s else "few were made in the last minute"
+        typer.echo(
+            f"The first waits since {longest[0]:%H:%M:%S}; {made}; the last is expected by {last:%H:%M} UTC."
+        )

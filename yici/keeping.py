@@ -77,7 +77,10 @@ def purge(
     ] = True,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Remove rows that should never have come (泄密) from landing, store, quarantine, baselines and marts."""
+    """Remove rows that should never have come (泄密) from landing, store, quarantine, baselines and marts.
+
+    With a number that no row names any more goes what the service and the portal keep under it.
+    """
     import getpass
 
     from catalogs.settings import ConfigurationError, settings
@@ -85,6 +88,8 @@ def purge(
     from expectations.admit import engine
     from expectations.purge import Order, check, is_unfinished
     from expectations.purge import purge as carry_out
+    from service.erasure import elsewhere
+    from service.keys import load as load_keys
     from warehouse import releases
     from yici.screen import console
     from yici.warehouse import load_catalog, open_warehouse, tell_unknown
@@ -108,6 +113,7 @@ def purge(
                 order,
                 dry,
                 lambda *said: line.update("  ".join(said)),
+                elsewhere(load_keys(found.home)),
             )
 
     counted = go(dry=True)
@@ -146,6 +152,8 @@ def _print_purged(done, what: str) -> None:
             f"{name}: {done.rows[name]:,} rows in landing, {done.versions[name]:,} versions in the store,"
             f" {done.quarantined[name]:,} rows in quarantine {what}."
         )
+    for place, count in done.elsewhere.items():
+        console.print(f"{place}: {count:,} kept of whoever no row names any more {what}.")
     console.print(f"{len(done.extracts)} extracts and {len(done.baselines)} baselines are written anew.")
 
 
@@ -182,25 +190,30 @@ def retention(
     """
     from catalogs.settings import now, settings
     from connectors.landing import Landing
+    from service.erasure import elsewhere
+    from service.keys import load as load_keys
     from warehouse.connect import connect
     from warehouse.retention import due, enforce
     from yici.screen import console, overdue
     from yici.warehouse import load_catalog, open_warehouse
 
     catalog, found = load_catalog(), settings()
+    kept = elsewhere(load_keys(found.home))
     with open_warehouse() as con:
         if dry_run:
-            gone = due(con, catalog, now())
+            gone = due(con, catalog, now(), kept)
         else:
             with connect("retention", autocommit=True) as pruner, console.status("…") as line:
                 gone = enforce(
                     con, pruner, catalog, Landing(found.landing), found.home,
-                    lambda *said: line.update("  ".join(said)), clock_is_right,
+                    lambda *said: line.update("  ".join(said)), clock_is_right, kept,
                 )  # fmt: skip
     if not gone:
         console.print("Nothing is older than its rule allows.")
         return
     console.print(overdue(gone))
+    for place, count in (pair for one in gone.values() for pair in one.elsewhere.items()):
+        console.print(f"{place}: {count:,} kept of people whose time is over.")
     console.print(
         "Nothing was deleted yet." if dry_run else "Deleted and recorded; a new baseline holds the rest."
     )

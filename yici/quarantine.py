@@ -130,7 +130,7 @@ def export(
             typer.echo("No such row waits; nothing was written.")
             return
         desk.record_look(con, desk.EXPORT, resource, len(found), post, _person(person))
-    workbook.write(contract, found, out)
+    workbook.write(contract, found, catalog.campus.time_zone, out)
     typer.echo(
         f"{len(found):,} rows are in {out}, whole: keep it as closely as the source itself. Correct them there, then"
         f" `yici quarantine resubmit {out.name} --as {post}`"
@@ -148,29 +148,23 @@ def resubmit(
     If one of them cannot be matched or breaks the contract, its place is named and nothing is handed in (exit code 1).
     """
     from catalogs.lists.all import today
-    from expectations.admit import engine
     from expectations.quarantine import desk, workbook
+    from expectations.quarantine.handing_in import hand_in
     from yici.warehouse import load_catalog, open_warehouse
 
     catalog = load_catalog()
-    contract = _known(catalog, workbook.resource_of(file))
+    content = _bytes_of(file)
+    contract = _known(catalog, workbook.resource_of(content, file.name))
     desk.check_post(catalog, contract, post, today(catalog))
     with open_warehouse() as con:
-        corrected = workbook.read(contract, desk.rows(con, contract.name), file)
-        faults = list(corrected.faults)
-        if not faults and corrected.corrections:
-            with engine() as duck:
-                broken = desk.judge_corrections(con, duck, catalog, contract, corrected.corrections)
-            faults = workbook.faults_of(contract, corrected, broken)
-        if not faults:
-            count = desk.resubmit(con, contract.name, corrected.corrections, post, _person(person))
-    if faults:
-        for fault in faults:
-            typer.echo(f"✕ {fault}")
-        typer.echo(f"{len(faults)} faults; nothing was handed in. Mend them and hand it in again.")
+        done = hand_in(con, catalog, contract, content, file.name, post, _person(person))
+    if done.faults:
+        for fault in done.faults:
+            typer.echo(f"✕ {workbook.told(fault)}")
+        typer.echo(f"{len(done.faults)} faults; nothing was handed in. Mend them and hand it in again.")
         raise typer.Exit(1)
     typer.echo(
-        f"{count:,} corrected rows are handed in, {corrected.unchanged:,} are as they were. The next release admits"
+        f"{done.rows:,} corrected rows are handed in, {done.unchanged:,} are as they were. The next release admits"
         " them; correct the source too: what it sends next comes first."
     )
 
@@ -271,6 +265,17 @@ def _known(catalog: "Catalog", name: str) -> "Resource":
 
     tell_unknown("resource", [name], catalog.resources)
     return catalog.resources[name]
+
+
+def _bytes_of(file: Path) -> bytes:
+    from expectations.quarantine.desk import QuarantineError
+
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise QuarantineError(
+            f"{file.name}: cannot be read ({type(error).__name__}); nothing was changed"
+        ) from None
 
 
 def _person(named: str) -> str:

@@ -6,32 +6,20 @@ box of a step that is done again. Texts are broken here, since SVG does not brea
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 
+from catalogs.exports.svg import BLUE, INK, LINE, RED, SIZE, SMALL, Canvas, Text, arrow, broken, picture
 from catalogs.flows import ANY, RESTART_ALL, RESUME_NODE, Block, blocks
 from catalogs.model import Catalog, ServiceItem, Step
 from catalogs.views import unit_name
 from catalogs.views_services import CHANNEL_NAMES, LIMIT_UNIT_NAMES, ROLE_NAMES
 
 APPLICANT = "申请人"
-_FONTS = "'PingFang SC','Microsoft YaHei','Noto Sans CJK SC','Noto Sans SC','Source Han Sans SC',sans-serif"
 _LANE, _PAD, _GAP = 148, 12, 30
 _BOX = _LANE - 2 * _PAD
-_HEAD, _LINE, _SIZE, _SMALL = 40, 17, 13, 11
+_HEAD = 40
 _MARGIN = 16
-_LATIN = 0x2E80
-_INK, _GREY, _BLUE, _RED = "#1f2933", "#7b8794", "#2f5d8a", "#b03a2e"
-
-
-@dataclass(frozen=True)
-class _Text:
-    """A line of a box."""
-
-    words: str
-    size: int = _SMALL
-    color: str = _GREY
-    bold: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,7 +29,7 @@ class _Box:
     lane: int
     top: int
     height: int
-    texts: tuple[_Text, ...]
+    texts: tuple[Text, ...]
     is_conditional: bool
 
     @property
@@ -53,53 +41,27 @@ class _Box:
         return self.top + self.height
 
 
-@dataclass
-class _Canvas:
-    parts: list[str] = field(default_factory=list)
+class _Canvas(Canvas):
+    """A drawing of a flow."""
 
-    def line(
-        self, points: list[tuple[int, int]], color: str = _INK, *, dashed: bool = False, arrow: bool = True
-    ) -> None:
-        way = " ".join(f"{x},{y}" for x, y in points)
-        dash = ' stroke-dasharray="5 4"' if dashed else ""
-        end = f' marker-end="url(#{"back" if color == _RED else "on"})"' if arrow else ""
-        self.parts.append(
-            f'<polyline points="{way}" fill="none" stroke="{color}" stroke-width="1.4"{dash}{end}/>'
-        )
+    def way(self, points: list[tuple[int, int]], color: str = INK, *, dashed: bool = False) -> None:
+        self.line(points, color, dashed=dashed, head="back" if color == RED else "on")
 
-    def text(self, x: int, y: int, text: _Text, anchor: str = "middle") -> None:
-        weight = ' font-weight="600"' if text.bold else ""
-        self.parts.append(
-            f'<text x="{x}" y="{y}" text-anchor="{anchor}" font-size="{text.size}"{weight} fill="{text.color}">'
-            f"{escape(text.words)}</text>"
-        )
-
-    def frame(
-        self, left: int, top: int, width: int, height: int, fill: str, stroke: str, *, dashed: bool
-    ) -> None:
-        dash = ' stroke-dasharray="5 4"' if dashed else ""
-        self.parts.append(
-            f'<rect x="{left}" y="{top}" width="{width}" height="{height}" rx="6" fill="{fill}" '
-            f'stroke="{stroke}" stroke-width="1.4"{dash}/>'
-        )
-
-    def box(self, box: _Box, fill: str = "#ffffff", stroke: str = _BLUE) -> None:
+    def box(self, box: _Box, fill: str = "#ffffff", stroke: str = BLUE) -> None:
         self.frame(box.middle - _BOX // 2, box.top, _BOX, box.height, fill, stroke, dashed=box.is_conditional)
         y = box.top + _PAD
         for one in box.texts:
-            y += _LINE
+            y += LINE
             self.text(box.middle, y - 5, one)
 
     def bar(self, left: int, right: int, y: int) -> None:
-        self.parts.append(
-            f'<rect x="{left}" y="{y}" width="{right - left}" height="5" rx="2" fill="{_INK}"/>'
-        )
+        self.parts.append(f'<rect x="{left}" y="{y}" width="{right - left}" height="5" rx="2" fill="{INK}"/>')
 
     def pill(self, middle: int, top: int, words: str) -> None:
         self.parts.append(
-            f'<rect x="{middle - 44}" y="{top}" width="88" height="30" rx="15" fill="{_BLUE}" stroke="{_BLUE}"/>'
+            f'<rect x="{middle - 44}" y="{top}" width="88" height="30" rx="15" fill="{BLUE}" stroke="{BLUE}"/>'
         )
-        self.text(middle, top + 20, _Text(words, _SIZE, "#ffffff", True))
+        self.text(middle, top + 20, Text(words, SIZE, "#ffffff", True))
 
 
 def draw(catalog: Catalog, item: ServiceItem) -> bytes:
@@ -140,20 +102,16 @@ class _Drawing:
                 lanes.append(
                     f'<rect x="{left}" y="{_MARGIN}" width="{_LANE}" height="{high}" fill="{color}" stroke="#d2d9e0"/>'
                 )
-            names = _broken(unit_name(self.catalog, unit) if unit else APPLICANT, _BOX, _SIZE)[:2]
+            names = broken(unit_name(self.catalog, unit) if unit else APPLICANT, _BOX, SIZE)[:2]
             for row, words in enumerate(names):
                 y = _MARGIN + _HEAD // 2 + 5 + (2 * row - len(names) + 1) * 8
                 lanes.append(
-                    f'<text x="{left + _LANE // 2}" y="{y}" text-anchor="middle" font-size="{_SIZE}" '
-                    f'font-weight="600" fill="{_INK}">{escape(words)}</text>'
+                    f'<text x="{left + _LANE // 2}" y="{y}" text-anchor="middle" font-size="{SIZE}" '
+                    f'font-weight="600" fill="{INK}">{escape(words)}</text>'
                 )
         title = f"{self.item.name_zh}流程图"
-        return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-            f'role="img" font-family="{_FONTS}"><title>{escape(title)}</title><desc>{escape(self._told())}</desc>'
-            f"<defs>{_arrow('on', _INK)}{_arrow('back', _RED)}</defs>"
-            f'<rect width="{width}" height="{height}" fill="#ffffff"/>{"".join([*lanes, *self.canvas.parts])}</svg>\n'
-        )
+        defs = arrow("on", INK) + arrow("back", RED)
+        return picture(width, height, title, self._told(), defs, "".join([*lanes, *self.canvas.parts]))
 
     def _told(self) -> str:
         """The flow in words, for those who do not see the picture."""
@@ -190,7 +148,7 @@ class _Drawing:
             others = [one for one in boxes if one.lane == box.lane]
             self._connect(box, fork + 5, join, is_top=box is others[0], is_bottom=box is others[-1])
         self.canvas.bar(left - 6, right + 6, join)
-        self.canvas.text(middle, join + 25, _Text(_joined(block), _SMALL, _INK))
+        self.canvas.text(middle, join + 25, Text(_joined(block), SMALL, INK))
         if any(step.on_return == RESTART_ALL for step in block.steps):
             self._frame(left, right, fork, join, _returned(block))
         return [(middle, join + 31)], join + 31 + _GAP
@@ -202,58 +160,58 @@ class _Drawing:
         if not is_top:
             side = box.middle - half - 5
             into = [(side, fork), (side, middle), (box.middle - half, middle)]
-        self.canvas.line(into)
+        self.canvas.way(into)
         self.canvas.box(box)
         out = [(box.middle, box.bottom), (box.middle, join)]
         if not is_bottom:
             side = box.middle + half + 5
             out = [(box.middle + half, middle), (side, middle), (side, join)]
-        self.canvas.line(out)
+        self.canvas.way(out)
 
     def _frame(self, left: int, right: int, fork: int, join: int, words: str) -> None:
         """The return of a whole group: to the applicant, and back to its beginning."""
         x = _MARGIN + _LANE // 2
         middle = (fork + join) // 2
         edge = left - 11
-        self.canvas.frame(edge, fork - 6, right - left + 22, join - fork + 17, "none", _RED, dashed=True)
-        lines = _broken(words.lstrip(", "), _BOX, _SMALL)
-        height = 2 * _PAD + _LINE * (len(lines) + 1)
+        self.canvas.frame(edge, fork - 6, right - left + 22, join - fork + 17, "none", RED, dashed=True)
+        lines = broken(words.lstrip(", "), _BOX, SMALL)
+        height = 2 * _PAD + LINE * (len(lines) + 1)
         top = max(fork + 26, middle - height // 2)
-        texts = (_Text("修改后重新提交", _SIZE, _RED, True), *(_Text(one, _SMALL, _RED) for one in lines))
+        texts = (Text("修改后重新提交", SIZE, RED, True), *(Text(one, SMALL, RED) for one in lines))
         box = _Box(0, top, height, texts, False)
-        self.canvas.box(box, "#fdf3f2", _RED)
+        self.canvas.box(box, "#fdf3f2", RED)
         y = top + height // 2
-        self.canvas.line([(edge, y), (x + _BOX // 2, y)], _RED, dashed=True)
-        self.canvas.line([(x, box.top), (x, fork + 2), (left - 6, fork + 2)], _RED, dashed=True)
+        self.canvas.way([(edge, y), (x + _BOX // 2, y)], RED, dashed=True)
+        self.canvas.way([(x, box.top), (x, fork + 2), (left - 6, fork + 2)], RED, dashed=True)
 
     def _join(self, loose: list[tuple[int, int]], x: int, turn: int, y: int) -> None:
         for from_x, from_y in loose:
             straight = [(from_x, from_y), (x, y)]
-            self.canvas.line(
+            self.canvas.way(
                 straight if from_x == x else [(from_x, from_y), (from_x, turn), (x, turn), (x, y)]
             )
 
     def _box(self, step: Step, y: int) -> _Box:
         texts = tuple(self._texts(step))
-        return _Box(self.lanes[step.unit], y, 2 * _PAD + _LINE * len(texts), texts, bool(step.condition))
+        return _Box(self.lanes[step.unit], y, 2 * _PAD + LINE * len(texts), texts, bool(step.condition))
 
-    def _texts(self, step: Step) -> Iterator[_Text]:
-        for words in _broken(f"{step.seq}. {step.name_zh}", _BOX, _SIZE):
-            yield _Text(words, _SIZE, _INK, True)
+    def _texts(self, step: Step) -> Iterator[Text]:
+        for words in broken(f"{step.seq}. {step.name_zh}", _BOX, SIZE):
+            yield Text(words, SIZE, INK, True)
         limit = step.raw.get("limit") or {}
         facts = [ROLE_NAMES.get(step.role, step.role), CHANNEL_NAMES.get(str(step.raw.get("channel")), "")]
-        for words in _broken(" · ".join(filter(None, facts)), _BOX, _SMALL):
-            yield _Text(words)
+        for words in broken(" · ".join(filter(None, facts)), _BOX, SMALL):
+            yield Text(words)
         if limit.get("value"):
             unit = str(limit.get("unit", ""))
-            yield _Text(f"{limit['value']} {LIMIT_UNIT_NAMES.get(unit, unit)}")
+            yield Text(f"{limit['value']} {LIMIT_UNIT_NAMES.get(unit, unit)}")
         if step.condition:
-            for words in _broken(f"仅当: {step.condition}", _BOX, _SMALL):
-                yield _Text(words, _SMALL, "#8a5a00")
+            for words in broken(f"仅当: {step.condition}", _BOX, SMALL):
+                yield Text(words, SMALL, "#8a5a00")
         if step.on_return == RESUME_NODE:
-            yield _Text("退回: 只重审本环节", _SMALL, _RED)
+            yield Text("退回: 只重审本环节", SMALL, RED)
         elif step.on_return == RESTART_ALL and not step.parallel_group:
-            yield _Text("退回: 从头再审", _SMALL, _RED)
+            yield Text("退回: 从头再审", SMALL, RED)
 
 
 def _joined(block: Block) -> str:
@@ -265,36 +223,3 @@ def _returned(block: Block) -> str:
     if RESTART_ALL in kinds:
         return ", 任一退回, 全部重审"
     return ", 退回只重审该环节" if RESUME_NODE in kinds else ""
-
-
-def _arrow(name: str, color: str) -> str:
-    return (
-        f'<marker id="{name}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
-        f'<path d="M0,0 L8,4 L0,8 z" fill="{color}"/></marker>'
-    )
-
-
-def _broken(text: str, width: int, size: int) -> list[str]:
-    """Break a text into lines of a width; Chinese breaks anywhere, a Latin word stays whole where it fits."""
-    room = width - 10
-    lines, line, used = [], "", 0.0
-    for word in _words(text):
-        long = sum(size if ord(sign) > _LATIN else size * 0.56 for sign in word)
-        if line and used + long > room:
-            lines.append(line.strip())
-            line, used = "", 0.0
-        line += word
-        used += long
-    return [*lines, line.strip()] if line.strip() else lines
-
-
-def _words(text: str) -> Iterator[str]:
-    word = ""
-    for sign in text:
-        if ord(sign) > _LATIN or sign.isspace():
-            yield from filter(None, (word, sign))
-            word = ""
-        else:
-            word += sign
-    if word:
-        yield word

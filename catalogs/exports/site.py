@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from catalogs import derive, views
+from catalogs.exports import lineage_svg
 from catalogs.exports.search import Entry, index_script, initials
 from catalogs.exports.terms import slug
 from catalogs.lists import DerivedList
 from catalogs.model import Catalog
 from catalogs.views_certificates import certificate_views
+from catalogs.views_lineage import Stop, Ways
 from catalogs.views_services import (
     AUDIENCE_NAMES,
     CHANNEL_NAMES,
@@ -114,6 +117,7 @@ def environment(*folders: Path) -> Environment:
         lstrip_blocks=True,
     )
     templates.filters |= {"anchor": slug, "law": law_text, "contact": contact_text, "cell": cell_text}
+    templates.filters["lineage"] = lineage_picture
     return templates
 
 
@@ -274,6 +278,7 @@ class Site:
                         "unit": views.unit_name(catalog, line.requester_unit),
                         "service": service,
                         "purpose": shown.get(line.purpose, line.purpose),
+                        "client": catalog.campus.clients.get(line.client, {}).get("nameZh", line.client),
                         "page": service_page(service) if service else "",
                         "basis": line.basis,
                         "items": [],
@@ -293,12 +298,14 @@ class Site:
             items=sum(len(one["items"]) for one in self.resources),
             groups=_grouped(self.resources, "providerName"),
         )
+        ways = Ways(self.content.catalog, self.content.reader, self._uses())
         for one in self.resources:
             yield self._page(
                 resource_page(one["name"]),
                 "resource.html.j2",
                 "resources.html",
                 one=one,
+                lineage=ways.of(one["name"]),
                 uses=self._uses().get(one["name"], ()),
                 contract=self.content.catalog.resources[one["name"]].file,
                 code_pages=self.code_pages,
@@ -461,6 +468,12 @@ def _grouped(views_: Sequence[View], key: str) -> list[tuple[str, list[View]]]:
 def _is_web(url: str) -> bool:
     """Whether an address may stand in a link: what somebody wrote into a guide must not run as a script."""
     return url.startswith(("https://", "http://"))
+
+
+def lineage_picture(stops: Sequence[Stop], title: str, language: str) -> Markup:
+    """Return the picture of a resource's way as markup; its drawer has escaped every text."""
+    words = f"{title}的来龙去脉" if language == "zh" else f"Lineage of {title}"
+    return Markup(lineage_svg.draw(stops, words, language))
 
 
 def law_text(law: View) -> str:

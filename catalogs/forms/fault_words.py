@@ -78,6 +78,14 @@ _WORDS = {
     "no service item of this name, and not all items of the unit are listed": "没有这个事项，且未列出本单位的全部事项",
     "the name of a service item, or all items of the unit": "已有事项的名称，或列出全部事项",
     "fill it in, or empty the row": "请填写，或清空整行",
+    "export it again": "请重新下载整行工作簿",
+    "the workbook as it was exported": "下载所得的工作簿",
+    "the headings as exported": "下载时的表头",
+    "take it out": "请删去该列",
+    "a row that waits, once": "待纠正的行，每行一次",
+    "a value that keeps the rule": "符合该规则的值",
+    "a workbook of another resource, or none that was exported": "不是这项数据下载所得的工作簿",
+    "a row that waits no more: the source sent it otherwise, or it was admitted": "该行已不待纠正（另送或已入库）",
 }
 _KINDS = {
     "unit": "单位",
@@ -129,6 +137,17 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = 
     (re.compile(r"the workbook holds macros \((.+)\)"), lambda found: f"工作簿含有宏（{found[1]}）"),
     (re.compile(r"the workbook is damaged \((.+)\)"), lambda found: f"工作簿已损坏（{found[1]}）"),
     (re.compile(r"at most (\d+) MB"), lambda found: f"不超过 {found[1]} MB"),
+    (re.compile(r"no sheet (.+)"), lambda found: f"没有工作表“{found[1]}”"),
+    (re.compile(r"no column of (.+)"), lambda found: f"不是 {found[1]} 的列"),
+    (
+        re.compile(r"neither column (.+) nor those of the key"),
+        lambda found: f"既没有“{found[1]}”列，也没有主键各列",
+    ),
+    (re.compile(r"the row of line (\d+) again"), lambda found: f"与第 {found[1]} 行是同一行"),
+    (
+        re.compile(r"(\d+) waiting rows have this key, and column (.+) is empty"),
+        lambda found: f"待纠正的行中有 {found[1]} 行是这一主键，且“{found[2]}”为空",
+    ),
 )
 
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from datetime import date, time
 from functools import lru_cache
 from typing import Any
-from xml.etree.ElementTree import ParseError
 
 from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter, range_boundaries
@@ -28,11 +27,12 @@ _MOST_BYTES = 512 * 1024 * 1024
 _MOST_MERGED = 10_000
 _MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*?ref="([A-Z]+[0-9]+:[A-Z]+[0-9]+)"')
 _MACROS = re.compile(r"vbaProject\.bin|macrosheets/|activeX/", re.IGNORECASE)
-_BROKEN = (
+# What reading a damaged workbook raises.
+BROKEN = (
     InvalidFileException,
     zipfile.BadZipFile,
     zlib.error,
-    ParseError,
+    SyntaxError,  # of XML, by whichever of its readers openpyxl has
     KeyError,
     ValueError,
     TypeError,
@@ -185,16 +185,18 @@ def open_sheets(content: bytes, name: str) -> list[Sheet]:
     Raises:
         NotAWorkbookError: it is no .xlsx, is protected by a password, holds macros, or is damaged.
     """
-    _tell_what_it_is(content, name)
+    tell_what_it_is(content, name)
     try:
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
         return [_sheet(sheet) for sheet in book.worksheets if sheet.title != FAULTS_SHEET]
-    except _BROKEN as error:
-        raise NotAWorkbookError(
-            f"the workbook is damaged ({type(error).__name__})",
-            "an .xlsx file",
-            "open it, save it anew as .xlsx",
-        ) from error
+    except BROKEN as error:
+        raise damaged(error) from error
+
+
+def damaged(error: Exception) -> NotAWorkbookError:
+    """Return what is said of a workbook whose reader failed with one of BROKEN."""
+    what = f"the workbook is damaged ({type(error).__name__})"
+    return NotAWorkbookError(what, "an .xlsx file", "open it, save it anew as .xlsx")
 
 
 def unpacked_bytes(content: bytes) -> int:
@@ -206,7 +208,16 @@ def unpacked_bytes(content: bytes) -> int:
         return 0
 
 
-def _tell_what_it_is(content: bytes, name: str) -> None:
+def tell_what_it_is(content: bytes, name: str) -> None:
+    """Refuse what is no .xlsx, has a password, holds macros or is damaged, before anything of it is unpacked.
+
+    Args:
+        content: the file's bytes.
+        name: its name, for its ending.
+
+    Raises:
+        NotAWorkbookError: says which.
+    """
     save = "open it and save it as Excel workbook (.xlsx)"
     if content[:4] == b"\xd0\xcf\x11\xe0":
         raise NotAWorkbookError(

@@ -48,5 +48,5 @@ def follow(con: psycopg.Connection, catalog: Catalog, terms: Terms) -> tuple[int
             [CORRECTION],
         ).fetchall()
         for one in ended:
-            desk.answer(con, one.id, one.post, _TOLD[one.state])
+            desk.keep(con, one.id, one.post, _TOLD[one.state])
     return len(new), len(ended)

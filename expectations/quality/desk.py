@@ -380,6 +380,21 @@ def answer(con: psycopg.Connection, number: int, post: str, text: str) -> None:
     _refuse_personal(text)
     if not text.strip():
         raise TicketError(f"ticket {number}: what was the person told? Nothing was recorded")
+    keep(con, number, post, text)
+
+
+def keep(con: psycopg.Connection, number: int, post: str, text: str) -> None:
+    """Close a ticket because what it was opened for was kept elsewhere.
+
+    Args:
+        con: a connection that may write tickets.
+        number: of the ticket.
+        post: whose it is, vacant or not: nobody has to act for it.
+        text: what was kept, in our own words.
+
+    Raises:
+        TicketError: it is closed, or a rule's.
+    """
     with con.transaction():
         ticket = _open(con, number)
         if ticket.kind == RULE:

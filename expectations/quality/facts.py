@@ -16,7 +16,7 @@ from expectations.quality.report import Facts, weeks_back
 from expectations.quality.scores import CAMPUS, UNIT
 from expectations.quality.terms import Terms
 from expectations.quality.tickets import CLOSED, OPENED, REOPENED, Ticket
-from expectations.quality.week import Week, week_of
+from expectations.quality.week import Week, code_of
 from expectations.quality.words import TOTAL
 
 _TREND_WEEKS = 12
@@ -27,10 +27,10 @@ def gather(con: psycopg.Connection, catalog: Catalog, terms: Terms, week: Week) 
     at = now()
     today = kept.campus_day(catalog, at)
     last = min(week.last, today)
-    states = kept.read_states(con)
+    states = kept.read_states(con, is_short=True)
     tickets = _open_at(con, catalog, last, today)
     zone = ZoneInfo(catalog.campus.time_zone)
-    names = {one.resource for one in states.values()} | kept.scored_resources(catalog, today).keys()
+    names = kept.judged(con) | kept.scored_resources(catalog, today).keys()
     events = con.execute(
         """SELECT t.unit, e.event FROM yici.ticket_event e JOIN yici.ticket t ON t.id = e.ticket
            WHERE e.at >= %s AND e.at < %s""",
@@ -49,7 +49,7 @@ def gather(con: psycopg.Connection, catalog: Catalog, terms: Terms, week: Week) 
         tickets=tickets,
         opened=Counter(unit for unit, event in events if event in (OPENED, REOPENED)),
         closed=Counter(unit for unit, event in events if event == CLOSED),
-        trend=_trend(con, catalog, week),
+        trend=_trend(con, week),
         promises=kept.promises(con, catalog, terms, kept.held(states), at),
         duties=duties,
         objections=[one for one in frozen.objections(con) if one.accepted is None],
@@ -70,9 +70,7 @@ def _open_at(con: psycopg.Connection, catalog: Catalog, day: date, today: date) 
     return sorted(found, key=lambda one: (one.due_on, one.id))
 
 
-def _trend(
-    con: psycopg.Connection, catalog: Catalog, week: Week
-) -> dict[tuple[str, str], list[tuple[str, float]]]:
+def _trend(con: psycopg.Connection, week: Week) -> dict[tuple[str, str], list[tuple[str, float]]]:
     """Of every week the last day with scores, of the units and the campus."""
     found: dict[tuple[str, str], dict[str, float]] = {}
     for scope, name, day, score in con.execute(
@@ -80,7 +78,7 @@ def _trend(
            WHERE scope = ANY (%s) AND dimension = %s AND day BETWEEN %s AND %s ORDER BY day""",
         [[UNIT, CAMPUS], TOTAL, weeks_back(week, _TREND_WEEKS - 1), week.last],
     ):
-        found.setdefault((scope, name), {})[week_of(catalog, day).code] = score
+        found.setdefault((scope, name), {})[code_of(day)] = score
     return {key: list(weeks.items()) for key, weeks in found.items()}
 
 

@@ -159,12 +159,25 @@ def score_all(
     return score_campus(catalog.campus.code, resources, states, kept_promises, admission)
 
 
-def read_states(con: psycopg.Connection) -> dict[Place, RuleState]:
-    """Return how every rule stands, as the last treated release left it."""
+def read_states(con: psycopg.Connection, is_short: bool = False) -> dict[Place, RuleState]:
+    """Return how every rule stands, as the last treated release left it.
+
+    Args:
+        con: any connection that may read it.
+        is_short: only rules that fail, and those that count a resource's rows: a tenth of all, for a page.
+    """
+    condition = "WHERE NOT passed OR rule = ANY (%s)" if is_short else ""
     with con.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(f"SELECT {_STATE} FROM yici.rule_state").fetchall()
+        rows = cursor.execute(
+            f"SELECT {_STATE} FROM yici.rule_state {condition}", [[SUMMARY, VOLUME]] if is_short else []
+        ).fetchall()
     found = (RuleState(**row | {"inherited_from": tuple(row["inherited_from"])}) for row in rows)
     return {one.place: one for one in found}
+
+
+def judged(con: psycopg.Connection) -> set[str]:
+    """Return whatever has a rule that was judged: resources, systems, models."""
+    return {name for (name,) in con.execute("SELECT DISTINCT resource FROM yici.rule_state").fetchall()}
 
 
 def keep_states(con: psycopg.Connection, states: Iterable[RuleState]) -> None:

@@ -20,6 +20,12 @@ QUESTION, DESTRUCTION = "question", "destruction"
 _EXPIRED = "expired"
 _ANSWERED = "已答复本人, 本人可查"
 _DESTROYED = "已收到销毁确认"
+# Questions of somebody whose data was erased meanwhile (`yici purge`).
+_ERASED = (
+    "SELECT reference FROM yici.ticket t WHERE channel = 'question'"
+    " AND NOT EXISTS (SELECT FROM service.question q WHERE q.id::text = t.reference)"
+)
+_FORGOTTEN = "本人数据已依令清除, 无须答复"
 _UNTOLD = "NOT EXISTS (SELECT FROM yici.ticket WHERE channel = %s AND reference = {})"
 
 
@@ -40,6 +46,7 @@ def follow(con: psycopg.Connection, catalog: Catalog, terms: Terms) -> tuple[int
         closed = _close(
             con, QUESTION, "SELECT id::text FROM service.question WHERE state <> 'asked'", _ANSWERED
         )
+        closed += _close(con, QUESTION, _ERASED, _FORGOTTEN)
         destroyed = "SELECT client_id || ' ' || demand_id FROM service.task_destroyed"
         return opened, closed + _close(con, DESTRUCTION, destroyed, _DESTROYED)
 
@@ -82,7 +89,7 @@ def _is_owed(con: psycopg.Connection, demand: Demand) -> bool:
     """Whether the client was given something for a task and has not said that it is destroyed, nor was reminded yet."""
     (owed,) = con.execute(
         "SELECT EXISTS (SELECT FROM service.record WHERE client_id = %s AND purpose = %s"
-        " AND action = 'task_aggregate' AND outcome = 'allowed')"
+        " AND action IN ('task_aggregate', 'task_row') AND outcome = 'allowed')"
         " AND NOT EXISTS (SELECT FROM service.task_destroyed WHERE client_id = %s AND demand_id = %s)"
         f" AND {_UNTOLD.format('%s')}",
         [demand.client, demand.purpose, demand.client, demand.demand_id, DESTRUCTION, _reference(demand)],
@@ -101,5 +108,5 @@ def _close(con: psycopg.Connection, channel: str, kept: str, told: str) -> int:
         [channel],
     ).fetchall()
     for number, post in done:
-        desk.answer(con, number, post, told)
+        desk.keep(con, number, post, told)
     return len(done)

@@ -34,10 +34,15 @@ class Week:
         return f"Week {int(number)} of {year} ({taught}{self.first:%m-%d} to {self.last:%m-%d})"
 
 
+def code_of(day: date) -> str:
+    """Return the code of the week that a day is in."""
+    year, number, _ = day.isocalendar()
+    return f"{year}-W{number:02d}"
+
+
 def week_of(catalog: Catalog, day: date) -> Week:
     """Return the week that a day is in."""
-    year, number, weekday = day.isocalendar()
-    first = day - timedelta(days=weekday - 1)
+    first = day - timedelta(days=day.weekday())
     listed = catalog.calendar.days
     # The day that says most of a week is the first of it that is taught.
     taught = next(
@@ -54,7 +59,7 @@ def week_of(catalog: Catalog, day: date) -> Week:
         begins = min(one.day for one in listed.values() if one.term == term and one.kind.startswith("教学"))
         begins -= timedelta(days=begins.weekday())
         teaching = (first - begins).days // 7 + 1
-    return Week(f"{year}-W{number:02d}", first, first + timedelta(days=6), term, teaching)
+    return Week(code_of(day), first, first + timedelta(days=6), term, teaching)
 
 
 def parse_week(catalog: Catalog, text: str) -> Week:

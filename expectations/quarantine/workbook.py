@@ -5,22 +5,23 @@ each item that any row offends in stands an empty column to correct it in. A val
 as well. Rows are found again by their mark in the first column; where that is lost, by the key that the source sent.
 """
 
+import io
 import re
-import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell.cell import Cell
 from openpyxl.comments import Comment
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
-from openpyxl.utils.exceptions import InvalidFileException
 
 from catalogs.forms.cells import CellError, as_text
+from catalogs.forms.sheets import BROKEN, NotAWorkbookError, SheetFault, damaged, tell_what_it_is
 from catalogs.model import Item, Resource
 from expectations.quarantine.desk import Correction, QuarantineError, WaitingRow
 from expectations.quarantine.words import in_words, items_of
@@ -32,6 +33,8 @@ _MARK, _RULES, _SINCE = "行标识", "违反的规则", "批次"
 _WIDTHS = {_MARK: 8, _RULES: 44}
 _CORRECT = "更正: "
 _HEAD = 4
+_AGAIN = "export it again"
+_WAITS_NO_MORE = "a row that waits no more: the source sent it otherwise, or it was admitted"
 _ABOUT = (
     f"请在“{_CORRECT.strip(' :')}”列填写正确的值(应为空的填{EMPTY}), 或直接改正标红的单元格, 存盘后交回。"
     "未改动的行不受影响。业务系统下一批数据优先于这里的更正, 请同时在业务系统中改正。"
@@ -60,15 +63,16 @@ class Corrected:
     places: Mapping[str, int]
     columns: Mapping[str, str]
     unchanged: int
-    faults: tuple[str, ...]
+    faults: tuple[SheetFault, ...]
 
 
-def write(resource: Resource, rows: Sequence[WaitingRow], file: Path) -> None:
+def write(resource: Resource, rows: Sequence[WaitingRow], zone: str, file: Path) -> None:
     """Write the workbook, readable by nobody else: it holds whole rows of people.
 
     Args:
         resource: the contract.
         rows: those that wait.
+        zone: the campus's, by whose day extracts are told.
         file: written anew.
     """
     book = Workbook()
@@ -90,7 +94,8 @@ def write(resource: Resource, rows: Sequence[WaitingRow], file: Path) -> None:
         sheet.column_dimensions[get_column_letter(number)].width = _WIDTHS.get(title, 16)
     for line, row in enumerate(rows, _HEAD + 1):
         words = {rule: in_words(resource, rule) for rule in row.rules}
-        since = f"{row.extract_id} ({row.since:%Y-%m-%d})" if row.since else str(row.extract_id)
+        taken_on = f" ({row.since.astimezone(ZoneInfo(zone)):%Y-%m-%d})" if row.since else ""
+        since = f"{row.extract_id}{taken_on}"
         broken: dict[str, list[str]] = {}
         for rule in row.rules:
             for name in items_of(resource, rule):
@@ -115,38 +120,53 @@ def write(resource: Resource, rows: Sequence[WaitingRow], file: Path) -> None:
     book.save(file)
 
 
-def resource_of(file: Path) -> str:
+def resource_of(content: bytes, name: str) -> str:
     """Return which resource a workbook is about.
 
+    Args:
+        content: the workbook.
+        name: of the file.
+
     Raises:
-        QuarantineError: it cannot be opened, or is no workbook of ours.
+        QuarantineError: it is no workbook that can be taken, or none of ours.
     """
-    told = re.match(rf"{_RESOURCE}: (\S+)", str(_open(file)["A1"].value or ""))
+    try:
+        sheet = _open(content, name)
+        told = _resource_in(next(_rows(sheet), ()))
+    except NotAWorkbookError as error:
+        raise QuarantineError(f"{name}: {error.fault.what}: expected {error.fault.expected}") from None
     if not told:
-        raise QuarantineError(f'{file.name}, sheet {SHEET}, A1: expected "{_RESOURCE}: …" as it was exported')
-    return told[1]
+        raise QuarantineError(f'{name}, sheet {SHEET}, A1: expected "{_RESOURCE}: …" as it was exported')
+    return told
 
 
-def read(resource: Resource, waiting: Sequence[WaitingRow], file: Path) -> Corrected:
-    """Read a corrected workbook.
+def read(resource: Resource, waiting: Sequence[WaitingRow], content: bytes, name: str) -> Corrected:
+    """Read a corrected workbook; whatever cannot be taken is a fault, and then nothing of it may be taken.
 
     Args:
         resource: the contract.
         waiting: all rows of it that wait now.
-        file: the workbook.
-
-    Raises:
-        QuarantineError: it is no workbook of this resource.
+        content: the workbook.
+        name: of the file.
     """
-    sheet = _open(file)
-    titles = {str(cell.value or "").strip(): cell.column_letter for cell in sheet[_HEAD] if cell.value}
+    try:
+        lines = list(_rows(_open(content, name)))
+    except NotAWorkbookError as error:
+        return Corrected((), {}, {}, 0, (error.fault,))
+    if _resource_in(lines[0] if lines else ()) != resource.name:
+        what = "a workbook of another resource, or none that was exported"
+        return Corrected((), {}, {}, 0, (_fault(1, "A", what, f"{_RESOURCE}: {resource.name}", _AGAIN),))
+    titles = {
+        str(cell.value).strip(): cell.column_letter
+        for cell in (lines[_HEAD - 1] if len(lines) >= _HEAD else ())
+        if cell.value
+    }
     if _MARK not in titles and not all(_title(resource.item(key)) in titles for key in resource.key):
-        raise QuarantineError(
-            f"{file.name}, sheet {SHEET}, row {_HEAD}: neither column {_MARK} nor those of the key; export it again"
-        )
+        what = f"neither column {_MARK} nor those of the key"
+        return Corrected((), {}, {}, 0, (_fault(_HEAD, "A", what, "the headings as exported", _AGAIN),))
     known = {title for item in resource.items for title in (_title(item), _CORRECT + _title(item))}
     faults = [
-        _place(_HEAD, letter) + f'column "{title[:40]}" is none of {resource.name}; take it out'
+        _fault(_HEAD, letter, f"no column of {resource.name}", "the headings as exported", "take it out")
         for title, letter in titles.items()
         if title not in known and title not in (_MARK, _RULES, _SINCE)
     ]
@@ -157,25 +177,21 @@ def read(resource: Resource, waiting: Sequence[WaitingRow], file: Path) -> Corre
     corrections: list[Correction] = []
     places: dict[str, int] = {}
     unchanged = 0
-    for line in range(_HEAD + 1, sheet.max_row + 1):
-        try:
-            cells = {title: _text(sheet[f"{letter}{line}"], line, letter) for title, letter in titles.items()}
-        except QuarantineError as error:
-            faults.append(str(error))
+    for line, cells in enumerate(lines[_HEAD:], _HEAD + 1):
+        texts, own = _texts(cells, line, titles)
+        if own:
+            faults += own
             continue
-        if not any(cells.values()):
+        if not any(texts.values()):
             continue
-        found, why = _matched(resource, cells, by_digest, by_key)
-        if found is None:
-            faults.append(_place(line, titles.get(_MARK, "A")) + why)
-            continue
-        if found.digest in places:
-            faults.append(
-                _place(line, titles.get(_MARK, "A")) + f"the row of line {places[found.digest]} again"
-            )
+        found, why = _matched(resource, texts, by_digest, by_key)
+        if found is not None and found.digest in places:
+            why = f"the row of line {places[found.digest]} again"
+        if found is None or found.digest in places:
+            faults.append(_fault(line, titles.get(_MARK, "A"), why, "a row that waits, once", _AGAIN))
             continue
         places[found.digest] = line
-        corrected = _corrected(resource, found, cells)
+        corrected = _corrected(resource, found, texts)
         if corrected == dict(found.row):
             unchanged += 1
         else:
@@ -187,14 +203,23 @@ def read(resource: Resource, waiting: Sequence[WaitingRow], file: Path) -> Corre
     return Corrected(tuple(corrections), places, columns, unchanged, tuple(faults))
 
 
-def faults_of(resource: Resource, read_: Corrected, broken: Mapping[str, Sequence[str]]) -> list[str]:
+def faults_of(
+    resource: Resource, read_: Corrected, broken: Mapping[str, Sequence[str]]
+) -> tuple[SheetFault, ...]:
     """Say where corrected rows still break the contract: sheet, row, column, and the rule in words."""
     told = []
     for digest, rules in broken.items():
         for rule in rules:
             letters = [read_.columns[name] for name in items_of(resource, rule)] or ["B"]
-            told.append((read_.places[digest], letters[0], in_words(resource, rule)))
-    return [_place(line, letter) + words for line, letter, words in sorted(told)]
+            words = in_words(resource, rule)
+            told.append(_fault(read_.places[digest], letters[0], words, "a value that keeps the rule", ""))
+    return tuple(sorted(told))
+
+
+def told(fault: SheetFault) -> str:
+    """Return a fault as a line for people."""
+    place = f"sheet {fault.sheet}, row {fault.row}, column {fault.column}: " if fault.sheet else ""
+    return f"{place}{fault.what}" + (f"; {fault.mend}" if fault.mend else "")
 
 
 def _matched(
@@ -205,13 +230,12 @@ def _matched(
 ) -> tuple[WaitingRow | None, str]:
     mark = cells.get(_MARK, "")
     if mark:
-        why = "the row does not wait any more: the source sent it otherwise, or it was admitted; export again"
-        return by_digest.get(mark), why
+        return by_digest.get(mark), _WAITS_NO_MORE
     key = tuple(cells.get(_title(resource.item(name)), "") for name in resource.key)
     found = by_key.get(key, ())
     if len(found) == 1:
         return found[0], ""
-    return None, f"{len(found)} waiting rows have this key; keep the column {_MARK}"
+    return None, f"{len(found)} waiting rows have this key, and column {_MARK} is empty"
 
 
 def _corrected(resource: Resource, row: WaitingRow, cells: Mapping[str, str]) -> dict[str, str | None]:
@@ -227,21 +251,65 @@ def _corrected(resource: Resource, row: WaitingRow, cells: Mapping[str, str]) ->
     return found
 
 
-def _open(file: Path):
+def _open(content: bytes, name: str) -> Any:
+    """Return the sheet of a workbook, to be read as a stream.
+
+    Raises:
+        NotAWorkbookError: it cannot be read, is no .xlsx, holds macros, or lacks the sheet.
+    """
+    tell_what_it_is(content, name)
     try:
-        book = load_workbook(file)
-    except (OSError, BadZipFile, zlib.error, EOFError, InvalidFileException, KeyError, ValueError):
-        raise QuarantineError(f"{file.name}: cannot be opened as an Excel workbook (.xlsx)") from None
+        book = load_workbook(io.BytesIO(content), read_only=True, keep_links=False)
+    except BROKEN as error:
+        raise damaged(error) from None
     if SHEET not in book.sheetnames:
-        raise QuarantineError(f"{file.name}: has no sheet {SHEET}; export it again")
+        raise NotAWorkbookError(f"no sheet {SHEET}", "the workbook as it was exported", _AGAIN)
     return book[SHEET]
 
 
-def _text(cell: Cell, line: int, letter: str) -> str:
+def _rows(sheet: Any) -> Iterator[list[Any]]:
+    """Yield the cells of each row that hold something.
+
+    Raises:
+        NotAWorkbookError: the sheet is damaged.
+    """
+    sheet.reset_dimensions()
     try:
-        return as_text(cell.value)
-    except CellError as error:
-        raise QuarantineError(f"{_place(line, letter)}{error.what}; {error.mend}") from None
+        for row in sheet.iter_rows():
+            yield [cell for cell in row if cell.value is not None]
+    except BROKEN as error:
+        raise damaged(error) from None
+
+
+def _resource_in(first: Sequence[Any]) -> str:
+    """Return the resource that the first row of a sheet names; empty if none."""
+    found = re.match(rf"{_RESOURCE}: (\S+)", str(first[0].value)) if first else None
+    return found[1] if found else ""
+
+
+def _texts(
+    cells: Sequence[Any], line: int, titles: Mapping[str, str]
+) -> tuple[dict[str, str], list[SheetFault]]:
+    """Return title → text of a row, and what of it is no text."""
+    by_letter = {cell.column_letter: cell for cell in cells}
+    texts, faults = dict.fromkeys(titles, ""), []
+    for title, letter in titles.items():
+        cell = by_letter.get(letter)
+        if cell is None:
+            continue
+        if cell.data_type in ("f", "e"):
+            what = "a formula" if cell.data_type == "f" else "an error of the spreadsheet"
+            faults.append(_fault(line, letter, what, "a value", "copy the cell and paste it as value"))
+            continue
+        try:
+            texts[title] = as_text(cell.value)
+        except CellError as error:
+            faults.append(_fault(line, letter, error.what, error.expected, error.mend))
+    return texts, faults
+
+
+def _fault(line: int, letter: str, what: str, expected: str, mend: str) -> SheetFault:
+    return SheetFault(SHEET, line, letter, what, expected, mend)
 
 
 def _put(cell: Cell, text: str) -> None:
@@ -255,7 +323,3 @@ def _shown(value: str | None) -> str:
 
 def _title(item: Item) -> str:
     return f"{item.business_name} ({item.name})"
-
-
-def _place(line: int, letter: str) -> str:
-    return f"sheet {SHEET}, row {line}, column {letter}: "

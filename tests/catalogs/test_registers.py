@@ -14,6 +14,7 @@ OUTSIDE = "GAJ,市公安局,,,校外,{},post:x,post:y,,,,\n"
 OLD = "OLD,老处,,XX,机关,,post:x,post:y,,CW,,2026-06-30\n"
 EMPTY = "NEW,新处,,XX,机关,,post:x,,,,,\n"
 LOG = {"resource": "hr.staff", "item": "staff_no", "acceptedAt": "borne_on"}
+HALL = {"client": "hall", "nameZh": "大厅"}
 PROVIDED = {"systems.yaml": [small.SYSTEMS[0], small.SYSTEMS[1] | {"provider": "OLD"}]}
 BREACHES = [
     Breach("R05", {"units.csv": UNITS + OUTSIDE.format("11990000YX00030X3U")}, "units.csv", "check digit", "GAJ"),
@@ -24,6 +25,10 @@ BREACHES = [
     Breach("R06", {"units.csv": UNITS + OLD, STAFF: small.staff(provider="OLD")}, STAFF, '"CW" answers', "provider"),
     Breach("L01", {"campus.yaml": {"code": "DEMO", "nameZh": "示例大学", "caseLog": LOG}}, "campus.yaml", "borne_on"),
     Breach("V07", {"units.csv": UNITS + "ZZ,某处,,XX,处级,,p,q,,,,\n"}, "units.csv", '"处级"', "ZZ"),
+    Breach("R10", {"clients.yaml": [HALL | {"corrections": "true"}]}, "clients.yaml", "neither true nor false", "hall"),
+    Breach("R10", {"clients.yaml": [HALL | {"questions": True}]}, "clients.yaml", '"questions" without a unit', "hall"),
+    Breach("R10", {"clients.yaml": [HALL | {"quota": {"perDay": 9}}]}, "clients.yaml", "is no number", "hall"),
+    Breach("R10", {"clients.yaml": [HALL | {"correction": True}]}, "clients.yaml", '"corrections"', "hall"),
     Breach("R01", {"elements.csv": small.ELEMENTS + "ZZ,某,,string,,person,staffs,,,,,\n"},
            "elements.csv", '"staffs"', "ZZ"),
 ]  # fmt: skip

@@ -52,6 +52,7 @@ BREACHES = [
         "no code table",
         "aggregates",
     ),
+    Breach("D13", {DEMAND: demand(rows=["XM"])}, DEMAND, "not a task", "rows"),
 ]
 
 

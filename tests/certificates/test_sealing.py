@@ -1,6 +1,7 @@
 """The seal: judges of other make find it good, and none does after any byte has changed."""
 
 import asyncio
+import hashlib
 import random
 import re
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from asn1crypto import cms
+from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
 
 from certificates import judging, paper
 from certificates.keys import KeyFault
@@ -148,6 +150,18 @@ def test_a_paper_is_sealed_from_within_an_event_loop(office):
         return office.paper("en")
 
     assert ours_accepts(asyncio.run(sealing()), office)
+
+
+def test_a_seal_is_the_very_one_that_pyhanko_puts_together(office):
+    asked = {"use_pades": True, "signed_attr_settings": PdfCMSSignedAttributes(signing_time=AT)}
+    quick, usual = paper._bridge(office.seal), paper._Bridge(office.seal)
+    assert type(quick) is not type(usual)
+    for said in (b"one file", b"another"):
+        digest = hashlib.sha256(said).digest()
+        made = [asyncio.run(one.async_sign(digest, "sha256", **asked)).dump() for one in (quick, usual)]
+        assert made[0] == made[1]
+    # of P-256 no two signatures need be of one length
+    assert type(paper._bridge(office.signer)) is paper._Bridge
 
 
 def test_a_key_that_does_not_answer_is_an_error_and_no_paper(office):

@@ -6,8 +6,9 @@ import pytest
 
 from catalogs.model import System
 from connectors import open_source
-from connectors.base import ReadSpec
+from connectors.base import ReadSpec, SourceRefused
 from connectors.landing import Landing
+from connectors.mysql import MySqlSource
 from tests.connectors.alchemy import maria_dialect_system
 from tests.connectors.build import item, resource
 from tests.connectors.conftest import maria_system
@@ -131,3 +132,18 @@ def test_a_text_may_hold_a_nul(mariadb_database: MariaDatabase, landing: Landing
             landing, way(mariadb_database), resource("t", [item("v")], name="finance.t"), number
         )
         assert rows(landing, manifest) == [("a\0b",)]
+
+
+def test_bytes_that_are_no_text_are_refused_and_nothing_lands(
+    mariadb_database: MariaDatabase, landing: Landing
+) -> None:
+    create(
+        mariadb_database, "CREATE TABLE t (v varchar(9) CHARACTER SET latin1)", "INSERT INTO t VALUES ('é')"
+    )
+    contract = resource("t", [item("v")], name="finance.t")
+    with open_source(maria_system(mariadb_database)) as source:
+        assert isinstance(source, MySqlSource)
+        source.ask("SET character_set_results = NULL")  # the server converts nothing any more
+        with pytest.raises(SourceRefused, match="not valid in its column's character set"):
+            landing.write(source.read(ReadSpec(contract)), 1, AT)
+    assert landing.extracts() == []

@@ -10,6 +10,7 @@ from openpyxl import load_workbook
 
 import catalogs
 from catalogs.model import Catalog
+from catalogs.posts import units_of_post
 from catalogs.settings import DEFAULT_CAMPUS
 from connectors import open_source
 from connectors.base import ReadSpec
@@ -299,3 +300,16 @@ def test_headings_in_the_files_are_those_the_contracts_name(content: Catalog) ->
     }
     for name, headings in written.items():
         assert {item.physical_name for item in content.resources[name].items} <= set(headings), name
+
+
+def test_every_post_is_held_by_somebody_in_service_of_the_unit_that_names_it(
+    campus: Campus, content: Catalog
+) -> None:
+    listed = campus.world.staff_by_no
+    for holding in content.holdings:
+        member = listed[holding.person]
+        assert member.listed(FIRST_DAY) and member.left_on is None and not member.is_secret
+        assert member.joined_on <= holding.valid_from
+        # The university's own post is held in its office.
+        units = units_of_post(content, holding.post)
+        assert member.unit in units or units == {content.campus.code}

@@ -12,11 +12,10 @@ from catalogs.model import Catalog
 from expectations import cut_names, gone
 from expectations.checks import Check
 from tests.service import campus as served
-from tests.support import campus
+from tests.support import campus, migrated
 from tests.support.campus import CONTRACT, row
 from tests.support.postgres import PgDatabase
 from warehouse.connect import connect, url
-from warehouse.migrate import upgrade
 
 
 @pytest.fixture
@@ -73,7 +72,7 @@ def test_children_of_what_is_no_longer_reported_are_told(
     contract = json.loads(files[path])
     contract["schema"][0]["properties"][0]["relationships"] = [{"to": "hr.staff.staff_no"}]
     content = catalogs.load(files | {path: json.dumps(contract, ensure_ascii=False).encode()})
-    upgrade()
+    migrated.begin()
 
     def judged(state: str) -> list[tuple[str, bool, int]]:
         staff = [

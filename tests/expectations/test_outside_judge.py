@@ -26,12 +26,12 @@ from tests.catalogs.small import contract, item, key_item, props, row_rule
 from tests.connectors.conftest import pg_system
 from tests.connectors.reading import land
 from tests.service.campus import publish
+from tests.support import migrated
 from tests.support.campus import FILES
 from tests.support.needs import need_datacontract
 from tests.support.postgres import PgDatabase
 from warehouse.connect import connect, url
 from warehouse.ledger import Extract
-from warehouse.migrate import upgrade
 
 Rows = list[dict[str, Any]]
 
@@ -282,7 +282,7 @@ def test_where_the_judges_differ_is_known_by_name(catalog, pg_database, tmp_path
 def test_both_judges_say_the_same_of_a_whole_resource(catalog, pg_database, tmp_path, monkeypatch):
     """What admission cannot tell row by row is judged on the store, as the release would show it."""
     monkeypatch.setenv("YICI_DATABASE_URL", pg_database.url)
-    upgrade()
+    migrated.begin()
     schemas = [schema_of(name, name, catalog.resources[name].table) for name in (STAFF, UNITS)]
     asked = {"reference-unit_no", "mean-age", "phone-once", "email-filled", "nobody-centenarian"}
     bad = [

@@ -11,10 +11,10 @@ from sqlalchemy import create_engine
 import catalogs
 from expectations import references
 from tests.service import campus
+from tests.support import migrated
 from tests.support.postgres import PgDatabase
 from warehouse import releases
 from warehouse.connect import connect, url
-from warehouse.migrate import upgrade
 
 RULE = "reference-staff_no"
 STAFF, PAYROLL = "hr.staff", "finance.payroll"
@@ -29,7 +29,7 @@ class House:
         contract = json.loads(files[path])
         contract["schema"][0]["properties"][0]["relationships"] = [{"to": "hr.staff.staff_no"}]
         self.catalog = catalogs.load(files | {path: json.dumps(contract, ensure_ascii=False).encode()})
-        upgrade()
+        migrated.begin()
 
     def publish(self, **rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, bool, int]]:
         """Publish rows of staff and payroll; return severity, verdict and count of what was judged."""

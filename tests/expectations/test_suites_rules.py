@@ -324,6 +324,18 @@ EXAMPLES: dict[str, tuple[Mapping, int, int]] = {
         3,
         6,
     ),
+    "post-holder-is-in-service": (
+        {
+            "hr.staff": [
+                {"staff_no": "20149001", "status": "01"},
+                {"staff_no": "20059001", "status": "08"},
+                {"staff_no": "20169001", "status": "01", "_state": "former"},
+                {"staff_no": "20039001", "status": "11"},
+            ],
+        },
+        11,
+        13,
+    ),
     "case-has-service-item": (
         {"hall.cases": [{"case_no": "1", "service_item": "RS-012"}, {"case_no": "2", "service_item": "??"}]},
         1,

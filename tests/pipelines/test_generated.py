@@ -25,9 +25,9 @@ from pipelines.assets import landing_key, spec, stored
 from pipelines.definitions import load
 from pipelines.landing import landing_assets
 from tests.pipelines.house import House
+from tests.support import migrated
 from tests.support.postgres import PgDatabase
 from warehouse.connect import connect
-from warehouse.migrate import upgrade
 from warehouse.store import create_views
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -99,7 +99,7 @@ def test_every_table_and_column_of_the_store_says_what_the_contract_calls_it(
     campus, pg_database: PgDatabase, monkeypatch
 ):
     monkeypatch.setenv("YICI_DATABASE_URL", pg_database.url)
-    upgrade()
+    migrated.begin()
     with connect(autocommit=True) as con:
         create_views(con, campus)
         found = con.execute(
@@ -122,7 +122,7 @@ def test_every_table_and_column_of_the_store_says_what_the_contract_calls_it(
 
 def test_new_words_of_a_contract_reach_the_table_that_is_there(campus, pg_database: PgDatabase, monkeypatch):
     monkeypatch.setenv("YICI_DATABASE_URL", pg_database.url)
-    upgrade()
+    migrated.begin()
     place = "resources/hr/staff.odcs.yaml"
     [old] = {one["businessName"] for name, _, _, one in contracts() if name == "hr.staff"}
     renamed = campus.files[place].replace(

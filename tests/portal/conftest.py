@@ -1,11 +1,18 @@
-"""A running portal for the tests of one module."""
+"""A running portal for the tests of one module, one whose catalog may be changed, and a browser."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.portal import maintained as changing
 from tests.portal.house import Portal, opened
+from tests.support.needs import need_program
 from tests.support.postgres import PgDatabase
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="module")
@@ -13,3 +20,40 @@ def portal(pg_module_database: PgDatabase, tmp_path_factory: pytest.TempPathFact
     """A portal that the tests of one module share."""
     with opened(pg_module_database, tmp_path_factory.mktemp("home")) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def maintained_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of state and campus of `maintained`."""
+    return tmp_path_factory.mktemp("maintained")
+
+
+@pytest.fixture(scope="module")
+def maintained(pg_module_database: PgDatabase, maintained_home: Path) -> Iterator[Portal]:
+    """A portal whose catalog is published and may be changed, shared by the tests of one module."""
+    with changing.opened(pg_module_database, maintained_home) as found:
+        yield found
+
+
+@pytest.fixture
+def surroundings_of_maintained(
+    own_surroundings: None,
+    pg_module_database: PgDatabase,
+    maintained_home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The process that publishes finds the same database and folder as the portal `maintained`."""
+    for name, value in changing.surroundings(pg_module_database, maintained_home).items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator["Browser"]:
+    """A real browser."""
+    from playwright.sync_api import sync_playwright
+
+    program = need_program("chromium", package="chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()

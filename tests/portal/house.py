@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,21 +12,27 @@ import httpx
 import psycopg
 import pyotp
 import pytest
+from argon2 import PasswordHasher
 
 import catalogs
 from catalogs.lists.all import today
 from catalogs.model import Catalog
 from catalogs.settings import now
+from expectations.quality import desk as tickets
+from expectations.quality.standing import ADMISSION, RuleState
+from expectations.quality.terms import terms
+from expectations.quality.tickets import Change, Ticket
 from portal import accounts, publishing
 from portal.app import create_app
 from portal.configuration import Configuration
 from tests.service import campus, desk
+from tests.support import kept, migrated
 from tests.support.http import asgi_server
 from tests.support.postgres import PgDatabase
 from tests.support.session import exclusively
 from tests.support.word import word_form
 from warehouse import catalog_versions
-from warehouse.migrate import upgrade
+from warehouse.key_ring import ring
 
 ROLE_PASSWORD = PASSWORD = "for-tests-only"
 PEOPLE = {
@@ -42,6 +48,9 @@ PEOPLE = {
     "engineer": "900009",
 }
 FORMER, DEPUTY = "900010", "900011"
+ACCOUNTS = PEOPLE | {"former": FORMER, "deputy": DEPUTY}
+# Nobody is to be kept from guessing the password of the tests.
+_QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 _HEADER = "code,nameZh,nameEn,parent,kind,uscc,accountable,steward,contact,successor,validFrom,validTo\n"
 _UNITS = {"RS": "人事处", "JW": "教务处", "CW": "财务处", "DT": "大厅"}
 # The ticket that the warehouse has open, of the unit RS.
@@ -145,6 +154,16 @@ def _role_url(database: PgDatabase, role: str) -> str:
     return f"postgresql://{role}:{ROLE_PASSWORD}@{parts['host']}:{parts['port']}/{database.name}"
 
 
+def surroundings(database: PgDatabase, home: Path) -> dict[str, str]:
+    """Return the environment of a portal over a database."""
+    return {
+        "YICI_HOME": str(home),
+        "YICI_DATABASE_URL": database.url,
+        "YICI_PORTAL_DATABASE_URL": portal_url(database),
+        "YICI_DESK_DATABASE_URL": desk_url(database),
+    }
+
+
 @contextmanager
 def opened(
     database: PgDatabase,
@@ -154,24 +173,57 @@ def opened(
 ) -> Iterator[Portal]:
     """Run a portal over a fresh database with a release, scores and tickets; `told`: the campus's files."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("YICI_HOME", str(home))
-        patch.setenv("YICI_DATABASE_URL", database.url)
-        patch.setenv("YICI_PORTAL_DATABASE_URL", portal_url(database))
-        patch.setenv("YICI_DESK_DATABASE_URL", desk_url(database))
-        upgrade()
+        for name, value in surroundings(database, home).items():
+            patch.setenv(name, value)
         content = catalogs.load(told or files())
+        fill(database, content)
+        with running(database, content, chosen) as portal:
+            yield portal
+
+
+@contextmanager
+def running(database: PgDatabase, content: Catalog, chosen: Configuration | None = None) -> Iterator[Portal]:
+    """Run a portal over a database that `fill` has filled; the environment says where it is."""
+    with database.connect() as owner:
+        made = dict(owner.execute("SELECT name, totp_secret FROM portal.account").fetchall())
+        with asgi_server(create_app(chosen or Configuration(is_reference_campus=True))) as url:
+            yield Portal(url, owner, content, made)
+
+
+def fill(database: PgDatabase, content: Catalog) -> None:
+    """Let a fresh database, which YICI_DATABASE_URL names, hold a release, scores, tickets and accounts.
+
+    It is made once in a session and copied.
+    """
+
+    def make() -> None:
+        migrated.begin()
         with database.connect() as owner:
             campus.publish(owner, content, desk.ROWS)
             catalog_versions.publish(owner, content.files, catalog_versions.FIRST, "folder", "")
             _publish_nothing(owner)
             _judge(owner, content)
-            made = {
-                name: accounts.make(owner, name, person, PASSWORD).secret for name, person in PEOPLE.items()
-            }
-            for name, person in (("former", FORMER), ("deputy", DEPUTY)):
-                made[name] = accounts.make(owner, name, person, PASSWORD).secret
-            with asgi_server(create_app(chosen or Configuration(is_reference_campus=True))) as url:
-                yield Portal(url, owner, content, made)
+            for name, person in ACCOUNTS.items():
+                account(owner, name, person)
+
+    keys = "_".join(key.id for key in ring().keys)
+    kept.made_once(f"portal_{content.version[:12]}_{keys}", database, None, make)
+
+
+def account(owner: psycopg.Connection, name: str, person: str) -> str:
+    """Make an account whose password takes no time to check; returns the authenticator's secret."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(accounts, "_hasher", _QUICK)
+        return accounts.make(owner, name, person, PASSWORD).secret
+
+
+def settled(portal: Portal, passed: bool) -> Sequence[tuple[Change, Ticket]]:
+    """Let a release find that names are missing in hr.staff, or missing no more; returns what became of tickets."""
+    failed = 0 if passed else 4
+    state = RuleState(
+        "hr.staff", ADMISSION, "name.required", "completeness", "critical", passed, failed, 5, now(), 1
+    )
+    return tickets.settle(portal.owner, portal.catalog, terms(portal.catalog), [state], 1)
 
 
 def _publish_nothing(owner: psycopg.Connection) -> None:

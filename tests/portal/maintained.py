@@ -15,6 +15,7 @@ from catalogs.loading import read_files
 from catalogs.model import Catalog
 from tests.portal import house
 from tests.portal.house import PEOPLE, Portal, token
+from tests.service.conftest import service_url
 from tests.support.postgres import PgDatabase
 from warehouse import catalog_versions
 from warehouse.catalog_changes import InUse, hand_in
@@ -69,6 +70,7 @@ def opened(database: PgDatabase, home: Path) -> Iterator[Portal]:
     for name, data in files().items():
         (campus / name).parent.mkdir(parents=True, exist_ok=True)
         (campus / name).write_bytes(data)
+    service_url(database)  # rights are granted as the tables are made
     with pytest.MonkeyPatch.context() as patch:
         for name, value in surroundings(database, home).items():
             patch.setenv(name, value)

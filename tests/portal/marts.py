@@ -38,15 +38,20 @@ def build(con: psycopg.Connection, rows: Mapping[str, Rows]) -> None:
                 ),
             )
         )
-        for row in rows.get(name, ()):
-            con.execute(
-                sql.SQL("INSERT INTO marts.{} ({}) VALUES ({})").format(
-                    sql.Identifier(name),
-                    sql.SQL(", ").join(map(sql.Identifier, row)),
-                    sql.SQL(", ").join(sql.Placeholder() * len(row)),
-                ),
-                list(row.values()),
-            )
+        insert(con, name, rows.get(name, ()))
         if is_open(model):
             con.execute(sql.SQL("GRANT SELECT ON marts.{} TO yici_portal").format(sql.Identifier(name)))
     con.execute("GRANT USAGE ON SCHEMA marts TO yici_portal")
+
+
+def insert(con: psycopg.Connection, name: str, rows: Rows) -> None:
+    """Put rows into a mart; columns that a row leaves out are null."""
+    for row in rows:
+        con.execute(
+            sql.SQL("INSERT INTO marts.{} ({}) VALUES ({})").format(
+                sql.Identifier(name),
+                sql.SQL(", ").join(map(sql.Identifier, row)),
+                sql.SQL(", ").join(sql.Placeholder() * len(row)),
+            ),
+            list(row.values()),
+        )

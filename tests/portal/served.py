@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 from joserfc.jwk import ECKey
 
-from portal import accounts
+import catalogs
 from portal.configuration import Configuration, ServiceSettings
 from service import clients
 from service.app import create_app
 from service.configuration import Configuration as ServiceConfiguration
 from service.wire import Wire
-from tests.portal.house import PASSWORD, Portal, opened
+from tests.portal import house
+from tests.portal.house import Portal
 from tests.service import campus
 from tests.service.conftest import service_url
 from tests.service.desk import Desk
 from tests.support.http import asgi_server
 from tests.support.postgres import PgDatabase
-from warehouse.migrate import upgrade
 
 # Accounts of people who are in the warehouse themselves: name → number.
 KNOWN = {"jia": "T001", "yi": "T002", "bing": "T003"}
@@ -53,11 +53,11 @@ def served(
         portal: settings of the portal's configuration.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("YICI_HOME", str(home))
-        patch.setenv("YICI_DATABASE_URL", database.url)
+        for name, value in house.surroundings(database, home).items():
+            patch.setenv(name, value)
         patch.setenv("YICI_SERVICE_DATABASE_URL", service_url(database))
-        patch.setenv("YICI_PORTAL_DATABASE_URL", _portal_role(database))
-        upgrade()
+        content = catalogs.load(told or house.files())
+        house.fill(database, content)
         key = ECKey.generate_key("P-256", {"kid": "pages-1"})
         private, public = home / "pages.jwk", home / "pages.jwks"
         private.write_text(json.dumps(key.as_dict(private=True)))
@@ -67,18 +67,10 @@ def served(
         with asgi_server(app, http=Wire, ws="none") as url:
             settings = ServiceSettings(url, private, campus.PAGES)
             chosen = Configuration(**{"is_reference_campus": True, "service": settings} | portal)
-            with opened(database, home, chosen, told) as found:
+            with house.running(database, content, chosen) as found:
                 for name, number in KNOWN.items():
-                    found.secrets[name] = accounts.make(found.owner, name, number, PASSWORD).secret
+                    found.secrets[name] = house.account(found.owner, name, number)
                 desk = Desk(url, found.catalog, found.owner, home, app, keys={campus.PAGES: key})
                 for client, unit in ((campus.HALL, "DT"), (campus.HR, "RS")):
                     desk.register(client, home, unit)
                 yield Served(found, desk)
-
-
-def _portal_role(database: PgDatabase) -> str:
-    """Make the roles before the tables are made: rights are granted then."""
-    from tests.portal.house import desk_url, portal_url
-
-    desk_url(database)
-    return portal_url(database)

@@ -1,25 +1,14 @@
 """The portal in a real browser: a steward's way to a ticket, on a phone, in two languages."""
 
 import pytest
-from playwright.sync_api import sync_playwright
 
-from tests.portal.house import PASSWORD, TICKET
-from tests.support.needs import need_program
+from tests.portal.house import PASSWORD, TICKET, settled
 
 PHONE = {"width": 390, "height": 844}
 PATHS = (
     "/", "/quality", "/quality/RS", "/resources/hr.staff.html", "/services/S-EMPLOYED.html", "/lists/demands.html",
     "/demands", "/responsibilities", "/tickets", f"/tickets/{TICKET}", "/search?q=hr",
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    program = need_program("chromium", package="chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def log_in(portal, page, name):
@@ -67,4 +56,26 @@ def test_no_page_is_wider_than_a_phone_and_none_breaks_the_policy(portal, chromi
         )
         assert too_wide == 0, path
     assert said == []
+    context.close()
+
+
+def test_a_ticket_that_a_bad_row_opened_is_closed_by_the_next_good_extract(portal, chromium, tmp_path):
+    portal.owner.execute("SELECT setval(pg_get_serial_sequence('yici.ticket', 'id'), 100)")
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    log_in(portal, page, "head")
+    ((_, opened),) = [one for one in settled(portal, False) if one[1].rule == "name.required"]
+    page.goto(f"{portal.url}/duty")
+    page.get_by_role("link", name=str(opened.id), exact=True).click()
+    assert page.get_by_text("姓名 必填").first.is_visible()
+    page.get_by_label("说明（请勿写个人信息）").fill("已请系统厂商补齐")
+    page.get_by_role("button", name="补充说明").click()
+    assert page.get_by_text("已请系统厂商补齐").is_visible()
+    page.screenshot(path=tmp_path / "open.png", full_page=True)
+    settled(portal, True)
+    page.reload()
+    assert page.get_by_text("最新批次已符合，自动销号").is_visible()
+    page.screenshot(path=tmp_path / "closed.png", full_page=True)
+    page.goto(f"{portal.url}/duty")
+    assert page.get_by_role("link", name=str(opened.id), exact=True).count() == 0
     context.close()

@@ -21,7 +21,8 @@ def here(pg_module_database, tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     certificate_authority.reference_keys(home, "试验大学", ISSUER, now())
     kinds = content()["certificates/staff.yaml"].replace(b'"post:a"', b'"post:rs-head"')
-    told = files() | {"certificates/staff.yaml": kinds}
+    posts = files()["posts.csv"] + b"P-bing,T003,post:rs-head,head,2020-01-01,,\n"
+    told = files() | {"certificates/staff.yaml": kinds, "posts.csv": posts}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(certificate_sealing, "starting", _nobody_starts)
         with served(pg_module_database, home, told=told) as found:
@@ -108,3 +109,27 @@ def test_what_is_not_verified_is_refused_in_words_and_nobody_sees_another_s(here
         for own in (path, f"{path}/paper", f"{path}/revoke"):
             assert yi.get(own).status_code == 404
     assert jia.get("/mine/certificates/new/none").status_code == 404
+
+
+def test_whoever_holds_the_issuing_post_finds_revokes_and_leaves_them_without_seeing_a_value(here, jia):
+    path = ask(jia)
+    number = re.search(r"employment-\d{4}-\d{6}", jia.get(path).text)[0]
+    with closing(here.portal.as_role("bing")) as head:
+        assert "/issued" in head.get("/").text and "/issued" not in jia.get("/").text
+        listed = head.get("/issued")
+        assert listed.status_code == 200 and "没有待核定的证明" in listed.text
+        assert send(head, "/issued", number="employment-2026-999999").status_code == 404
+        found = send(head, "/issued", number=f" {number} ")
+        assert found.status_code == 303 and number not in found.headers["location"]
+        one = found.headers["location"]
+        shown = head.get(one)
+        assert number in shown.text and "有效" in shown.text
+        assert CANARY not in shown.text and "物理系" not in shown.text
+        assert send(head, f"{one}/revoke", one, reason=" ").status_code == 422
+        assert send(head, f"{one}/keep", one, reason="未变化").status_code == 404
+        assert send(head, f"{one}/revoke", one, reason="开具有误").status_code == 303
+        assert "已撤销" in head.get(one).text and f"{one}/revoke" not in head.get(one).text
+    assert "已撤销" in jia.get(path).text and "开具有误" in jia.get(path).text
+    assert jia.get("/issued").status_code == 403 and jia.get(one).status_code == 403
+    deeds = [deed[2:5] for deed in here.portal.deeds() if deed[0] == "T003"]
+    assert ("POST issued_revoke", one.rpartition("/")[2], "allowed") in deeds

@@ -1,8 +1,10 @@
 """A case at the window: only an open case of the clerk's unit, on record under the clerk's name; its form in Word."""
 
+import io
 from contextlib import closing
 
 import pytest
+from pypdf import PdfReader
 
 from tests.portal.house import PEOPLE, token
 from tests.portal.served import served
@@ -23,8 +25,8 @@ def clerk(here):
         yield browser
 
 
-def show(browser, number, path="/window"):
-    return browser.post(path, data={"case": number, "csrf": token(browser.get("/").text)})
+def show(browser, number, path="/window", **told):
+    return browser.post(path, data={"case": number, "csrf": token(browser.get("/").text)} | told)
 
 
 def test_a_clerk_sees_what_is_spared_and_the_filled_form(here, clerk):
@@ -61,6 +63,20 @@ def test_the_unit_s_own_word_form_is_filled(here, clerk):
     assert answer.status_code == 200 and "XN-3.docx" in answer.headers["content-disposition"]
     assert answer.headers["cache-control"] == "no-store"
     assert f"{CANARY}甲" in text_of(answer.content) and "{{" not in text_of(answer.content)
+
+
+def test_the_filled_form_is_a_pdf_that_says_whose_form_counts(here, clerk):
+    here.desk.case(external_no="XN-pdf")
+    answer = show(clerk, "XN-pdf", "/window/form", **{"as": "pdf"})
+    assert answer.status_code == 200 and answer.headers["content-type"] == "application/pdf"
+    assert "XN-pdf.pdf" in answer.headers["content-disposition"]
+    assert answer.headers["cache-control"] == "no-store"
+    pages = PdfReader(io.BytesIO(answer.content)).pages
+    printed = "".join("".join(page.extract_text().split()) for page in pages)
+    assert f"{CANARY}甲" in printed and "XN-pdf" in printed and "110101198001010015" not in printed
+    assert "在职证明" in printed and "人事处" in printed and "以原表为准" in printed
+    assert "yt" in printed and "申请人签名" in printed
+    assert CANARY not in str(PdfReader(io.BytesIO(answer.content)).metadata)
 
 
 def closed(here):

@@ -1,11 +1,13 @@
 """Changes of the catalog in the browser: from a wish over its decision to a version, and what is in nobody's right."""
 
 import io
+import json
 import re
 import time
 import zipfile
 from contextlib import closing
-from datetime import timedelta
+from dataclasses import asdict
+from datetime import UTC, date, datetime, timedelta
 
 import openpyxl
 import psycopg
@@ -13,7 +15,7 @@ import pytest
 
 from catalogs.changes.edits import Edit
 from catalogs.settings import now
-from portal import publishing, wishes
+from portal import pages_maintain_demands, publishing, wishes
 from portal.wall import LARGER
 from tests.portal.house import DEPUTY, PEOPLE, portal_url, token
 from tests.portal.maintained import (
@@ -23,33 +25,15 @@ from tests.portal.maintained import (
     cell_of,
     form,
     in_use,
-    opened,
     proposed,
     purpose_edit,
     saved,
     send,
-    surroundings,
     upload,
 )
 from warehouse import catalog_versions, proposals
 
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("maintained")
-
-
-@pytest.fixture(scope="module")
-def maintained(pg_module_database, home):
-    with opened(pg_module_database, home) as portal:
-        yield portal
-
-
-@pytest.fixture(autouse=True)
-def its_own_surroundings(own_surroundings, pg_module_database, home, monkeypatch):
-    """The process that publishes finds the same database and folder as the portal."""
-    for name, value in surroundings(pg_module_database, home).items():
-        monkeypatch.setenv(name, value)
+pytestmark = pytest.mark.usefixtures("surroundings_of_maintained")
 
 
 @pytest.fixture(scope="module")
@@ -498,3 +482,15 @@ def test_the_board_names_who_waits_for_whom_and_the_gap_that_is_in_the_way(maint
     board = browsers["head"].get("/demands", params={"gap": "无源"}).text
     assert 'href="/maintain/edit/demands/D-90"' in board and "须认责" in board and "D-1<" not in board
     assert "D-90" not in browsers["head"].get("/demands", params={"unit": "教务处"}).text
+
+
+def test_a_demand_waits_since_the_campus_s_day_although_it_was_another_one_in_greenwich(maintained):
+    edit = Edit("demands/D-91.yaml", "", "", None, {"demandId": "D-91"})
+    with maintained.owner.transaction(force_rollback=True):
+        maintained.owner.execute(
+            """INSERT INTO yici.proposal (title, author, person, reason, source, base, edits, notes, route, told, state,
+                   at, changed_at) VALUES ('', '', '', '', '', 1, %s, '[]', '{}', '{}', 'superseded', %s, %s)""",
+            [json.dumps([asdict(edit)]), *[datetime(2026, 3, 1, 16, 30, tzinfo=UTC)] * 2],
+        )
+        filed = pages_maintain_demands._filed(maintained.owner, maintained.catalog.campus.time_zone)
+    assert filed["demands/D-91.yaml"] == date(2026, 3, 2)

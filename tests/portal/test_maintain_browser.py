@@ -1,15 +1,22 @@
 """The data office in a real browser: from a faulty workbook to a right that the service knows, in two languages."""
 
+from contextlib import contextmanager
+
 import pytest
-from playwright.sync_api import sync_playwright
 
 from catalogs.settings import now
 from service.access import check_purpose
+from service.app import create_app
+from service.configuration import Configuration
+from service.wire import Wire
 from tests.portal.house import PASSWORD
-from tests.portal.maintained import cell_of, form, in_use, opened, proposed, purpose_edit, saved, surroundings
+from tests.portal.maintained import cell_of, form, in_use, proposed, purpose_edit, saved
 from tests.service import campus
-from tests.support.needs import need_program
+from tests.service.conftest import service_url
+from tests.service.desk import Desk
+from tests.support.http import asgi_server
 
+pytestmark = pytest.mark.usefixtures("surroundings_of_maintained")
 PHONE = {"width": 390, "height": 844}
 PATHS = (
     "/maintain",
@@ -25,32 +32,6 @@ PATHS = (
     "/maintain/proposals/1",
     "/demands",
 )
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("maintained")
-
-
-@pytest.fixture(scope="module")
-def maintained(pg_module_database, home):
-    with opened(pg_module_database, home) as portal:
-        yield portal
-
-
-@pytest.fixture(autouse=True)
-def its_own_surroundings(own_surroundings, pg_module_database, home, monkeypatch):
-    for name, value in surroundings(pg_module_database, home).items():
-        monkeypatch.setenv(name, value)
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    program = need_program("chromium", package="chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def page_of(portal, chromium, name, viewport=None):
@@ -97,7 +78,27 @@ def elements(portal):
     return {one.element for one in rights}
 
 
-def test_a_workbook_becomes_a_right_that_the_service_knows(maintained, chromium, tmp_path):
+@contextmanager
+def api(portal, database, folder, monkeypatch):
+    """Run the service over a release of what is published now, with the client that the demand is for."""
+    monkeypatch.setenv("YICI_SERVICE_DATABASE_URL", service_url(database))
+    campus.publish(portal.owner, in_use(portal), {})
+    app = create_app(Configuration(is_reference_campus=True))
+    with asgi_server(app, http=Wire, ws="none") as url:
+        desk = Desk(url, in_use(portal), portal.owner, folder, app)
+        desk.register(campus.PORTAL, folder, "CW")
+        yield desk
+
+
+def told(desk, element):
+    """Return how the service answers the client's question about an element."""
+    case = desk.case(client_id=campus.PORTAL)
+    return desk.facts([element], case_id=case, client_id=campus.PORTAL)
+
+
+def test_a_workbook_becomes_a_right_that_the_service_knows(
+    maintained, chromium, tmp_path, pg_module_database, monkeypatch
+):
     book, row = demand_workbook(maintained, "人事处")
     faulty, mended = tmp_path / "需求.xlsx", tmp_path / "需求-改.xlsx"
     faulty.write_bytes(saved(book))
@@ -134,6 +135,12 @@ def test_a_workbook_becomes_a_right_that_the_service_knows(maintained, chromium,
     office.get_by_text("已完成。").wait_for()
     office.screenshot(path=tmp_path / "published.png", full_page=True)
     assert elements(maintained) == {"GH", "RZRQ"}
+    with api(maintained, pg_module_database, tmp_path, monkeypatch) as desk:
+        answer = told(desk, "RZRQ")
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["facts"]["RZRQ"]["value"] == "2005-09-01"
+        refused = told(desk, "XM")
+        assert refused.status_code == 403 and refused.json()["code"] == "ELEMENT_NOT_GRANTED", refused.text
     office.goto(address)
     office.get_by_role("button", name="English").click()
     assert office.url == address and office.get_by_text("in effect").first.is_visible()

@@ -143,10 +143,12 @@ def test_the_board_of_demands_goes_by_state_and_the_duties_by_unit(office):
     assert rows and set(rows) == {"人事处"}
 
 
-def test_quality_goes_from_the_unit_to_its_rule_and_to_the_ticket(office):
+def test_quality_goes_from_the_unit_to_its_rule_its_rows_and_the_ticket(office, steward):
     heat = office.get("/quality").text
     assert heat.index("人事处") < heat.index("教务处")
     assert 'href="/quality/RS"' in heat
+    rows = 'href="/duty/rows/hr.staff?rule=phone.required"'
+    assert rows in steward.get("/quality/RS").text and rows not in office.get("/quality/RS").text
     unit = office.get("/quality/RS").text
     assert f'<a href="/tickets/{TICKET}">' in unit and "电话" in unit
     ticket = office.get(f"/tickets/{TICKET}").text

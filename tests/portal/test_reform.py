@@ -11,18 +11,29 @@ import html5lib
 import openpyxl
 import psycopg
 import pytest
-from playwright.sync_api import sync_playwright
 
 from catalogs.lists import DerivedList
 from catalogs.lists.all import today
-from portal import charts, marts
-from portal.blocks import SHARE, Block, Column, cell, without_few
+from portal import charts, marts, reform_materials, reform_voices
+from portal.blocks import (
+    COUNT,
+    SHARE,
+    WHEN,
+    Block,
+    Column,
+    cell,
+    few_within,
+    hidden_last,
+    without_few,
+    without_few_by,
+)
 from portal.pages_reform import TOPICS
-from portal.reform_visits import channels_of, means
+from portal.reform import Reading
+from portal.reform_visits import channels_of, means, overview
+from portal.reform_voices import TOPICS as ENQUIRED
 from tests.portal import marts as built
 from tests.portal.house import PASSWORD, portal_url
 from tests.service.campus import EMPLOYED, TRANSFER
-from tests.support.needs import need_program
 
 PHONE = {"width": 390, "height": 844}
 PAGES = ["/reform", *(f"/reform/{topic}" for topic in TOPICS), "/reform/research", "/usage", "/quality"]
@@ -96,6 +107,8 @@ def _rows() -> dict[str, list[dict]]:
              "enquiries": 40, "unanswered": 2, "not_solved": 3, "mean_days_to_answer": 1.5},
             {"month_on": MONTHS[1], "service_item": "", "topic": "", "enquiries": 10, "unanswered": 0, "not_solved": 0,
              "mean_days_to_answer": 0.5},
+            {"month_on": MONTHS[1], "service_item": "S-LOGGED", "topic": "", "name_zh": "目录外", "lead_unit": "JW",
+             "enquiries": 3, "unanswered": 3, "not_solved": 0, "mean_days_to_answer": None},
         ],
         "mart_reform__demand_week": [
             {"week_on": date(2026, 8, 31), "service_item": EMPLOYED, "name_zh": "甲", "day_kind": "teaching",
@@ -104,8 +117,8 @@ def _rows() -> dict[str, list[dict]]:
              "event": None, "cases": 30, "times_usual": 1.0},
         ],
         "mart_reform__unit_league": [
-            _league("RS", 120, 0.95, 1), _league("JW", 40, 0.9, 2), _league("CW", 3, 1.0, None),
-            _league("DT", 2, 1.0, None),
+            _league("RS", 120, 0.95, 1), _league("JW", 40, 0.9, 2), _league("CW", 6, 1.0, None),
+            _league("DT", 5, 1.0, None),
             {**_league("RS", 1, 0.0, None), "month_on": MONTHS[1]},
         ],
         "mart_reform__hand_over": [
@@ -145,6 +158,20 @@ def _rows() -> dict[str, list[dict]]:
             {"client_id": "hall", "purpose": EMPLOYED, "element": "XM", "times": 300, "last_on": date(2000, 1, 1)},
         ],
     }  # fmt: skip
+
+
+# Of each of these marts too little to be told of.
+FEW = {
+    "evaluation": [_voices(MONTHS[0], EMPLOYED, (1, 0, 0, 0, 2), 1, 1)],
+    "enquiry_topics": [
+        {"month_on": MONTHS[0], "service_item": EMPLOYED, "topic": "办理地点", "enquiries": 4, "unanswered": 0,
+         "not_solved": 1, "mean_days_to_answer": 1},
+    ],
+    "spared": [
+        {"service_item": EMPLOYED, "name_zh": "甲", "cases": 4, "materials_given": 4, "materials_spared": 1,
+         "prefills": 1, "fields_kept": 1, "fields_kept_per_prefill": 1, "fields_spared_if_all_prefilled": 4},
+    ],
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -231,6 +258,81 @@ def test_few_cases_show_no_figure_and_never_is_one_row_alone_hidden(office):
         False,
     ]
     assert [row["hidden"] for row in without_few([{"n": 9}, {"n": 8}], "n", 5)] == [False, False]
+    # Two rows of one case each: the total less what is shown would tell of both that it is one.
+    rows = without_few([{"n": 1}, {"n": 30}, {"n": 1}, {"n": 20}], "n", 5)
+    assert [row["hidden"] for row in rows] == [True, False, True, True]
+
+
+def test_where_sums_stand_in_another_table_none_of_them_tells_a_hidden_row():
+    rows = [
+        {"item": item, "topic": topic, "n": n}
+        for item, topic, n in (("A", "x", 30), ("A", "y", 20), ("B", "x", 3), ("B", "y", 40), ("C", "z", 50))
+    ]
+    found = without_few_by(rows, ("item", "topic"), "n", 5)
+    # Sums of B and of x would tell B's three beside its forty and A's thirty, and that of A these beside its twenty.
+    assert [(row["item"], row["topic"]) for row in found if not row["hidden"]] == [("C", "z")]
+
+
+def test_the_place_of_a_row_tells_nothing_of_it_that_is_hidden():
+    columns = (Column("name", "事项", "Item"), Column("m", "多", "More", COUNT))
+    rows = [
+        {"name": name, "m": m, "hidden": hidden}
+        for name, m, hidden in (("丙", 9, False), ("B", 8, True), ("A", 7, True), ("乙", 1, False))
+    ]
+    assert [row["name"] for row in hidden_last(columns, rows)] == ["丙", "乙", "A", "B"]
+    by_month = (Column("name", "月份", "Month", WHEN),)
+    assert [row["name"] for row in hidden_last(by_month, rows)] == ["丙", "B", "A", "乙"]
+
+
+def test_figures_about_few_of_something_else_are_hidden_by_themselves(office):
+    rows = without_few([{"n": 40, "m": 2}, {"n": 30, "m": 9}, {"n": 20, "m": 7}, {"n": 9, "m": 0}], "n", 5)
+    columns = (Column("n", "件", "Cases", COUNT), Column("m", "询", "Enquiries", COUNT))
+    block = Block("b", "t", "c", columns, few_within(rows, "m", ("m",), 5), threshold=5)
+    assert block.cells("zh") == [[40, "不足 5"], [30, 9], [20, "不足 5"], [9, 0]]
+    assert block.hides and not Block("b", "t", "c", columns, rows).hides
+    # Three enquiries about one item are too few; the forty about the other would tell them by the sum.
+    table = _tables(office.get("/reform/visits").text)["/reform/visits/visits.xlsx"]
+    assert {row[0]: row[-2:] for row in table[1:]}["在职证明"] == ["2", "不足 10"]
+
+
+@pytest.mark.parametrize(
+    ("mart", "topic"),
+    [
+        ("evaluation", reform_voices.evaluation),
+        ("enquiry_topics", reform_voices.enquiries),
+        ("spared", reform_materials.materials),
+    ],
+)
+def test_of_too_few_in_all_no_title_tells_anything_either(filled, mart, topic):
+    reading = Reading(filled.owner, filled.catalog, {}, {}, "zh")
+    with filled.owner.transaction(force_rollback=True):
+        assert topic(reading)
+        filled.owner.execute(f"DELETE FROM marts.mart_reform__{mart}")
+        built.insert(filled.owner, f"mart_reform__{mart}", FEW[mart])
+        assert topic(reading) == []
+
+
+def test_what_an_opening_would_touch_tells_no_item_whose_figures_are_hidden(filled):
+    """17 of the one item are shown; the sum with another's would tell the other's."""
+    told = {"kind": "开放", "target": "甲", "office": "RS", "alone": 1, "number": 1}
+    row = told | {"items": [EMPLOYED, TRANSFER]}
+    openings = DerivedList("openings", "开放", "Openings", (), (row,), {})
+    _, raising = overview(Reading(filled.owner, filled.catalog, {"openings": openings}, {}, "zh"))
+    assert [row["cases"] for row in raising.rows] == [17]
+
+
+def test_the_mean_time_to_an_answer_is_that_of_the_answered(filled):
+    month = date(2026, 7, 1)
+    with filled.owner.transaction(force_rollback=True):
+        for answered, mean in ((0, None), (1, 9.0)):
+            filled.owner.execute(
+                """INSERT INTO marts.mart_reform__enquiry_topics (month_on, service_item, topic, enquiries, unanswered,
+                       not_solved, mean_days_to_answer) VALUES (%s, %s, '办理地点', 40, %s, 0, %s)""",
+                [month, str(answered), 40 - answered, mean],
+            )
+        told = {topic: days for topic, _, _, _, days in filled.owner.execute(ENQUIRED).fetchall()}
+    # 38 that took 1.5 days, and one that took 9
+    assert round(float(told["办理地点"]), 4) == round((38 * 1.5 + 9) / 39, 4)
 
 
 def test_a_figure_that_is_hidden_is_not_in_the_chart_either(office):
@@ -378,15 +480,6 @@ def test_texts_of_systems_cannot_leave_a_chart_or_a_cell():
         block=block, language="zh", t=lambda key, **_: key, plotly=charts.plotly_name()
     )
     assert html.count("<script") == 1 and "alert(1)</script>" not in html
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    program = need_program("chromium", package="chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def _page(filled, chromium, **context):

@@ -10,11 +10,9 @@ import pytest
 from openpyxl import load_workbook
 
 from catalogs.lists.all import today
-from catalogs.settings import now
 from expectations.quality import desk as tickets
-from expectations.quality.standing import ADMISSION, RuleState
 from expectations.quality.terms import terms
-from tests.portal.house import FORMER, PEOPLE, TICKET, desk_url, token
+from tests.portal.house import FORMER, PEOPLE, TICKET, desk_url, settled, token
 
 CANARY = "鸑鷟"
 ROWS = "/duty/rows/hr.staff"
@@ -126,26 +124,11 @@ def test_what_a_person_told_is_answered_and_closed(portal, browsers):
 
 
 def test_a_ticket_opens_by_a_bad_extract_and_closes_by_the_next_good_one(portal, browsers):
-    def settle(passed):
-        state = RuleState(
-            "hr.staff",
-            ADMISSION,
-            "name.required",
-            "completeness",
-            "critical",
-            passed,
-            0 if passed else 4,
-            5,
-            now(),
-            1,
-        )
-        return tickets.settle(portal.owner, portal.catalog, terms(portal.catalog), [state], 1)
-
-    ((change, opened),) = [one for one in settle(False) if one[1].rule == "name.required"]
+    ((change, opened),) = [one for one in settled(portal, False) if one[1].rule == "name.required"]
     assert change.event == "opened"
     listed = browsers["steward"].get("/duty").text
     assert f"/tickets/{opened.id}" in listed and "姓名 必填" in listed
-    settle(True)
+    settled(portal, True)
     assert f"/tickets/{opened.id}" not in browsers["steward"].get("/duty").text
     assert "最新批次已符合，自动销号" in browsers["steward"].get(f"/tickets/{opened.id}").text
 

@@ -43,6 +43,8 @@ ADDRESSES = {
     "samples": "/duty/samples",
     "weekly": "/duty/report/RS/2026-W01.html",
     "window": "/window",
+    "issued": "/issued",
+    "issued_one": f"/issued/{SOME}",
     "runs": "/runs",
     "maintain": "/maintain",
     "propose": "/maintain/new",
@@ -71,10 +73,15 @@ ACTS = {
     "logout": ("/logout", {}, 303),
     "waiting_export": ("/duty/rows/hr.staff/export", {}, 404),
     "waiting_release": ("/duty/rows/hr.staff/release", {"reason": ""}, 422),
+    "waiting_upload": ("/duty/upload/hr.staff", {}, 422),
+    "handed_in": ("/duty/handed-in/1", {}, 404),
     "ticket_act": (f"/tickets/{TICKET}/comment", {"said": ""}, 422),
     "sample_judge": ("/duty/samples/1", {"verdict": "right"}, 404),
     "mine_certificate_share": (f"/mine/certificates/{SOME}/shares", {}, 503),
     "mine_certificate_withdraw": (f"/mine/certificates/{SOME}/shares/{SOME}/withdraw", {}, 503),
+    "issued_find": ("/issued", {"number": "x"}, 503),
+    "issued_revoke": (f"/issued/{SOME}/revoke", {"reason": "x"}, 503),
+    "issued_keep": (f"/issued/{SOME}/keep", {"reason": "x"}, 503),
     "window_case": ("/window", {"case": "x"}, 503),
     "window_form": ("/window/form", {"case": "x"}, 503),
     "proposal": ("/maintain/proposals/1", {"act": "comment"}, 404),
@@ -82,7 +89,7 @@ ACTS = {
     "wish": ("/maintain/wishes/1", {}, 404),
 }
 # What the service is asked for; this portal has none.
-ASKED = {page for page in ADDRESSES if page.startswith("mine")} - {"mine_question"}
+ASKED = {page for page in ADDRESSES if page.startswith(("mine", "issued"))} - {"mine_question"}
 EVERYBODY = set(PEOPLE)
 OFFICES = {"data_office", "reform_office", "administrator", "leadership", "auditor"}
 ON_DUTY = {"steward", "head"}
@@ -92,6 +99,9 @@ PROPOSING = ON_DUTY | {"data_office"}
 ALLOWED = dict.fromkeys(ADDRESSES, EVERYBODY) | {
     "mine_certificate_share": EVERYBODY,
     "mine_certificate_withdraw": EVERYBODY,
+    **dict.fromkeys(
+        ("issued", "issued_one", "issued_find", "issued_revoke", "issued_keep"), EVERYBODY - {"member"}
+    ),
     "demands": EVERYBODY - {"member"},
     "responsibilities": EVERYBODY - {"member"},
     "quality": ANSWERING | {"engineer"},
@@ -112,6 +122,8 @@ ALLOWED = dict.fromkeys(ADDRESSES, EVERYBODY) | {
     "samples": ON_DUTY,
     "waiting_export": ON_DUTY,
     "waiting_release": ON_DUTY,
+    "waiting_upload": ON_DUTY,
+    "handed_in": ON_DUTY,
     "ticket_act": ON_DUTY,
     "sample_judge": ON_DUTY,
     "maintain": EVERYBODY - {"member"},

@@ -1,6 +1,7 @@
 """A running service for the tests of one module."""
 
 import contextlib
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from service.configuration import Configuration
 from service.wire import Wire
 from tests.service import campus, desk
 from tests.service.desk import Desk
+from tests.support import kept, migrated
 from tests.support.http import asgi_server
 from tests.support.postgres import PgDatabase
 from tests.support.session import exclusively
-from warehouse.migrate import upgrade
+from warehouse.key_ring import ring
 
 SERVICE_PASSWORD = "for-tests-only"
 
@@ -35,11 +37,9 @@ def opened(
         patch.setenv("YICI_HOME", str(home))
         patch.setenv("YICI_DATABASE_URL", database.url)
         patch.setenv("YICI_SERVICE_DATABASE_URL", service_url(database))
-        upgrade()
         content = content or campus.catalog()
+        fill(database, content, rows)
         with database.connect() as owner:
-            campus.publish(owner, content, rows)
-            campus.publish(owner, content, {"hr.staff": desk.STAFF[:3] + desk.GONE})
             app = create_app(chosen)
             with asgi_server(app, http=Wire, ws="none") as url:
                 at = Desk(url, content, owner, home, app)
@@ -47,6 +47,20 @@ def opened(
                     at.register(client_id, home)
                 at.register(campus.HR, home, "RS")
                 yield at
+
+
+def fill(database: PgDatabase, content: Catalog, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Let a fresh database, which YICI_DATABASE_URL names, hold two releases; made once in a session and copied."""
+
+    def make() -> None:
+        migrated.begin()
+        with database.connect() as owner:
+            campus.publish(owner, content, rows)
+            campus.publish(owner, content, {"hr.staff": desk.STAFF[:3] + desk.GONE})
+
+    what = (content.version, rows, [key.id for key in ring().keys])
+    name = hashlib.sha256(repr(what).encode()).hexdigest()[:16]
+    kept.made_once(f"service_{name}", database, None, make)
 
 
 def service_url(database: PgDatabase) -> str:

@@ -29,6 +29,7 @@ from tests.service import campus
 from tests.service.conftest import opened, service_url
 from tests.service.desk import T001, Desk
 from tests.support.http import free_port
+from tests.support.quick_service import workers_of
 from warehouse.migrate import upgrade
 
 # Here it is the tests that seal.
@@ -306,7 +307,7 @@ def test_no_receipt_is_without_its_entry_when_workers_are_killed(pg_database, tm
             "YICI_SERVICE_CHECKPOINT_S": "1",
         }
         port = free_port()
-        command = [sys.executable, "-m", "service", "--port", str(port), "--workers", "4"]
+        command = [sys.executable, "-m", "tests.support.quick_service", "--port", str(port), "--workers", "4"]
         with subprocess.Popen(
             command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as served:
@@ -366,13 +367,7 @@ def _kill_while_answering(supervisor: int, receipts: list[int]) -> None:
             assert time.monotonic() < deadline, "no answers came between two kills"
             time.sleep(0.02)
         time.sleep(chance.uniform(0, 0.5))
-        children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
-        workers = [
-            pid
-            for pid in map(int, children)
-            if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()
-        ]
-        if workers:
+        if workers := workers_of(supervisor):
             os.kill(chance.choice(workers), signal.SIGKILL)
 
 

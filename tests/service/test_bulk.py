@@ -9,12 +9,14 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import catalogs
 from catalogs.settings import now
-from service import bulk, queries, tokens
+from service import bulk, queries, subjects, tokens
 from service.app import create_app
 from service.configuration import Configuration
 from service.decisions import Surroundings
@@ -29,7 +31,8 @@ from tests.service.desk import Desk
 from tests.service.rights import PAPER
 
 ITEMS = (campus.EMPLOYED, campus.TRANSFER, rights.PLACE, rights.BADGE)
-ELEMENTS = ("XM", "ZT", "DW", "GH", "GZ", "SFZJH", "DH", "BJ", "CSRQ", "XH", "HY")
+MONTHS = "YF"
+ELEMENTS = ("XM", "ZT", "DW", "GH", "GZ", "SFZJH", "DH", "BJ", "CSRQ", "XH", "HY", MONTHS)
 PEOPLE = {
     **dict.fromkeys(("T001", "T002", "T003", "T004", "T999"), "staff_no"),
     **dict.fromkeys(("X003", "X010", "X011"), "student_no"),
@@ -77,11 +80,25 @@ class House:
         self.desk.post("/v1/consents", body, campus.HALL, **{"Idempotency-Key": uuid.uuid4().hex})
 
 
+def _files() -> dict[str, bytes]:
+    """Return the campus's catalog with an element that has several values: the months of which somebody was paid."""
+    found = rights.files()
+    found["elements.csv"] += f"{MONTHS},发薪月份,Months paid,C,,person,,2,personal,,,\n".encode()
+    path = "resources/finance/payroll.odcs.yaml"
+    contract = json.loads(found[path])
+    month = contract["schema"][0]["properties"][1]
+    month |= campus.item("month", "月份", key=2, element=MONTHS, many=True, authoritative=True)
+    found[path] = json.dumps(contract, ensure_ascii=False).encode()
+    demands = json.loads(found["demands/all.yaml"])
+    demands.append(rights._demand("D-17", campus.EMPLOYED, [MONTHS]))
+    return found | {"demands/all.yaml": json.dumps(demands, ensure_ascii=False).encode()}
+
+
 @pytest.fixture(scope="module")
 def house(pg_module_database, tmp_path_factory) -> Iterator[House]:
     home = tmp_path_factory.mktemp("home")
     with (
-        opened(pg_module_database, home, None, rights.catalog(), rights.ROWS) as at_desk,
+        opened(pg_module_database, home, None, catalogs.load(_files()), rights.ROWS) as at_desk,
         pytest.MonkeyPatch.context() as patch,
         asyncio.Runner() as runner,
     ):
@@ -245,3 +262,36 @@ def test_a_receipt_of_a_set_proves_its_answer(house: House):
     }
     reply = house.desk.post(f"/v1/transactions/{told['transaction_id']}:replay", body)
     assert reply.status_code == 200 and reply.json()["matches"] is True, reply.text
+
+
+def test_many_values_of_one_element_come_in_one_list(house: House):
+    people = [(number, number, "applicant", None, "applicant", True) for number in ("T001", "T003")]
+    asked = _questions(house, campus.EMPLOYED, [MONTHS, "GH"], people)
+    told = house.runner.run(bulk.query_set(house.around, house.client, house.current, asked, now()))
+    paid = {row["staff_no"]: [] for row in rights.ROWS["finance.payroll"]}
+    for row in rights.ROWS["finance.payroll"]:
+        paid[row["staff_no"]].append(row["month"])
+    assert [one["facts"][MONTHS]["value"] for one in told] == [paid["T001"], paid["T003"]]
+
+
+def test_the_numbers_of_a_set_are_looked_up_one_by_one_however_many_links_there_are(house: House):
+    statement = subjects._RESOLVE
+    for number in range(1, 5):
+        statement = statement.replace(f"${number}", f"%({'abcd'[number - 1]})s")
+    count = 500
+    asked = {
+        "a": ["person"] * count, "b": ["staff_no"] * count, "c": [f"N{n}" for n in range(count)], "d": [now()] * count,
+    }  # fmt: skip
+    with house.desk.owner.transaction():
+        house.desk.owner.execute("SELECT set_config('yici.release', yici.current()::text, true)")
+        house.desk.owner.execute(
+            """WITH minted AS (INSERT INTO yici.subject (id, type, minted_release)
+                   SELECT -n, 'person', yici.current() FROM generate_series(1, 20000) n RETURNING id)
+               INSERT INTO yici.link (subject_id, type, id_type, key, source, _from)
+               SELECT id, 'person', 'staff_no', 'N' || -id, 'hr.staff', yici.current() FROM minted"""
+        )
+        house.desk.owner.execute("ANALYZE yici.link")
+        plan = house.desk.owner.execute(f"EXPLAIN {statement}", asked).fetchall()
+        raise psycopg.Rollback
+    text = "\n".join(line for (line,) in plan)
+    assert "Seq Scan on link" not in text and text.count("Index Scan using link_") == 2, text

@@ -13,6 +13,7 @@ READS = (
     f"/v1/service-items/{campus.EMPLOYED}/requirements",
     "/v1/code-lists/staff_status",
     "/v1/sources/health",
+    "/v1/catalog.jsonld",
 )
 
 
@@ -32,6 +33,16 @@ def test_what_is_not_there_is_a_problem(at_desk: Desk, path):
     reply = at_desk.get(path)
     assert (reply.status_code, reply.json()["code"]) == (404, "NOT_FOUND")
     assert reply.headers["content-type"] == "application/problem+json"
+
+
+def test_the_resources_are_a_dcat_catalog_in_json_ld(at_desk: Desk):
+    headers = at_desk.headers() | {"Accept": "application/ld+json"}
+    reply = at_desk.http.get("/v1/catalog.jsonld", headers=headers)
+    assert reply.headers["content-type"] == "application/ld+json"
+    told = reply.json()["@graph"]
+    datasets = [one for one in told if "dcat:Dataset" in str(one.get("@type"))]
+    assert len(datasets) == len(at_desk.get("/v1/resources").json())
+    assert at_desk.http.get("/v1/elements", headers=headers).status_code == 406
 
 
 def test_elements_say_for_which_purposes_they_are_granted_today(at_desk: Desk):

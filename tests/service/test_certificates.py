@@ -3,20 +3,23 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import httpx
 import pytest
+from playwright.sync_api import sync_playwright
 
 import catalogs
 from catalogs.settings import now
@@ -37,7 +40,9 @@ from tests.service.conftest import opened, service_url
 from tests.service.desk import CANARY, T001, Desk
 from tests.service.test_me import AUDIENCE, NUMBERS, Provider
 from tests.support.http import scripted_server
+from tests.support.needs import need_program
 from tests.support.postgres import PgDatabase
+from tests.yici.commands import yici
 
 ISSUER = "https://data.test.example"
 KIND = "employment"
@@ -293,6 +298,28 @@ def test_the_same_request_is_one_certificate_and_numbers_have_no_gap(
     assert rows and all(numbers == list(range(1, len(numbers) + 1)) for _, numbers in rows)
 
 
+def test_many_who_ask_at_once_for_cases_wait_for_no_connection_that_they_hold_themselves(at_desk: Desk):
+    order = {
+        "kind": KIND, "purpose": "visa", "validity_days": 90, "service_item": campus.EMPLOYED,
+        "subject": dict(T001), "case_id": at_desk.case(), "actor": {"user_id": "T001", "role": "applicant"},
+    }  # fmt: skip
+    at_desk.headers()
+
+    def ask(key: str) -> httpx.Response:
+        return at_desk.post("/v1/certificates", order, **{"Idempotency-Key": key})
+
+    at_once = 3 * Configuration.pool_size
+    with ThreadPoolExecutor(at_once) as many:
+        told = list(many.map(ask, [f"at-once-{number}" for number in range(at_once)]))
+    assert {one.status_code for one in told} == {201}, [one.text for one in told if one.status_code != 201]
+    # once it is issued, the same request gets the same one, whatever became of the case
+    at_desk.http.patch(
+        f"/v1/cases/{order['case_id']}", json={"status": "closed"}, headers=at_desk.headers()
+    ).raise_for_status()
+    assert ask("at-once-0").json()["certificate_id"] == told[0].json()["certificate_id"]
+    assert ask("later").json()["code"] == "CASE_NOT_VALID"
+
+
 def test_a_system_gets_one_for_a_case_that_its_grants_cover_and_no_other(at_desk: Desk, me: Person):
     order = {
         "kind": KIND, "purpose": "visa", "validity_days": 90, "language": "en", "service_item": campus.EMPLOYED,
@@ -513,13 +540,38 @@ def test_a_prefill_names_the_certificate_where_only_the_right_to_read_is_lacking
     assert former["M-SEAL"]["outcome"] == "still_required" and "certificates" not in former["M-SEAL"]
 
 
+def test_the_expected_minute_follows_the_pace_of_the_last_minute():
+    at = datetime(2026, 6, 20, 10, 0, 30, tzinfo=UTC)
+    assert certificates.expected_at(0, None, at) == datetime(2026, 6, 20, 10, 1, tzinfo=UTC)
+    assert certificates.expected_at(1199, 20.0, at) == datetime(2026, 6, 20, 10, 2, tzinfo=UTC)
+    assert certificates.expected_at(4999, 5.0, at) == datetime(2026, 6, 20, 10, 18, tzinfo=UTC)
+
+
+def test_the_page_of_a_code_opens_in_a_browser_and_prints(at_desk: Desk, me: Person, tmp_path: Path):
+    told = me.issue(shown=["DW"])
+    file = tmp_path / "page.pdf"
+    with sync_playwright() as playwright:
+        program = need_program("chromium", package="chromium")
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        page = browser.new_page(locale="zh-CN")
+        page.goto(f"{at_desk.url}/verify/{me.code(told['certificate_id'])}")
+        assert page.get_by_text("物理系").is_visible()
+        page.pdf(path=file)
+        browser.close()
+    printed = subprocess.run(["pdftotext", file, "-"], capture_output=True, text=True, check=True).stdout
+    assert "有效" in printed and told["number"] in printed and "物理系" in printed and CANARY not in printed
+
+
 def test_papers_are_printed_by_several_processes_and_none_is_lost_when_they_are_killed(
-    at_desk: Desk, me: Person, pg_module_database
+    at_desk: Desk, me: Person, pg_module_database, as_owner: None
 ):
     me.sealing()
     wanted = [me.issue()["certificate_id"] for _ in range(24)]
-    progress = [me.get(f"certificates/{id_}").json()["ahead"] for id_ in wanted]
-    assert progress == list(range(24))
+    shown = [me.get(f"certificates/{id_}").json() for id_ in wanted]
+    assert [one["ahead"] for one in shown] == list(range(24))
+    assert all(one["issued_at"] < one["expected_at"] for one in shown)
+    told = yici("certificate", "queue")
+    assert re.search(r"waiting +24\n", told) and "the last is expected by" in told
     environment = os.environ | {
         "YICI_HOME": str(at_desk.home),
         "YICI_DATABASE_URL": pg_module_database.url,
@@ -550,6 +602,8 @@ def test_papers_are_printed_by_several_processes_and_none_is_lost_when_they_are_
     last = start()
     assert last.wait(timeout=120) == 0
     assert ready() == 24
+    assert me.get(f"certificates/{wanted[0]}").json()["expected_at"] is None
+    assert re.search(r"waiting +0\n", told := yici("certificate", "queue")) and "expected" not in told
     # each is a paper of its own certificate
     for id_ in (wanted[0], wanted[left], wanted[-1]):
         verdict = judge(at_desk, me.get(f"certificates/{id_}/pdf").content)
@@ -654,3 +708,30 @@ def test_whoever_issued_it_is_told_when_what_it_states_changes(
     assert told["certificate_id"] not in [
         one["certificate_id"] for one in at_desk.get("/v1/certificate-tickets", campus.HR).json()
     ]
+
+
+def test_who_finds_another_worker_following_certificates_does_not_wait_for_it(
+    at_desk: Desk, pg_module_database: PgDatabase
+):
+    around = at_desk.app.state.around
+
+    async def follow(pool: asyncpg.Pool) -> int:
+        current = await around.state.current(pool)
+        return await asyncio.wait_for(certificate_following.follow(pool, around.keys, current), 5)
+
+    lock = "SELECT pg_advisory_{}lock(hashtext('yici certificates'))"
+    at_desk.owner.execute(lock.format(""))
+    try:
+        assert with_pool(pg_module_database, follow) == 0
+    finally:
+        at_desk.owner.execute(lock.format("un"))
+
+
+def test_a_fact_that_is_older_than_its_source_promised_is_not_certified(
+    at_desk: Desk, provider: Provider, as_owner: None
+):
+    long_ago, rows = now() - timedelta(days=20), {"hr.staff": desk.STAFF[:3] + desk.GONE}
+    campus.publish(at_desk.owner, at_desk.catalog, rows, taken_at=long_ago)
+    told = Person(at_desk, provider, "T001").issue(409)
+    assert {"pointer": "/elements/XM", "code": "stale"} in told["errors"]
+    assert {one["code"] for one in told["errors"]} == {"stale"}

@@ -97,6 +97,31 @@ def test_a_reader_reads_the_release_that_it_is_pinned_to_and_none_before(at_desk
     assert on_reader(service_url(pg_module_database), work) == [0, 1, 0]
 
 
+def test_a_reader_whose_pinning_broke_off_is_pinned_anew(at_desk: Desk, pg_module_database):
+    release = "SELECT current_setting('yici.release')::int"
+
+    async def work(con: Reader) -> list[int]:
+        await con.pin(1)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(con, "execute", _breaks_off(con.execute))
+            with pytest.raises(TimeoutError):
+                await con.pin(2)
+        await con.pin(1)
+        return [await con.fetchval(release)]
+
+    assert on_reader(service_url(pg_module_database), work) == [1]
+
+
+def _breaks_off(execute: Callable[[str], Awaitable[str]]) -> Callable[[str], Awaitable[str]]:
+    """Return what the server does, and of which nobody hears that it did."""
+
+    async def broken(statement: str) -> str:
+        await execute(statement)
+        raise TimeoutError
+
+    return broken
+
+
 def test_a_reader_cannot_write(at_desk: Desk, pg_module_database):
     async def work(con: Reader) -> None:
         await con.pin(1)

@@ -14,6 +14,7 @@ from typing import get_args
 
 import pytest
 
+import catalogs
 from service import configuration
 from service.api_facts import Status
 from service.problems import KINDS
@@ -102,6 +103,33 @@ def test_a_quota_is_told_and_kept(at_desk: Desk):
     assert (refused.status_code, refused.json()["code"]) == (429, "QUOTA_EXCEEDED")
     assert int(refused.headers["retry-after"]) >= 1
     assert at_desk.get("/v1/service-items").status_code == 200  # another client's is its own
+
+
+def test_one_subject_is_asked_about_only_so_often_a_day_however_it_is_asked(at_desk: Desk, as_owner):
+    files = campus.files()
+    clients = json.loads(files["clients.yaml"])
+    clients[0]["quota"]["perSubjectPerDay"] = 3
+    files["clients.yaml"] = json.dumps(clients, ensure_ascii=False).encode()
+    case_id, other = at_desk.case(), {"id_type": "staff_no", "id": "T003"}
+    campus.publish(at_desk.owner, catalogs.load(files), {})
+    try:
+        item = {"subject": T001, "case_id": case_id, "actor": {"user_id": "U1", "role": "officer"}}
+        asked = {"service_item": campus.EMPLOYED, "elements": ["XM"]}
+        assert at_desk.facts(["XM"], case_id=case_id).status_code == 200
+        assert at_desk.claims([("XM", "is_known", None)], case_id=case_id).status_code == 200
+        assert at_desk.post("/v1/facts:batch_query", asked | {"items": [item]}).status_code == 200
+        before = at_desk.last()["seq"]
+        for refused in (
+            at_desk.facts(["XM"], case_id=case_id),
+            at_desk.post("/v1/facts:batch_query", asked | {"items": [item]}),
+            at_desk.post(f"/v1/service-items/{campus.EMPLOYED}:prefill", item),
+        ):
+            assert (refused.status_code, refused.json()["rule"]) == (429, "quota:subject")
+            assert refused.headers["ratelimit-policy"].startswith('"subject";q=3;w=86400')
+        assert at_desk.last()["seq"] == before
+        assert at_desk.facts(["XM"], other).status_code == 200
+    finally:
+        campus.publish(at_desk.owner, at_desk.catalog, {})
 
 
 def test_the_api_describes_its_problems(at_desk: Desk):

@@ -10,6 +10,7 @@ import time
 import uuid
 from datetime import timedelta
 
+import asyncpg
 import httpx
 import psycopg
 import pytest
@@ -153,8 +154,6 @@ def test_a_job_is_taken_up_without_anybody_asking_for_it(at_desk: Desk, environm
 
     async def served() -> None:
         async with asyncio.timeout(60):
-            import asyncpg
-
             async with asyncpg.create_pool(environment["YICI_SERVICE_DATABASE_URL"], min_size=1) as pool:
                 starter = asyncio.create_task(STARTING(pool))
                 while state(at_desk, job_id)["state"] != "done":
@@ -192,6 +191,21 @@ def test_a_killed_worker_loses_and_doubles_nothing(at_desk: Desk, environment):
     assert len(recorded) == len(set(recorded)) == count
     assert set(told) == set(recorded)
     assert {one["answer"]["release"] for one in found} == {state(at_desk, job_id)["release"]}
+
+
+def test_a_job_that_has_begun_is_finished_before_the_next_one_begins(at_desk: Desk, environment):
+    first, begun = job(at_desk, [item(at_desk, "T001")]), job(at_desk, [item(at_desk, "T001")])
+    at_desk.owner.execute(
+        "UPDATE service.job SET state = 'running', release = yici.current() WHERE id = %s", [begun]
+    )
+
+    async def next_one() -> jobs.Job:
+        async with asyncpg.create_pool(environment["YICI_SERVICE_DATABASE_URL"], min_size=1) as pool:
+            return await jobs.next_one(pool)
+
+    assert str(asyncio.run(next_one()).id) == begun
+    work()
+    assert state(at_desk, first)["state"] == state(at_desk, begun)["state"] == "done"
 
 
 def test_of_two_workers_one_works(at_desk: Desk, environment):

@@ -51,6 +51,27 @@ def test_facts_are_asked_for_and_answered_in_the_clients_words(at_desk: Desk):
     assert at_desk.last()["elements"] == ["XM", "ZT", "GH"]
 
 
+def test_a_set_is_answered_in_the_clients_words_as_its_questions_are_one_by_one(at_desk: Desk):
+    elements = ["userName", "empStatus", "GH", "SFZJH"]
+    people = [T001 | {"id": number} for number in ("T001", "T002", "T003")]
+    items = [
+        {
+            "subject": who,
+            "case_id": at_desk.case(campus.EMPLOYED, [{"role": "applicant", **who}]),
+            "actor": {"user_id": "U1", "role": "officer"},
+        }
+        for who in people
+    ]
+    body = {"service_item": campus.EMPLOYED, "elements": elements, "items": items}
+    told = at_desk.post("/v1/facts:batch_query", body).json()["results"]
+    for one, item in zip(told, items, strict=True):
+        alone = at_desk.facts(elements, item["subject"], item["case_id"]).json()
+        for name in elements:
+            in_set, by_itself = one["answer"]["facts"][name], alone["facts"][name]
+            assert in_set | {"age_seconds": 0} == by_itself | {"age_seconds": 0}
+    assert told[0]["answer"]["facts"]["empStatus"]["code"] == "21"
+
+
 def test_another_client_is_answered_in_the_campuss_words(at_desk: Desk):
     case_id = at_desk.case(client_id=campus.PORTAL)
     reply = at_desk.facts(["GH"], case_id=case_id, client_id=campus.PORTAL)

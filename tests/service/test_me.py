@@ -232,3 +232,14 @@ def test_nobodys_number_is_in_a_log(at_desk: Desk, provider: Provider, capsys):
     said = capsys.readouterr()
     numbers = ("T001", "110101198001010015", CANARY)
     assert [one for one in numbers if one in said.out + said.err] == []
+
+
+def test_of_several_numbers_of_a_login_the_one_that_is_known_is_told_to_whoever_corrects(
+    at_desk: Desk, provider: Provider
+):
+    """A login may name a number of a system that the warehouse does not read."""
+    login = {"Authorization": f"Bearer {provider.token(employee_number='T999', student_number='X003')}"}
+    filed = at_desk.http.post("/v1/me/corrections", json={"element": "DH", "reason": "有电话"}, headers=login)
+    assert filed.status_code == 201, filed.text
+    told = at_desk.get(f"/v1/corrections/{filed.json()['correction_id']}", campus.HR).json()["stated"]
+    assert (told["id_type"], told["id"]) == ("student_no", "X003")

@@ -111,6 +111,22 @@ def test_a_question_is_a_ticket_of_the_unit_until_the_person_can_read_the_answer
     assert quality.one(con, ticket.id)[0].state == "closed"
 
 
+def test_a_ticket_that_nobody_holds_is_closed_all_the_same_and_stops_no_other(at_desk: Desk):
+    """The unit's posts are vacant, and the campus names no data office."""
+    con, files = at_desk.owner, campus.files()
+    vacant = "DT,大厅,Hall,,机关,,,", "DT,大厅,Hall,,机关,,post:a,post:b"
+    files["units.csv"] = files["units.csv"].decode().replace(vacant[1], vacant[0]).encode()
+    catalog = catalogs.load(files)
+    owed.follow(con, catalog, terms(catalog))
+    told = questioned(at_desk, accessed(at_desk)).json()
+    assert owed.follow(con, catalog, terms(catalog)) == (1, 0)
+    (ticket,) = (one for one in quality.listed(con) if one.reference == told["question_id"])
+    assert (ticket.unit, ticket.post) == ("DT", "")
+    answered(at_desk, told["question_id"], campus.HALL)
+    assert owed.follow(con, catalog, terms(catalog)) == (0, 1)
+    assert quality.one(con, ticket.id)[0].state == "closed"
+
+
 def test_the_data_office_may_answer_for_another_unit(at_desk: Desk):
     number = questioned(at_desk, accessed(at_desk)).json()["question_id"]
     assert answered(at_desk, number, campus.HR).json()["answered_by"] == "RS"

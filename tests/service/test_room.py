@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from benchmarks.service_driver import flat_out, request, steady
-from service.configuration import Configuration
+from catalogs.settings import ConfigurationError
+from service.configuration import Configuration, configuration
 from service.room import Room
 from tests.service import campus
 from tests.service.conftest import opened
@@ -142,3 +143,10 @@ def test_who_waits_for_somebody_else_holds_no_place():
         assert not room.is_full
 
     asyncio.run(one_and_another())
+
+
+@pytest.mark.parametrize("size", ["1", "3", "many"])
+def test_a_pool_so_small_that_a_worker_would_wait_for_itself_is_refused(monkeypatch, size):
+    monkeypatch.setenv("YICI_SERVICE_POOL", size)
+    with pytest.raises(ConfigurationError, match=r"YICI_SERVICE_POOL.*at least 4"):
+        configuration()

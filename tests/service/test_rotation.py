@@ -296,7 +296,7 @@ def two_workers(at_desk: Desk, database_url: str, log: Path) -> Iterator[Desk]:
         "YICI_SERVICE_DATABASE_URL": os.environ["YICI_SERVICE_DATABASE_URL"],
         "YICI_SERVICE_TOKEN_RATE": "100000",
     }
-    command = [sys.executable, "-m", "service", "--port", str(port), "--workers", "2"]
+    command = [sys.executable, "-m", "tests.support.quick_service", "--port", str(port), "--workers", "2"]
     with log.open("w") as out:
         process = subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT)
     try:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import httpx
 import pytest
@@ -20,6 +19,7 @@ from tests.service.desk import Desk
 from tests.service.load import constant
 from tests.support.http import free_port
 from tests.support.postgres import PgDatabase
+from tests.support.quick_service import workers_of
 
 # Here only an end seals.
 NEVER = {"YICI_SERVICE_CHECKPOINT_S": "60"}
@@ -66,12 +66,7 @@ class Served:
 
     def workers(self) -> list[int]:
         """Return the worker processes of the supervisor."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return [
-            int(pid)
-            for pid in children
-            if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()
-        ]
+        return workers_of(self.process.pid)
 
     def wait_without(self, gone: Sequence[int]) -> None:
         """Wait until others have taken the place of these workers."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -119,15 +119,17 @@ def test_refusals_that_look_like_prying_are_counted_by_who_asked(fresh: Desk):
     assert found["guessing", f"{campus.HALL} U1"] == 1
 
 
-def test_an_officer_who_asks_about_many_people_within_an_hour_is_a_burst(fresh: Desk):
+@pytest.mark.parametrize("action", ["facts", "window"])
+def test_an_officer_who_asks_about_many_people_within_an_hour_is_a_burst(fresh: Desk, action):
     fresh.facts(["XM"])
     fresh.owner.execute(
         """WITH many AS (
                INSERT INTO service.record SELECT (jsonb_populate_record(r, jsonb_build_object('seq', r.seq + n,
-                   'transaction_id', gen_random_uuid()))).*
+                   'transaction_id', gen_random_uuid(), 'action', %s::text))).*
                FROM service.record r, generate_series(1, 500) n WHERE r.action = 'facts' RETURNING seq)
            INSERT INTO service.record_detail (seq, salt, actor_id, actor_role, subject_key)
-           SELECT seq, '', 'U' || seq % 10, 'officer', 's' || CASE WHEN seq % 10 = 3 THEN seq ELSE 0 END FROM many"""
+           SELECT seq, '', 'U' || seq %% 10, 'officer', 's' || CASE WHEN seq %% 10 = 3 THEN seq ELSE 0 END FROM many""",
+        [action],
     )
     bursts = [
         one for one in signals(fresh.owner, fresh.catalog, now() - timedelta(1), now()) if one.kind == "burst"
@@ -144,3 +146,32 @@ def test_a_grant_that_nobody_uses_is_named_with_its_demand(fresh: Desk):
     assert "XM" not in by_demand["D-1"] and "GZ" in by_demand["D-1"]
     assert "D-4" not in by_demand and "D-5" not in by_demand  # over, refused
     assert desk.CANARY not in repr(told)
+
+
+def test_what_is_given_at_a_window_or_as_a_certificate_is_a_use_of_the_grant(fresh: Desk):
+    """At a window the portal asks, by the rights of the system whose case it is."""
+    fresh.facts(["ZT"])
+    for action, client, rule, element in (
+        ("window", campus.PAGES, f"window of {campus.HALL}; granted", "RZRQ"),
+        ("certificate_issue", campus.HALL, "granted", "SFZJH"),
+        ("window", campus.PAGES, f"window of {campus.PORTAL}; granted", "HY"),
+    ):
+        fresh.owner.execute(
+            """INSERT INTO service.record SELECT (jsonb_populate_record(r, jsonb_build_object('seq', r.seq + 1,
+                   'transaction_id', gen_random_uuid(), 'action', %s::text, 'client_id', %s::text, 'rule', %s::text,
+                   'elements', ARRAY[%s]::text[]))).* FROM service.record r ORDER BY seq DESC LIMIT 1""",
+            [action, client, rule, element],
+        )
+    told = [one for one in signals(fresh.owner, fresh.catalog, now(), now()) if one.kind == "unused_grant"]
+    (unused,) = [one.detail.rpartition(": ")[2].split(", ") for one in told if "D-1 " in one.detail]
+    assert not {"RZRQ", "SFZJH", "ZT"} & set(unused) and {"HY", "GZ"} <= set(unused)
+
+
+def test_what_is_over_on_the_campus_is_over_although_it_is_still_the_day_before_in_greenwich(fresh: Desk):
+    def unused(at: datetime) -> list[str]:
+        found = signals(fresh.owner, fresh.catalog, at, at)
+        return [one.detail.split()[1] for one in found if one.kind == "unused_grant"]
+
+    # the grants end with 2099; in Shanghai that is at four in the afternoon of Greenwich
+    assert "D-2" in unused(datetime(2099, 12, 31, 15, 59, tzinfo=UTC))
+    assert unused(datetime(2099, 12, 31, 16, 1, tzinfo=UTC)) == []

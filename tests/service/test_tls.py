@@ -20,8 +20,8 @@ from service.app import create_app
 from service.configuration import Configuration, configuration
 from service.wire import Wire, tls_options
 from tests.service.conftest import service_url
+from tests.support import migrated
 from tests.support.http import asgi_server
-from warehouse.migrate import upgrade
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def url(pg_module_database, certificate, tmp_path_factory) -> Iterator[str]:
         patch.setenv("YICI_HOME", str(tmp_path_factory.mktemp("home")))
         patch.setenv("YICI_DATABASE_URL", pg_module_database.url)
         patch.setenv("YICI_SERVICE_DATABASE_URL", service_url(pg_module_database))
-        upgrade()
+        migrated.begin()
         chosen = Configuration(tls_cert=certificate[0], tls_key=certificate[1])
         with asgi_server(create_app(chosen), http=Wire, ws="none", **tls_options(chosen)) as found:
             yield found

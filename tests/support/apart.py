@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -135,6 +135,10 @@ class Stable:
         }
         return Command(self.ask(order), log, self)
 
+    def learn(self, call: str, *arguments: str) -> None:
+        """Call `module:function` in the stable itself: what Python has compiled then, no command compiles again."""
+        self.ask({"learn": call, "arguments": arguments})
+
     def close(self) -> None:
         """End the stable; commands that still run go on."""
         assert self._process.stdin is not None
@@ -155,6 +159,8 @@ def _serve(modules: list[str]) -> None:
         if "poll" in order:
             found, status = os.waitpid(order["poll"], os.WNOHANG)
             answer = os.waitstatus_to_exitcode(status) if found else None
+        elif "learn" in order:
+            _function(order["learn"])(*order["arguments"])
         elif order:
             answer = os.fork()
             if answer == 0:
@@ -175,8 +181,7 @@ def _be(order: Mapping[str, Any]) -> None:
         os.environ.update(order["environment"])
         os.chdir(order["folder"])
         sys.argv = [order["call"], *order["arguments"]]
-        module, _, function = order["call"].partition(":")
-        getattr(importlib.import_module(module), function)()
+        _function(order["call"])()
         code = 0
     except SystemExit as ended:
         code = ended.code or 0
@@ -186,6 +191,11 @@ def _be(order: Mapping[str, Any]) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code if isinstance(code, int) else 1)
+
+
+def _function(name: str) -> Callable[..., object]:
+    module, _, function = name.partition(":")
+    return getattr(importlib.import_module(module), function)
 
 
 if __name__ == "__main__":

@@ -45,8 +45,11 @@ def call(arguments: list[str], environment: Mapping[str, str], folder: Path) -> 
     if parsed.exists():
         shutil.copytree(parsed, folder / "target", copy_function=shutil.copyfile, dirs_exist_ok=True)
         return 0, ""
+    is_first = not parsed.parent.exists()
     done = _called(arguments, environment, folder)
     if done[0] == 0:
+        if is_first:
+            _stable().learn("tests.support.quick_dbt:learn", str(folder))
         shutil.copytree(folder / "target", parsed, copy_function=shutil.copyfile)
     return done
 

@@ -1,5 +1,6 @@
 """For any rows: what a database holds is what the store serves, value for value, or it waits in quarantine."""
 
+import os
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -114,7 +115,11 @@ def house(
     return warehouse(content())
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=int(os.environ.get("YICI_EXAMPLES", "10")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(table=_TABLE)
 def test_no_row_and_no_value_is_lost_added_or_changed(house: campus.Warehouse, table: dict[str, tuple]):
     rows = [(key, *values) for key, values in table.items()]

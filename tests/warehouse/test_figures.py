@@ -6,10 +6,10 @@ import catalogs
 from catalogs.lists.measured import CaseCount, Compared, HandedIn, Kept, Measured, Span
 from catalogs.versions import pack
 from tests.catalogs import small
+from tests.support import migrated
 from warehouse import releases
 from warehouse.connect import connect
 from warehouse.figures import as_measured, keep
-from warehouse.migrate import upgrade
 
 
 def figures(release: int, cases: int = 3) -> Measured:
@@ -35,7 +35,7 @@ def release() -> int:
 
 def test_figures_come_back_as_they_were_and_go_with_their_pruned_release(pg_database, monkeypatch):
     monkeypatch.setenv("YICI_DATABASE_URL", pg_database.url)
-    upgrade()
+    migrated.begin()
     first, second = release(), release()
     with connect(autocommit=True) as con:
 

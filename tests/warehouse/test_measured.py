@@ -20,10 +20,10 @@ from connectors.landing import Landing
 from expectations.admit import admit, engine
 from tests.catalogs import small
 from tests.catalogs.small import contract, item, key_item, service_item
+from tests.support import migrated
 from warehouse import identity, ledger, releases
 from warehouse.connect import connect
 from warehouse.measured import measure, share_on_time
-from warehouse.migrate import upgrade
 from warehouse.store import shape_hash
 
 CANARY = "金丝雀"
@@ -107,7 +107,7 @@ class Campus:
     def __init__(self, folder, catalog: Catalog) -> None:
         self.landing = Landing(str(folder / "landing"))
         self.catalog = catalog
-        upgrade()
+        migrated.begin()
 
     def land(self, name: str, rows: Sequence[Sequence[str | None]]) -> None:
         """Land whole rows, in the order of the contract's items."""

@@ -17,11 +17,11 @@ from catalogs.loading import read_files
 from catalogs.settings import settings
 from tests.catalogs import small
 from tests.catalogs.changes.governed import HR, HR_HEAD, OFFICE, campus, demand, filed
+from tests.support import migrated
 from tests.support.postgres import PgDatabase
 from warehouse import catalog_folder, catalog_versions, history, proposals
 from warehouse.catalog_changes import Desk, Hindered, today
 from warehouse.connect import connect
-from warehouse.migrate import upgrade
 from warehouse.proposals import ProposalError, Wish
 
 NEW = "demands/d-002.yaml"
@@ -80,7 +80,7 @@ def place(tmp_path: Path, pg_database: PgDatabase, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("YICI_DATABASE_URL", pg_database.url)
     monkeypatch.setenv("YICI_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("YICI_CAMPUS", str(folder))
-    upgrade()
+    migrated.begin()
     for name, data in campus().items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)

@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from catalogs.settings import ConfigurationError, settings
 from connectors.base import Scope
@@ -14,14 +15,15 @@ from connectors.landing import Landing
 from expectations.admit import engine
 from expectations.purge import Order, Purged, PurgeRefused, PurgeUnfinished, check, is_unfinished, purge
 from expectations.rebuild import plan, rebuild
-from tests.support import campus
+from service.erasure import elsewhere
+from service.keys import load
+from tests.support import campus, migrated
 from tests.support.campus import row
 from tests.support.landed import parquet_text
 from tests.support.postgres import PgDatabase
 from warehouse import baseline, history, releases, sealed
 from warehouse.connect import connect
 from warehouse.inspection import inspect
-from warehouse.migrate import upgrade
 from warehouse.placement import wheel_binaries
 
 CANARY = "鸑鷟甲"
@@ -43,7 +45,17 @@ def run(house: campus.Warehouse, dry: bool = False, keys: tuple[str, ...] = (), 
     order = Order(house.catalog.resources["hr.staff"], keys, where, "张处长", "误报涉密人员")
     check(order)
     with connect(autocommit=True) as con, engine() as duck:
-        return purge(con, duck, house.catalog, house.landing, home(), order, dry, lambda *said: None)
+        return purge(
+            con,
+            duck,
+            house.catalog,
+            house.landing,
+            home(),
+            order,
+            dry,
+            lambda *said: None,
+            elsewhere(load(home())),
+        )
 
 
 def leaked(house: campus.Warehouse) -> None:
@@ -200,7 +212,7 @@ def test_the_next_release_goes_on_and_a_rebuild_gives_the_purged_warehouse(wareh
     with connect(autocommit=True) as con:
         history.export(con, house.landing, home())
     digest = house.digest()
-    upgrade()
+    migrated.begin()
     with connect(autocommit=True) as con:
         rebuilt = rebuild(
             con, house.landing, plan(house.landing, sealed.trusted_key(home())), True, lambda *said: None
@@ -332,3 +344,52 @@ def test_partitions_and_waiting_readings_that_died_are_purged_too(warehouse):
     assert not orphan.exists()
     assert holding(house, CANARY) == []
     assert [person["staff_no"] for person in house.served()] == ["00001", "00002"]
+
+
+def test_with_a_number_goes_what_service_and_portal_keep_under_it(warehouse):
+    house = warehouse(campus.catalog())
+    leaked(house)
+    keys = load(home())
+    with connect(autocommit=True) as con:
+        con.execute(
+            "INSERT INTO service.client VALUES ('hall', 'RS', 'x', '{}', NULL, 'active', now(), false)"
+        )
+        parties = [
+            {"role": "applicant", "id_type": "staff_no", "id": one, "country": None}
+            for one in ("00077", "00001")
+        ]
+        con.execute(
+            'INSERT INTO service."case" (id, client_id, service_item, status, parties, registered_at, expires_at)'
+            " VALUES (gen_random_uuid(), 'hall', 'S', 'draft', %s, now(), now())",
+            [Jsonb(parties)],
+        )
+        for number in ("00077", "00001"):
+            con.execute("INSERT INTO portal.draft VALUES (%s, '/', '{}', now())", [number])
+            con.execute(
+                "INSERT INTO service.claim_miss VALUES ('hall', %s, 'XM', current_date, 1)",
+                [keys.digest("claims", str(subject_of(con, number)))],
+            )
+        con.execute(
+            "INSERT INTO portal.handed_in (person, post, resource, content, state, asked_at)"
+            " VALUES ('00001', 'post:b', 'hr.staff', '\\x00', 'asked', now())"
+        )
+    counted, done = run(house, dry=True, keys=("00077",)), run(house, keys=("00077",))
+    wanted = {"service.case": 1, "portal.draft": 1, "service.claim_miss": 1, "portal.handed_in": 1}
+    assert counted.elsewhere == done.elsewhere == wanted
+    assert counted.links == done.links
+    with connect(autocommit=True) as con:
+        assert con.execute("SELECT person FROM portal.draft").fetchall() == [("00001",)]
+        ((kept,),) = con.execute('SELECT parties FROM service."case"').fetchall()
+        assert [one["id"] for one in kept] == ["00001"]
+        (counts,) = con.execute("SELECT counts FROM yici.deletion ORDER BY id DESC LIMIT 1").fetchone()
+        assert counts["elsewhere"] == wanted
+        # Of somebody whose rows are long gone, too: the number alone is enough.
+        con.execute("INSERT INTO portal.draft VALUES ('00077', '/', '{}', now())")
+    counted = run(house, dry=True, keys=("00077",))
+    assert (counted.elsewhere, counted.is_empty) == ({"portal.draft": 1}, False)
+    run(house, keys=("00077",))
+    assert run(house, dry=True, keys=("00077",)).is_empty
+
+
+def subject_of(con, number: str) -> int:
+    return con.execute("SELECT subject_id FROM yici.link WHERE key = %s", [number]).fetchone()[0]

@@ -1,6 +1,7 @@
 """What people decide about waiting rows: released, resubmitted; taken up by a release, rebuilt, purged, forgotten."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -13,15 +14,16 @@ from connectors.base import Scope
 from expectations.admit import engine
 from expectations.purge import Order, purge
 from expectations.quarantine import desk, path, workbook
+from expectations.quarantine.handing_in import hand_in
 from expectations.rebuild import plan, rebuild
-from tests.support import campus
+from tests.service import campus as small
+from tests.support import campus, migrated
 from tests.support.campus import row
 from tests.warehouse.test_looking_again import PEOPLE, changed, more_codes, served, settled, waiting
 from tests.warehouse.test_purge import holding
 from tests.warehouse.test_rebuild import contents
 from warehouse import baseline, history, releases, sealed, versions
 from warehouse.connect import connect
-from warehouse.migrate import upgrade
 from warehouse.retention import enforce
 
 Opened = Callable[[Catalog], campus.Warehouse]
@@ -40,7 +42,7 @@ def release(house: campus.Warehouse, key: str = "", reason: str = "核对过原�
 
 def export(house: campus.Warehouse, file: Path) -> Path:
     with connect(autocommit=True) as con:
-        workbook.write(staff(house), desk.rows(con, "hr.staff"), file)
+        workbook.write(staff(house), desk.rows(con, "hr.staff"), "Asia/Shanghai", file)
     return file
 
 
@@ -56,17 +58,18 @@ def write(file: Path, key: str, title: str, value: str | None) -> None:
     book.save(file)
 
 
+def test_a_workbook_names_the_campus_s_day_of_an_extract(tmp_path: Path):
+    file, contract = tmp_path / "rows.xlsx", small.catalog().resources["hr.staff"]
+    at = datetime(2026, 3, 1, 16, 30, tzinfo=UTC)  # half past midnight in Shanghai
+    workbook.write(contract, [desk.WaitingRow("d", "", (), 7, at, False, {})], "Asia/Shanghai", file)
+    assert load_workbook(file)["待纠正"].cell(5, 3).value == "7 (2026-03-02)"
+
+
 def resubmit(house: campus.Warehouse, file: Path) -> list[str]:
     """Hand in a workbook; returns the faults for which it was not taken."""
-    with connect(autocommit=True) as con, engine() as duck:
-        told = workbook.read(staff(house), desk.rows(con, "hr.staff"), file)
-        if told.faults:
-            return list(told.faults)
-        broken = desk.judge_corrections(con, duck, house.catalog, staff(house), told.corrections)
-        faults = workbook.faults_of(staff(house), told, broken)
-        if not faults:
-            desk.resubmit(con, "hr.staff", told.corrections, STEWARD, "张")
-        return faults
+    with connect(autocommit=True) as con:
+        done = hand_in(con, house.catalog, staff(house), file.read_bytes(), file.name, STEWARD, "张")
+    return [workbook.told(fault) for fault in done.faults]
 
 
 def decisions() -> list[tuple]:
@@ -306,7 +309,7 @@ def test_released_resubmitted_and_judged_again_rows_come_back_to_the_letter(
     }  # fmt: skip
     tables = ("yici.quarantine_decision", "yici.quarantine_look")
     before = contents() | {table: _rows(table) for table in tables}
-    upgrade()
+    migrated.begin()
     with connect(autocommit=True) as con:
         done = rebuild(
             con,

@@ -17,12 +17,11 @@ from expectations import rebuild as rebuilding
 from expectations.admit import engine
 from expectations.purge import Order, purge
 from expectations.rebuild import CannotRebuild, Rebuilt, plan, rebuild
-from tests.support import campus
+from tests.support import campus, migrated
 from tests.support.campus import row
 from tests.support.postgres import PgServer
 from warehouse import baseline, catalog_versions, history, ledger_rows, proposals, releases, sealed
 from warehouse.connect import connect
-from warehouse.migrate import upgrade
 
 VALID_ID = "11010519491231002X"
 # What a rebuild brings back to the letter, ids and numbers included.
@@ -85,7 +84,7 @@ def elsewhere(pg_server: PgServer, monkeypatch: pytest.MonkeyPatch):
 
 
 def again(house: campus.Warehouse, replace: bool = False) -> Rebuilt:
-    upgrade()
+    migrated.begin()
     planned = plan(house.landing, sealed.trusted_key(home()))
     with connect(autocommit=True) as con:
         return rebuild(con, house.landing, planned, replace, lambda what, result: None)

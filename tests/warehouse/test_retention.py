@@ -6,12 +6,16 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from catalogs.periods import Period
 from catalogs.settings import ConfigurationError, now, settings
 from connectors.base import Scope
 from connectors.landing import BASELINES, LEDGER
 from expectations.rebuild import plan, rebuild
+from service import cases
+from service.erasure import elsewhere
+from service.keys import load
 from tests.support import campus
 from tests.support.campus import row
 from tests.support.postgres import PgDatabase
@@ -109,9 +113,14 @@ def test_quarantine_and_links_have_the_campuss_own_term(warehouse, on_day, prune
     house = warehouse(_with_campus(files))
     some_months(house, on_day)
     on_day(80)
-    gone = prune(house)
+    case_of(house, VALID_ID)
+    kept = elsewhere(load(settings().home))
+    with connect(autocommit=True) as con:
+        assert due(con, house.catalog, now(), kept)["campus"].counts["service.case"] == 1
+    gone = prune(house, elsewhere=kept)
     assert gone["hr.staff"].counts["quarantined"] == 0
-    assert gone["campus"].counts["links"] == 1
+    assert (gone["campus"].counts["links"], gone["campus"].counts["service.case"]) == (1, 1)
+    assert house.scalar('SELECT parties::text FROM service."case"') == "[]"
     assert house.scalar(f"SELECT count(*) FROM {campus.LINKS} WHERE key = %s", VALID_ID) == 0
     assert house.scalar("SELECT count(*) FROM yici.quarantine") == 1
     on_day(160)
@@ -120,6 +129,21 @@ def test_quarantine_and_links_have_the_campuss_own_term(warehouse, on_day, prune
     assert house.scalar("SELECT count(*) FROM yici.quarantine") == 1
     assert prune(house, is_clock_right=True)["hr.staff"].counts["quarantined"] == 1
     assert house.scalar("SELECT count(*) FROM yici.quarantine") == 0
+
+
+def case_of(house: campus.Warehouse, number: str) -> None:
+    """Register a case of somebody who is named by a document."""
+    kind = house.scalar("SELECT id_type FROM yici.link WHERE starts_with(id_type, 'doc:') LIMIT 1")
+    party = cases.kept(cases.Party(role="applicant", id_type=kind, id=number))
+    with connect(autocommit=True) as con:
+        con.execute(
+            "INSERT INTO service.client VALUES ('hall', 'RS', 'x', '{}', NULL, 'active', now(), false)"
+        )
+        con.execute(
+            'INSERT INTO service."case" (id, client_id, service_item, status, parties, registered_at, expires_at)'
+            " VALUES (gen_random_uuid(), 'hall', 'S', 'draft', %s, now(), now())",
+            [Jsonb([party])],
+        )
 
 
 def _with_campus(text: str):

@@ -10,6 +10,10 @@ from tests.support import campus
 from tests.warehouse.test_kill import day
 from warehouse import versions
 
+PLACES = (
+    "SELECT string_agg(staff_no || ' ' || (ctid::text::point)[0], ',' ORDER BY staff_no)"
+    " FROM store.hr__staff WHERE _to IS NULL"
+)
 INDEXES = "SELECT string_agg(indexdef, ';' ORDER BY indexname) FROM pg_indexes WHERE tablename = 'hr__staff'"
 
 
@@ -46,3 +50,18 @@ def test_a_large_table_comes_to_what_a_small_one_comes_to(
         found.append((house.digest(), history, house.scalar(INDEXES)))
         house.empty()
     assert found[0] == found[1]
+
+
+def test_new_content_stands_where_the_old_stood_and_what_is_over_is_written_elsewhere(
+    warehouse: Callable[[Catalog], campus.Warehouse],
+):
+    house = warehouse(campus.catalog())
+    rows = [campus.row(n) for n in range(1, 1_000)]
+    house.land(rows)
+    house.release()
+    before = house.scalar(PLACES)
+    house.land([campus.row(n, salary="7.00") if n % 100 == 0 else row for n, row in enumerate(rows, 1)])
+    house.release()
+    assert house.scalar(PLACES) == before
+    assert house.scalar("SELECT count(*) FROM store.hr__staff WHERE _to IS NOT NULL AND salary <> 7") == 9
+    assert house.scalar("SELECT count(*) FROM store.hr__staff WHERE _to IS NULL AND salary = 7") == 9

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.pipelines.house import STAFF, House
+from tests.support import migrated
 from warehouse.connect import connect
-from warehouse.migrate import upgrade
 from warehouse.releases import _LOCK
 from yici import failures
 from yici.cli import app
@@ -25,7 +25,7 @@ def _yici(*arguments: str, code: int) -> str:
 
 
 def test_a_second_run_beside_a_release_says_so_and_changes_nothing(house: House):
-    upgrade()
+    migrated.begin()
     with connect(autocommit=True) as other:
         other.execute(f"SELECT pg_advisory_lock({_LOCK})")
         told = _yici("run", code=5)
@@ -47,7 +47,7 @@ def test_a_system_that_is_not_in_the_catalog_is_not_landed(house: House):
 
 
 def test_a_client_that_nobody_registered_is_not_suspended(house: House):
-    upgrade()
+    migrated.begin()
     assert "no client 'portal'" in _yici("client", "suspend", "portal", code=2)
 
 

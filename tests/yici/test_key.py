@@ -58,3 +58,18 @@ def test_lost_keys_are_told_and_not_replaced(house: campus.Warehouse, tmp_path: 
     told = states(listed := yici("key", "list", exit_code=1))
     assert "LOST" in told["store"] and told["landing"] == ["LOST, 1 extracts"]
     assert "restore the folder keys/ from its backup" in listed
+
+
+def test_a_key_file_that_cannot_be_written_is_told_before_anything_is_changed(
+    house: campus.Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = key_ring.file_of(tmp_path).read_text()
+    # So long a name that nothing can be written beside it: what an account without the right to write meets.
+    named = tmp_path / ("k" * 255)
+    named.write_text(kept)
+    monkeypatch.setenv(key_ring.ENVIRONMENT, str(named))
+    told = yici("key", "rotate", "store", "--grace", "0", exit_code=2)
+    told = " ".join(told.split())
+    assert "cannot be written there" in told and "open everything that is sealed" in told
+    assert named.read_text() == kept
+    assert states(yici("key", "list"))["store"] == ["in force"]

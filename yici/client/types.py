@@ -25,6 +25,14 @@ class AccessQuery(TypedDict):
     case_id: NotRequired[str | None]
 
 
+class AccessTokenOut(TypedDict):
+    """An access token (RFC 6749 §5.1)."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
+
+
 class Actor(TypedDict):
     """Who is in front of the screen."""
 
@@ -156,6 +164,7 @@ class CertificateOut(TypedDict):
     valid_until: str
     state: Literal["waiting", "ready", "failed", "destroyed"]
     ahead: int | None
+    expected_at: str | None
     revoked_at: str | None
     revoke_reason: str | None
     changed: list[str]
@@ -262,6 +271,12 @@ class ConsentOut(TypedDict):
     given_by: str
     given_at: str
     withdrawn_at: str | None
+
+
+class ConsentWithdrawal(TypedDict):
+    """`POST /v1/consents/{id}:withdraw`."""
+
+    actor: "Actor"
 
 
 class ConsistencyOut(TypedDict):
@@ -492,7 +507,8 @@ class JobOut(TypedDict):
     """A job as its client sees it."""
 
     job_id: str
-    service_item: str
+    service_item: str | None
+    task: str | None
     elements: list[str]
     state: Literal["waiting", "running", "done", "cancelled", "stopped"]
     code: str | None
@@ -669,6 +685,7 @@ class OwnCertificateOut(TypedDict):
     valid_until: str
     state: Literal["waiting", "ready", "failed", "destroyed"]
     ahead: int | None
+    expected_at: str | None
     revoked_at: str | None
     revoke_reason: str | None
     changed: list[str]
@@ -875,6 +892,11 @@ class RowOut(TypedDict):
     measures: dict[str, dict[str, str]]
 
 
+class RowsQuery(TypedDict):
+    """`POST /v1/tasks/{code}:rows`: an empty object: whom and what the rows are about,
+    the demand says."""
+
+
 class SessionBearer(TypedDict):
     """A bearer for `/v1/me/…`, sent with the session's secret in `Yici-Session`; `person`
     is the first number."""
@@ -908,6 +930,10 @@ class ShareOut(TypedDict):
     withdrawn_at: str | None
 
 
+class ShareWithdrawal(TypedDict):
+    """`:withdraw`: an empty object."""
+
+
 class StatedOut(TypedDict):
     """What was stated, for the provider alone."""
 
@@ -938,6 +964,12 @@ class TicketOut(TypedDict):
     due_on: str
     outcome: Literal["revoked", "kept"] | None
     reason: str | None
+
+
+class TokenOut(TypedDict):
+    """The token of a certificate."""
+
+    token: str
 
 
 class UsageOut(TypedDict):
@@ -1021,31 +1053,7 @@ class WindowQuery(TypedDict):
     capacity: NotRequired[str | None]
 
 
-class service__api_certificates__TokenOut(TypedDict):
-    """The token of a certificate."""
-
-    token: str
-
-
-class service__api_certificates_me__Withdrawal(TypedDict):
-    """`:withdraw`: an empty object."""
-
-
-class service__api_consents__Withdrawal(TypedDict):
-    """`POST /v1/consents/{id}:withdraw`."""
-
-    actor: "Actor"
-
-
-class service__api_token__TokenOut(TypedDict):
-    """An access token (RFC 6749 §5.1)."""
-
-    access_token: str
-    token_type: str
-    expires_in: int
-
-
-class service__proposals__Withdrawal(TypedDict):
+class Withdrawal(TypedDict):
     """`POST /v1/catalog/proposals/{id}:withdraw`."""
 
     reason: NotRequired[str]

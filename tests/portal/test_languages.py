@@ -1,0 +1,135 @@
+"""Both languages, on every page: no word of the program's own is in the other language, and data say which they are.
+
+The campus is disguised: each Chinese character of its catalog's texts is another one, from a plane of its own. Whatever
+ordinary Chinese is left on an English page is therefore the program's, and not the catalog's.
+"""
+
+import re
+from contextlib import ExitStack, closing
+from html.parser import HTMLParser
+
+import pytest
+
+from catalogs.loading import read_files
+from portal.rendering import LANGUAGE_COOKIE
+from tests.portal import maintained
+from tests.portal.hostile import rewritten
+from tests.portal.house import PEOPLE
+from tests.portal.served import served
+from tests.portal.test_walls import ADDRESSES, ALLOWED
+
+OWN = "jia"
+_HAN = re.compile("[\u4e00-\u9fff]+")
+_FAR = 0x20000 - 0x4E00
+# No codes: those have capitals, figures or signs in them.
+_WORD = re.compile(r"(?<![\w.:/@-])[A-Za-z][a-z]{2,}(?![\w.:/@-])")
+# Names that are the same in both languages.
+_SAME = frozenset(("English", "Excel", "Word", "Dagster", "dbt", "Data", "Docs"))
+_TOLD = ("aria-label", "title", "placeholder", "alt", "data-label")
+# Whose content is no text, or is in a language that its tag names.
+_NOT_READ = frozenset(("script", "style", "svg", "code"))
+_VOID = frozenset(("meta", "link", "input", "br", "img", "hr"))
+
+
+def disguised(text: str) -> str:
+    """Return a text with each of its Chinese characters moved to the plane beyond."""
+    return _HAN.sub(lambda found: "".join(chr(ord(one) + _FAR) for one in found[0]), text)
+
+
+class Texts(HTMLParser):
+    """The texts of a page that readers read or hear as words of the page itself."""
+
+    def __init__(self, other: str) -> None:
+        super().__init__()
+        self.other = other
+        self.open: list[tuple[str, bool]] = []
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        told = dict(attrs)
+        is_spoken = not any(hidden for _, hidden in self.open)
+        # A span in Chinese is one that was marked because nobody knew its English; any other says so on purpose.
+        is_told = (told.get("lang") or "").startswith(self.other) and (self.other, tag) != ("zh", "span")
+        # Derived lists are documents in Chinese; of their cells English has what its words and names have.
+        is_list = "derived" in (told.get("class") or "").split()
+        hidden = tag in _NOT_READ or is_told or is_list or told.get("translate") == "no"
+        if is_spoken and not hidden:
+            self.found += [told[name] for name in _TOLD if told.get(name)]
+        if tag not in _VOID:
+            self.open.append((tag, hidden))
+
+    def handle_endtag(self, tag):
+        while self.open:
+            if self.open.pop()[0] == tag:
+                return
+
+    def handle_data(self, data):
+        if data.strip() and not any(hidden for _, hidden in self.open):
+            self.found.append(data.strip())
+
+
+def texts(page: str, other: str) -> list[str]:
+    """Return a page's own texts, without those marked as of the other language and without what people wrote."""
+    parser = Texts(other)
+    parser.feed(page)
+    return parser.found
+
+
+@pytest.fixture(scope="module")
+def here(pg_module_database, tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    folder = home / "campus"
+    for name, content in rewritten(maintained.files(), disguised).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("YICI_CAMPUS", str(folder))
+        with served(pg_module_database, home, told=read_files(folder)) as found:
+            maintained.proposed(found.portal, "x", [maintained.purpose_edit(found.portal, "x")])
+            yield found
+
+
+@pytest.fixture(scope="module")
+def reader(here):
+    opened = {}
+    with ExitStack() as stack:
+
+        def as_somebody(name, language):
+            if name not in opened:
+                opened[name] = stack.enter_context(closing(here.portal.as_role(name)))
+            opened[name].cookies.set(LANGUAGE_COOKIE, language)
+            return opened[name]
+
+        yield as_somebody
+
+
+@pytest.fixture(scope="module")
+def names(here):
+    """What the catalog itself names in Latin letters: clients, fields of forms, norms."""
+    catalog = here.portal.catalog
+    fields = {one.field for item in catalog.services.values() for one in item.form}
+    return fields | set(catalog.campus.clients) | {table.norm for table in catalog.codes.values()}
+
+
+def _pages():
+    for name, address in sorted(ADDRESSES.items()):
+        if not address.endswith((".xlsx", ".yaml", ".json", ".csv")):
+            yield pytest.param(OWN if name.startswith("mine") else min(ALLOWED[name]), address, id=name)
+    for role in PEOPLE:
+        yield pytest.param(role, "/", id=f"home-{role}")
+    yield pytest.param("data_office", "/maintain/proposals/1", id="proposal")
+    yield pytest.param("steward", "/tickets/2", id="refused")
+    yield pytest.param("member", "/nowhere", id="nowhere")
+
+
+@pytest.mark.parametrize(("who", "address"), list(_pages()))
+def test_an_english_page_has_no_chinese_but_data(reader, who, address):
+    page = reader(who, "en").get(address, follow_redirects=True).text
+    assert [one for one in texts(page, "zh") if _HAN.search(one)] == []
+
+
+@pytest.mark.parametrize(("who", "address"), list(_pages()))
+def test_a_chinese_page_has_no_english_words(reader, names, who, address):
+    page = reader(who, "zh").get(address, follow_redirects=True).text
+    found = {word for one in texts(page, "en") for word in _WORD.findall(one)}
+    assert found - _SAME - names == set()
