@@ -333,8 +333,8 @@ EXAMPLES: dict[str, tuple[Mapping, int, int]] = {
                 {"staff_no": "20039001", "status": "11"},
             ],
         },
-        11,
-        13,
+        15,
+        17,
     ),
     "case-has-service-item": (
         {"hall.cases": [{"case_no": "1", "service_item": "RS-012"}, {"case_no": "2", "service_item": "??"}]},

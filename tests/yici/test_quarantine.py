@@ -153,7 +153,7 @@ def test_words_that_are_no_resource_or_workbook_are_told(house: House, tmp_path:
     assert "hr.staf" in yici("quarantine", "show", "hr.staf", exit_code=2)
     assert "--path" in yici("quarantine", "show", "hr.staff", "--path", exit_code=2)
     (tmp_path / "x.xlsx").write_text("x")
-    assert "cannot be opened" in yici(
+    assert "no Excel workbook" in yici(
         "quarantine", "resubmit", str(tmp_path / "x.xlsx"), "--as", STEWARD, exit_code=2
     )
     assert campus.HALL not in yici("quarantine", "list")
