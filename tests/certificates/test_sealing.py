@@ -71,6 +71,14 @@ def signed_places(pdf: bytes) -> list[int]:
     return [*range(before), *range(after, after + rest)]
 
 
+def contents_of(pdf: bytes) -> tuple[int, bytes]:
+    """Return where the first hexadecimal digit of the signature stands, and the signature."""
+    _, held = signature_of(pdf)
+    start = re.search(rb"/Contents\s*<", pdf)
+    assert start is not None
+    return start.end(), held
+
+
 def test_four_judges_of_other_make_find_a_seal_good(office, sealed, tmp_path):
     assert poppler_accepts(sealed, tmp_path)
     assert openssl_accepts(sealed, pem_of(office.root), tmp_path)
@@ -125,10 +133,28 @@ def test_judges_of_other_make_refuse_flipped_bytes_too(office, sealed, tmp_path)
         assert not pyhanko_accepts(flipped(sealed, place), office, tmp_path)
 
 
-def test_a_flipped_bit_of_the_signature_itself_makes_a_paper_invalid(office, sealed):
-    held = set(range(len(sealed))) - set(signed_places(sealed))
-    places = some(sorted(held), FLIPS, seed=5)
-    assert [place for place in places if ours_accepts(flipped(sealed, place), office)] == []
+def test_a_flipped_bit_of_what_a_signature_consists_of_makes_a_paper_invalid(office, sealed):
+    start, held = contents_of(sealed)
+    [signer] = cms.ContentInfo.load(held)["content"]["signer_infos"]
+    made_of = [signer["signed_attrs"].dump(), signer["signature"].dump()]
+    bounds = [(held.index(part), len(part)) for part in made_of]
+    places = [
+        start + 2 * at + digit
+        for begin, long in bounds
+        for at in range(begin, begin + long)
+        for digit in (0, 1)
+    ]
+    chosen = some(places, FLIPS, seed=5)
+    assert [place for place in chosen if ours_accepts(flipped(sealed, place), office)] == []
+
+
+def test_a_flipped_bit_of_the_container_changes_nothing_that_is_believed(office, sealed):
+    """No signature covers all of its own container, such as how long it is: no flip makes it say something else."""
+    said = judging.read_paper("pdf", sealed, office.trust, LATER)
+    outside = sorted(set(range(len(sealed))) - set(signed_places(sealed)))
+    for place in some(outside, FLIPS, seed=6):
+        told = judging.read_paper("pdf", flipped(sealed, place), office.trust, LATER)
+        assert told["reason"] != "valid" or told == said, place
 
 
 def test_another_key_is_refused_by_every_judge_that_knows_our_root(office, stranger, tmp_path):
