@@ -3,7 +3,6 @@
 import io
 import json
 import time
-import zipfile
 from contextlib import closing
 
 import openpyxl
@@ -14,6 +13,7 @@ from portal import correcting
 from portal.wall import LARGER
 from tests.portal.house import DEPUTY, PASSWORD, PEOPLE, desk_url, portal_url, token
 from tests.portal.maintained import XLSX, saved
+from tests.support.zips import that_unpacks_large, with_macros
 
 CANARY = "鸑鷟"
 ROWS, UPLOAD = "/duty/rows/hr.staff", "/duty/upload/hr.staff"
@@ -197,25 +197,13 @@ def test_a_workbook_of_another_resource_and_a_row_that_waits_no_more_are_told_by
     assert "该行已不待纠正" in html and "<td>A5</td>" in html
 
 
-def macros():
-    found = io.BytesIO()
-    with zipfile.ZipFile(found, "w") as parts:
-        parts.writestr("xl/workbook.xml", "<x/>")
-        parts.writestr("xl/vbaProject.bin", b"x")
-    return found.getvalue()
-
-
-def bomb():
-    found = io.BytesIO()
-    with zipfile.ZipFile(found, "w", zipfile.ZIP_DEFLATED) as parts:
-        parts.writestr("xl/workbook.xml", "<x/>")
-        parts.writestr("xl/worksheets/sheet1.xml", b"\0" * 200_000_000)
-    return found.getvalue()
-
-
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"%PDF-1.7", "不是 Excel 工作簿"), (macros(), "工作簿含有宏"), (bomb(), "工作簿解压后过大")],
+    [
+        (b"%PDF-1.7", "不是 Excel 工作簿"),
+        (with_macros(), "工作簿含有宏"),
+        (that_unpacks_large(), "工作簿解压后过大"),
+    ],
     ids=["another kind", "macros", "bomb"],
 )
 def test_what_is_no_usable_workbook_is_told_at_once_and_nothing_of_it_is_kept(

@@ -4,7 +4,6 @@ import io
 import json
 import re
 import time
-import zipfile
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
@@ -31,6 +30,7 @@ from tests.portal.maintained import (
     send,
     upload,
 )
+from tests.support.zips import that_unpacks_large, with_macros
 from warehouse import catalog_versions, proposals
 
 pytestmark = pytest.mark.usefixtures("surroundings_of_maintained")
@@ -91,30 +91,14 @@ def test_faults_of_a_workbook_are_shown_with_their_cell_and_marked_in_a_copy(mai
     assert maintained.owner.execute("SELECT count(*) FROM yici.proposal").fetchone() == before
 
 
-def macros():
-    found = io.BytesIO()
-    with zipfile.ZipFile(found, "w") as parts:
-        parts.writestr("xl/workbook.xml", "<x/>")
-        parts.writestr("xl/vbaProject.bin", b"x")
-    return found.getvalue()
-
-
-def bomb():
-    found = io.BytesIO()
-    with zipfile.ZipFile(found, "w", zipfile.ZIP_DEFLATED) as parts:
-        parts.writestr("xl/workbook.xml", "<x/>")
-        parts.writestr("xl/worksheets/sheet1.xml", b"\0" * 200_000_000)
-    return found.getvalue()
-
-
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         (b"%PDF-1.7", "不是 Excel 工作簿"),
         (b"\xd0\xcf\x11\xe0rest", "设有密码的工作簿"),
         (b"PK\x03\x04rest", "工作簿已损坏"),
-        (macros(), "工作簿含有宏"),
-        (bomb(), "工作簿解压后过大"),
+        (with_macros(), "工作簿含有宏"),
+        (that_unpacks_large(), "工作簿解压后过大"),
         (b"", "不是 Excel 工作簿"),
     ],
     ids=["another kind", "old or locked", "damaged", "macros", "bomb", "empty"],
