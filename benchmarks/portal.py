@@ -3,9 +3,11 @@
 The reference campus is built and released into a warehouse of its own, unless `--home` names one that is. Then a
 browser follows every link that it is shown, so that a page which is new needs no word here: first somebody of the data
 office, then of each other role, for the pages that nobody before was led to. Of each route some addresses are asked for
-again and again, in turns, one request at a time, of one server process over a database of usual, durable settings.
-Beside the time that passes, the processor time of the portal and of its database connections is told, as Linux counts
-it: on a machine that others keep busy it is what says whether a page is slow. What was found: docs/performance.md.
+again and again, in turns, one request at a time, of one server process over a database of usual, durable settings. The
+service that the portal asks for people and clerks runs beside it. What no link leads to is made first (`portal_work`).
+Beside the time that passes, the processor time of the portal, of the service and of their database connections is told,
+as Linux counts it: on a machine that others keep busy it is what says whether a page is slow. What was found:
+docs/performance.md.
 """
 
 import argparse
@@ -19,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -30,21 +32,25 @@ from rich.console import Console
 from rich.table import Table
 from starlette.routing import Match
 
+from benchmarks import portal_work
 from benchmarks.run import machine
 from catalogs import load
 from catalogs.derive import is_valid
 from catalogs.lists.all import today
 from catalogs.model import Catalog
-from catalogs.model_posts import DATA_OFFICE, MEMBER, ROLES
+from catalogs.model_posts import CLERK, DATA_OFFICE, MEMBER, ROLES, STEWARD
 from catalogs.settings import DEFAULT_CAMPUS
 from portal import accounts
 from portal.app import PAGE_MODULES
+from portal.connecting import connect as known_to_service
 from tests.support.http import free_port
 from warehouse.connect import connect
 
 GOAL_MS = 200
 _PASSWORD = "for-the-benchmark-only"
 _PER_ROUTE, _ROUNDS, _MOST_ADDRESSES = 5, 4, 3000
+# How often somebody may ask about themselves is limited per minute: then the benchmark waits, and notes the next try.
+_TOO_MANY, _QUOTA_S = 429, 10
 _LINK = re.compile(r'href="(/[^"#]*)')
 # What ends a session, changes the language or is no page.
 _NOT_FOLLOWED = ("/logout", "/language", "/assets/", "/login")
@@ -52,11 +58,15 @@ _NOT_FOLLOWED = ("/logout", "/language", "/assets/", "/login")
 
 @dataclass
 class Page:
-    """A route as somebody of a role meets it: its addresses, and how long each answer took."""
+    """A route as somebody of a role meets it: its addresses, and how long each answer took.
+
+    `typed` is what is sent in the form whose answer is the page; None: the page is only asked for.
+    """
 
     name: str
     role: str
     addresses: list[str] = field(default_factory=list)
+    typed: Mapping[str, str] | None = None
     ms: list[float] = field(default_factory=list)
     cpu_ms: list[float] = field(default_factory=list)
     size: int = 0
@@ -74,41 +84,77 @@ def main() -> None:
     console.print(machine())
     with _released(chosen.home, chosen.size) as home:
         os.environ |= {"YICI_HOME": str(home), "YICI_REFERENCE_CAMPUS": "1"}
-        with _served(home) as (url, server):
-            found = measure(url, load(DEFAULT_CAMPUS), server)
+        catalog = load(DEFAULT_CAMPUS)
+        with _served(home, catalog) as (url, service, servers):
+            found = measure(url, catalog, servers, portal_work.open_case(home, service))
     slow = _report(console, found)
     sys.exit(1 if slow else 0)
 
 
-def measure(url: str, catalog: Catalog, server: int) -> list[Page]:
+def measure(url: str, catalog: Catalog, servers: tuple[int, ...], case: str) -> list[Page]:
     """Return every route that somebody of some role is led to, measured.
 
     Args:
         url: where the portal is.
         catalog: names somebody for each role.
-        server: the portal's process.
+        servers: the processes of portal and service.
+        case: an open one, for the window.
     """
     found: dict[str, Page] = {}
     for role, person in _people(catalog, today(catalog)).items():
         with _browser(url, role, person) as browser:
+            _prepare(browser, role)
             pages = _followed(browser, role, set(found))
-            processes = (server, *_backends())
+            if role == CLERK:
+                pages["POST /window"] = Page("POST /window", role, ["/window"], {"case": case})
+            csrf = portal_work.csrf(browser)
+            processes = (*servers, *_backends())
             for _ in range(_ROUNDS):
                 for one in pages.values():
                     for address in one.addresses:
-                        began, worked = time.perf_counter(), _worked_ms(processes)
-                        answer = browser.get(address)
-                        one.ms.append((time.perf_counter() - began) * 1000)
-                        one.cpu_ms.append(_worked_ms(processes) - worked)
-                        one.size = max(one.size, len(answer.content))
+                        _note(browser, one, address, csrf, processes)
             found |= pages
     return list(found.values())
 
 
+def _prepare(browser: httpx.Client, role: str) -> None:
+    """Make what a role's pages are about.
+
+    Raises:
+        RuntimeError: it could not be made.
+    """
+    if role == DATA_OFFICE and not portal_work.ask_for_certificate(browser):
+        raise RuntimeError("no certificate came about")
+    if role == STEWARD and not portal_work.hand_in_workbook(browser):
+        raise RuntimeError("no workbook with faults came about")
+
+
+def _note(browser: httpx.Client, one: Page, address: str, csrf: str, processes: Iterable[int]) -> None:
+    """Ask for a page once more, and note how long it took.
+
+    Raises:
+        RuntimeError: it did not come.
+    """
+    typed = None if one.typed is None else {**one.typed, "csrf": csrf}
+    while True:
+        began, worked = time.perf_counter(), _worked_ms(processes)
+        answer = browser.request("GET" if typed is None else "POST", address, data=typed)
+        if answer.status_code != _TOO_MANY:
+            break
+        time.sleep(_QUOTA_S)
+    if answer.status_code != 200:
+        raise RuntimeError(f"{one.name} was answered with {answer.status_code}")
+    one.ms.append((time.perf_counter() - began) * 1000)
+    one.cpu_ms.append(_worked_ms(processes) - worked)
+    one.size = max(one.size, len(answer.content))
+
+
 def _backends() -> list[int]:
-    """Return the database's processes that serve the portal."""
+    """Return the database's processes that serve portal and service."""
     with connect(autocommit=True) as con:
-        found = con.execute("SELECT pid FROM pg_stat_activity WHERE usename IN ('yici_portal', 'yici_desk')")
+        found = con.execute(
+            "SELECT pid FROM pg_stat_activity WHERE usename IN ('yici_portal', 'yici_desk', 'yici_service')"
+        )
         return [pid for (pid,) in found]
 
 
@@ -128,7 +174,10 @@ def _followed(browser: httpx.Client, role: str, known: set[str]) -> dict[str, Pa
         one = pages.setdefault(name, Page(name, role)) if name else None
         if one is None or len(one.addresses) >= (1 if name in known else _PER_ROUTE):
             continue
-        answer = browser.get(address)
+        while (answer := browser.get(address)).status_code == _TOO_MANY:
+            time.sleep(_QUOTA_S)
+        if answer.status_code >= 500:
+            raise RuntimeError(f"{address} was answered with {answer.status_code}")
         if answer.status_code != 200:
             continue
         one.addresses.append(address)
@@ -163,9 +212,8 @@ def _browser(url: str, role: str, person: str) -> Iterator[httpx.Client]:
     with connect(autocommit=True) as con:
         secret = accounts.make(con, f"bench-{role}", person, _PASSWORD).secret
     with httpx.Client(base_url=url, timeout=60, trust_env=False) as browser:
-        csrf = re.search(r'name="csrf" value="([^"]+)"', browser.get("/login").text)
-        assert csrf is not None
-        told = {"csrf": csrf[1], "name": f"bench-{role}", "password": _PASSWORD, "next": "/"}
+        csrf = portal_work.csrf(browser, "/login")
+        told = {"csrf": csrf, "name": f"bench-{role}", "password": _PASSWORD, "next": "/"}
         answer = browser.post("/login/account", data=told | {"code": pyotp.TOTP(secret).now()})
         if answer.status_code != 303:
             raise RuntimeError(f"the login of the role {role} was answered with {answer.status_code}")
@@ -192,21 +240,33 @@ def _released(home: Path | None, size: str) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _served(home: Path) -> Iterator[tuple[str, int]]:
-    """The portal in a process of its own, once it answers: its address and process."""
-    port = free_port()
-    log = (home / "bench-portal.log").open("w")
-    server = subprocess.Popen([sys.executable, "-m", "portal", "--port", str(port)], stdout=log, stderr=log)
-    url = f"http://127.0.0.1:{port}"
+def _served(home: Path, catalog: Catalog) -> Iterator[tuple[str, str, tuple[int, int]]]:
+    """Portal and service, each in a process of its own, once they answer: their addresses and processes."""
+    url, service = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
+    told = os.environ | {
+        "YICI_SERVICE_URL": service,
+        "YICI_PORTAL_SERVICE": service,
+        "YICI_PORTAL_KEY": str(known_to_service(home, catalog, "portal")),
+    }
+    with _process("service", service, told, home) as asked, _process("portal", url, told, home) as server:
+        yield url, service, (server, asked)
+
+
+@contextlib.contextmanager
+def _process(module: str, url: str, told: Mapping[str, str], home: Path) -> Iterator[int]:
+    """Run a server until the block ends; yields its process once it answers."""
+    log = (home / f"bench-{module}.log").open("w")
+    command = [sys.executable, "-m", module, "--port", url.rpartition(":")[2]]
+    server = subprocess.Popen(command, env=told, stdout=log, stderr=log)
     try:
         for _ in range(600):
             with contextlib.suppress(httpx.TransportError):
                 if httpx.get(f"{url}/healthz", trust_env=False).status_code == 200:
                     break
             if server.poll() is not None:
-                raise RuntimeError(f"the portal did not start; see {log.name}")
+                raise RuntimeError(f"{module} did not start; see {log.name}")
             time.sleep(0.1)
-        yield url, server.pid
+        yield server.pid
     finally:
         server.terminate()
         server.wait()

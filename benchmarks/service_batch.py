@@ -31,7 +31,7 @@ from service.queries import FactsQuery
 from service.quotas import Quotas
 from service.reads import Reads
 from service.record import Recorder
-from service.state import State
+from service.state import State, keep_loaded
 from service.tokens import Client
 from tests.service.campus import HALL
 from warehouse.connect import connect, pg_params
@@ -90,6 +90,7 @@ async def _measured(home: Path, cases: Sequence[tuple[UUID, str]]) -> dict[str, 
     request = JobRequest(service_item=SERVICE_ITEM, elements=list(ELEMENTS))
     try:
         current = await state.current(pool)
+        keep_loaded()  # as processes do that answer jobs
         for lines in (_lines(cases[:WARM_UP]), _lines(cases)):
             async with pool.acquire() as con, con.transaction():
                 job = await jobs.file(con, keys, HALL, request, lines, now())

@@ -1,7 +1,7 @@
 """Demands: what they refer to, what a decision needs, and what the two lists promise each other (CATALOG §3.7)."""
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 
 from catalogs.derive import GRANTED, NOT_SHARED, proofs_of
 from catalogs.faults import Faults, did_you_mean
@@ -16,6 +16,8 @@ _TASK, _PERSON = "task", "person"
 _TASK_ROW = ("population", "destroyBy", "validTo")
 _DISPUTED, _REFUSED = "disputed", "refused"
 _TWO = 2
+_LEGAL_DUTY = "statutory_duty"
+_LONGEST_AFTER = timedelta(days=366)
 _MOST_DIMENSIONS = 3
 _NUMBERS = ("N", "I", "Y")
 _CONDITIONAL, _SENSITIVE = "conditional", "sensitive"
@@ -39,6 +41,7 @@ def tell_demand_faults(sources: Sources, faults: Faults, on: date) -> None:
         _tell_complete(demand, own)
         _tell_aggregates(catalog, demand, own)
         _tell_rows(catalog, demand, own)
+        _tell_confidential(demand, own)
         for code in demand.elements:
             if code not in unknown:
                 _tell_granted(catalog, demand, code, own)
@@ -160,6 +163,26 @@ def _tell_rows(catalog: Catalog, demand: Demand, own: Fields) -> None:
             wrong.append(f"population {code} may hold children, and there is no assessment")
     for what in wrong:
         own.fault("D13", "rows", what)
+
+
+def _tell_confidential(demand: Demand, own: Fields) -> None:
+    """Tell why people may not be kept from seeing that a granted task was given their data (D14)."""
+    given = demand.confidential
+    if given is None:
+        return
+    wrong = [] if demand.purpose_kind == _TASK and demand.rows else ["not a task with rows"]
+    if demand.ground != _LEGAL_DUTY:
+        wrong.append("not on a legal duty")
+    if not given.basis:
+        wrong.append("no basis")
+    if given.until is None:
+        wrong.append("no until")
+    elif demand.valid_to and given.until > demand.valid_to + _LONGEST_AFTER:
+        wrong.append(f"until {given.until}, more than a year after {demand.valid_to}")
+    if len(set(demand.decided_by)) < _TWO:
+        wrong.append("decided by one person")
+    for what in wrong:
+        own.fault("D14", "confidential", what)
 
 
 def _is_landed(catalog: Catalog, code: str) -> bool:

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from catalogs.contracts import Contract
 from catalogs.derive import NOT_SHARED
 from catalogs.faults import Faults, did_you_mean
-from catalogs.model import LOOKUP_SYSTEM_KIND, Catalog, Item
+from catalogs.model import LOOKUP_SYSTEM_KIND, Catalog, Item, Resource, ServiceItem
 from catalogs.sources import Sources
 from catalogs.words import FORMAT_TYPES, SENSITIVE_CLASSES
 
-DRAFT = "draft"
+DRAFT, DEPRECATED = "draft", "deprecated"
 _CORE = ("category", "dataLevel", "subset", "isOpen", "publishedOn")
 # 类 one digit, 项 two, 目 three, 细目 as long as it takes; then the sequence.
 _CODE = re.compile(r"(?P<kind>[1-9])[0-9]{2}[0-9]{3}[0-9]*/[0-9A-Za-z-]+\Z")
@@ -23,6 +23,21 @@ _LEVELS = 3
 _FILE_CLASSES = ("电子文件", "图形图像", "流媒体")
 _DATABASE, _DOWNLOAD = "数据库", "文件下载"
 _HIDDEN_VIEWS = ("after_event", "none")
+_SEEN = "full"
+_BOUND_TYPES = ("date", "timestamp")
+
+
+def unsaid_ending(one: Resource | ServiceItem) -> str:
+    """Return what a contract or service item leaves out of its end, for a message; empty if nothing."""
+    if one.status != DEPRECATED and one.deprecated_on is None:
+        return ""
+    missing = [
+        key for key, day in (("deprecatedOn", one.deprecated_on), ("validTo", one.valid_to)) if day is None
+    ]
+    if missing:
+        return f"deprecated, and no {', '.join(missing)}"
+    assert one.deprecated_on is not None and one.valid_to is not None
+    return "ends before it is deprecated" if one.valid_to < one.deprecated_on else ""
 
 
 def tell_resource_faults(sources: Sources, faults: Faults) -> None:
@@ -32,6 +47,7 @@ def tell_resource_faults(sources: Sources, faults: Faults) -> None:
         check = _Check(sources.catalog, contract, faults)
         check.openness()
         check.related(codes)
+        check.ending()
         if contract.resource.status == DRAFT:
             continue
         check.core()
@@ -131,6 +147,11 @@ class _Check:
                     mend=mend,
                 )
 
+    def ending(self) -> None:
+        if unsaid := unsaid_ending(self.resource):
+            key = "deprecatedOn" if self.resource.deprecated_on else "status"
+            self.tell("C34", key, unsaid)
+
     def share_mode(self) -> None:
         """A stated way of sharing is one that the format has."""
         resource = self.resource
@@ -181,6 +202,23 @@ class _Check:
             tell("C26", "element", f"a copy of element {item.element}, and from where is not said")
         if item.subject_view in _HIDDEN_VIEWS and not item.subject_view_basis:
             tell("C29", "subjectView", f"subjectView {item.subject_view} without basis")
+        if unfit := self._unfit_bounds(item):
+            tell("C33", "validity", f"validity names {unfit}")
+
+    def _unfit_bounds(self, item: Item) -> str:
+        """Return what cannot bound an item's value, for a message; empty if all can."""
+        names = item.validity.items if item.validity and item.authoritative else ()
+        if len(set(names)) < len(names):
+            return f'"{names[0]}" twice'
+        for name in names:
+            if not self.resource.has_item(name):
+                return f'"{name}", which is no item'
+            bound = self.resource.item(name)
+            if bound.logical_type not in _BOUND_TYPES:
+                return f'"{name}", which is no date'
+            if bound.is_sensitive or bound.share_type == NOT_SHARED or bound.subject_view != _SEEN:
+                return f'"{name}", which not everybody may be told who is told the value'
+        return ""
 
     def _looked_for(self) -> list[str]:
         """Return the items by which subjects' rows are found."""

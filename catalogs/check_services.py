@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
+from catalogs.check_resources import unsaid_ending
 from catalogs.derive import NOT_SHARED
 from catalogs.faults import Faults, did_you_mean
 from catalogs.fields import Fields
@@ -42,6 +43,8 @@ def _tell_item(catalog: Catalog, item: ServiceItem, own: Fields) -> None:
         ):
             _tell_words(catalog, proof, "claims", own)
     _tell_preconditions(catalog, own)
+    if unsaid := unsaid_ending(item):
+        own.fault("C34", "deprecatedOn" if item.deprecated_on else "status", unsaid)
     _unknown(
         own, "S01", "mainItem", "service item", item.main_item, catalog.services, "a code under services/"
     )

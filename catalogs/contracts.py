@@ -29,6 +29,7 @@ from catalogs.model import (
     Subject,
     SubjectLink,
     System,
+    Validity,
 )
 from catalogs.odcs import read_custom, tell_schema_faults
 from catalogs.periods import UNITS, Period
@@ -58,12 +59,12 @@ CONTRACT_PROPERTIES = (
     "provider", "authoritative", "authoritativeFor", "relatedServiceItems", "relatedCodes", "usageWarning",
     "ingest", "read", "subject", "many", "pick", "formatClass", "formatType", "formatNote", "shareModeClass",
     "shareModeType", "openTheme", "qualityGate", "subjectViewBasis", "validFrom", "validTo", "mandate",
-    "providerSubunit",
+    "providerSubunit", "validity", "deprecatedOn", "nameEn",
 )  # fmt: skip
 ITEM_PROPERTIES = (
     "element", "codeTable", "codeMap", "shareType", "shareCondition", "noShareBasis", "mask", "piClass",
     "dataLevel", "tier", "subjectView", "subjectViewBasis", "authoritative", "many", "pick", "guideType", "length",
-    "derivedFrom", "shift", "retiredCodes", "note",
+    "derivedFrom", "shift", "retiredCodes", "note", "validity", "nameEn",
 )  # fmt: skip
 # What of ODCS's logicalTypeOptions admission judges: any other would be a promise that nobody keeps.
 OPTIONS = ("format", "maximum", "maxLength", "minimum", "minLength", "multipleOf", "pattern")
@@ -190,6 +191,7 @@ class _Reader:
             authoritative=own.flag("authoritative"),
             many=own.flag("many"),
             pick=self._pick(own),
+            validity=self._validity(own),
             repeated_key=subject.key if subject and key != (subject.key,) else "",
         )
         item_docs, item_customs, items = self._items(schema, defaults)
@@ -242,6 +244,7 @@ class _Reader:
             published_on=published_on,
             valid_from=valid_from or published_on,
             valid_to=valid_to,
+            deprecated_on=own.day("deprecatedOn"),
             related_codes=own.words("relatedCodes"),
             related_service_items=own.words("relatedServiceItems"),
             quality_gate=self._quality_gate(),
@@ -382,6 +385,7 @@ class _Reader:
             subject_view_basis=own.text("subjectViewBasis") or defaults.subject_view_basis,
             enum=self._enum(key_fields, logical_type),
             shift=self._shift(own),
+            validity=self._validity(own) if "validity" in custom else defaults.validity,
         )
 
     def _enum(self, fields: Fields, logical_type: str) -> tuple[str | int, ...]:
@@ -417,6 +421,15 @@ class _Reader:
             return None
         inner.only(("orderBy", "filter"))
         return Pick(inner.text("orderBy", required=True), inner.text("filter"))
+
+    def _validity(self, own: Fields) -> Validity | None:
+        """The bounds of a value; an empty mapping undoes what an item would inherit."""
+        inner = own.inner("validity")
+        if inner is None:
+            return None
+        inner.only(("from", "until"))
+        bounds = Validity(inner.text("from"), inner.text("until"))
+        return bounds if bounds.items else None
 
     def _shift(self, own: Fields) -> Shift | None:
         inner = own.inner("shift")
@@ -559,6 +572,7 @@ class _Defaults:
     authoritative: bool
     many: bool
     pick: Pick | None
+    validity: Validity | None
     repeated_key: str
 
 

@@ -28,7 +28,7 @@ from catalogs.faults import Faults
 from catalogs.found import ColumnProfile, FoundColumn, FoundTable, Profile
 from catalogs.guesses import PERSONAL, SENSITIVE, Hints, Registers, code_table, hints, name_in, snake
 from catalogs.loading import read, read_files
-from catalogs.model import DEFAULT_SCALE, Catalog, CodeTable, Resource, System
+from catalogs.model import DEFAULT_SCALE, LONGEST_TEXT, Catalog, CodeTable, Resource, System
 from catalogs.settings import DEFAULT_CAMPUS
 
 STATUS = "draft"
@@ -48,7 +48,7 @@ _RESERVED = frozenset(RESERVED_WORDS) | {
     "returning", "system_user", "tablesample", "ctid", "tableoid", "cmin", "cmax", "xmin", "xmax",
     "no", "off", "on", "yes", "y", "n",
 }  # fmt: skip
-_DECIMAL, _INT64, _FLOAT_SCALE = 38, 18, 15
+_DECIMAL, _INT64, _FLOAT_SCALE = 38, 18, 20
 _FLOAT = re.compile("double|float|real", re.IGNORECASE)
 _PRECISION = re.compile(r"\(\s*(\d+)\s*(?:,\s*(-?\d+)\s*)?\)")
 _NATIONAL = re.compile(r"(GB|JY)/T")
@@ -247,9 +247,11 @@ class Drafter:
         suggested = self.hints(table)
         taken: set[str] = set()
         items = []
-        twice = [column.name for column in table.columns]
-        for column in table.columns:
-            if twice.count(column.name) > 1:
+        # Only a database tells names apart that differ in case only.
+        in_database = table.kind in ("table", "view")
+        called = [column.name if in_database else column.name.casefold() for column in table.columns]
+        for column, name in zip(table.columns, called, strict=True):
+            if called.count(name) > 1:
                 continue
             name = ascii_name(column.name, "c", _ITEM_NAME)
             name = _unique(f"{name}_" if name in _RESERVED else name, taken, _ITEM_NAME)
@@ -268,7 +270,11 @@ class Drafter:
             "date": ("date",),
             "timestamp": ("timestamp",),
         }.get(column.family, ())
-        if not seen.filled:
+        if "zerofill" in column.type.casefold():
+            item.guesses.append(
+                f"{column.type} in the source, which writes its zeros: text, so that they stay"
+            )
+        elif not seen.filled:
             item.logical_type = wanted[0] if wanted else "string"
         elif wanted:
             item.logical_type = next((kind for kind in wanted if kind in readable), "string")
@@ -281,6 +287,13 @@ class Drafter:
             item.logical_type = self._type_of_text(item, profile, readable, is_name)
         if item.logical_type == "number" and (scale := scale_of(column, seen.scale)) != DEFAULT_SCALE:
             item.options["multipleOf"] = f"{Decimal(1).scaleb(-scale):f}"
+        if item.logical_type == "string" and max(seen.longest, _declared_length(column)) > LONGEST_TEXT:
+            longest = max(2 * seen.longest, _declared_length(column))
+            item.options["maxLength"] = str(longest)
+            item.guesses.append(
+                f"maxLength: the longest of its values has {seen.longest:,} characters; beyond {LONGEST_TEXT:,} it has "
+                f"to be said how many there may be"
+            )
 
     def _type_of_text(self, item: _Item, profile: Profile, readable: set[str], is_name: bool) -> str:
         hints, seen = item.hints, profile.columns[item.column.name]
@@ -409,7 +422,9 @@ class Drafter:
                 )
         lost = [column.name for column in table.columns if column.name not in items]
         if lost:
-            told.append(f"{', '.join(dict.fromkeys(lost))}: stands twice, so it cannot be asked for")
+            told.append(
+                f"{', '.join(dict.fromkeys(lost))}: stands twice, or differs in case only, so it cannot be asked for"
+            )
         if profile.is_sample:
             told.append(f"looked at the first {profile.rows:,} rows only")
         told += table.notes
@@ -514,7 +529,10 @@ class Drafter:
                 f'  - {{property: "piClass", value: {_quoted(pi_class)}}}',
             ]
         if table.read:
-            read = ", ".join(f"{key}: {_quoted(value)}" for key, value in table.read.items())
+            # As they are: a delimiter may be a tab.
+            read = ", ".join(
+                f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in table.read.items()
+            )
             lines.append(f'  - {{property: "read", value: {{{read}}}}}')
         lines += [
             "schema:",
@@ -632,7 +650,7 @@ def scale_of(column: FoundColumn, found: int) -> int:
         found: most digits found in its values.
     """
     precision, scale = _declared(column)
-    if 0 < precision <= _DECIMAL:
+    if 0 < precision <= _DECIMAL or column.family == "integer":
         return max(scale, found)
     return max(_FLOAT_SCALE if _FLOAT.search(column.type) else DEFAULT_SCALE, found)
 
@@ -647,6 +665,12 @@ def _declared(column: FoundColumn) -> tuple[int, int]:
     """Digits in all and after the point that a decimal type allows; zeros where it does not say."""
     told = _PRECISION.search(column.type) if column.family == "number" else None
     return (int(told.group(1)), max(0, int(told.group(2) or 0))) if told else (0, 0)
+
+
+def _declared_length(column: FoundColumn) -> int:
+    """Characters that a text type allows; 0 where it does not say."""
+    told = _PRECISION.search(column.type) if column.family == "text" else None
+    return int(told.group(1)) if told else 0
 
 
 def _fields(item: _Item) -> str:

@@ -33,6 +33,7 @@ from catalogs.model_registers import (
 )
 from catalogs.model_services import (
     Aggregates,
+    Confidential,
     Demand,
     FormField,
     Limit,
@@ -59,6 +60,7 @@ __all__ = [
     "Catalog",
     "CodeRow",
     "CodeTable",
+    "Confidential",
     "Demand",
     "Element",
     "FactSource",
@@ -92,6 +94,7 @@ __all__ = [
     "SubjectLink",
     "System",
     "Unit",
+    "Validity",
     "Variant",
 ]
 
@@ -110,6 +113,8 @@ DUCK_TYPES = {
     "timestamp": "TIMESTAMPTZ",
 }
 DEFAULT_SCALE = 6
+# Characters of a text of which the contract does not say how long it may be.
+LONGEST_TEXT = 4_000
 # A resource that lost more than a fifth of its rows overnight was cut short, until its provider says otherwise.
 MINIMUM_SHARE = 0.8
 SUBJECT_TYPES = ("person", "project", "unit", "room")
@@ -142,6 +147,22 @@ class Pick:
 
     order_by: str
     filter: str = ""
+
+
+@dataclass(frozen=True)
+class Validity:
+    """By which items of its own row a value says from when until when it holds; empty: without such a bound.
+
+    A date counts as a whole day of the campus, the last one too.
+    """
+
+    from_item: str = ""
+    until_item: str = ""
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """The items named here."""
+        return tuple(name for name in (self.from_item, self.until_item) if name)
 
 
 @dataclass(frozen=True)
@@ -305,6 +326,7 @@ class Item:
         guide_type: letter of the 2017 guide (数据类型): the item's, else its element's, else that of its type.
         subject_view_basis: why the person does not see the value, or not yet.
         shift: how far its distribution may move between releases; None: as usual.
+        validity: which dates of the row bound the value; None: it holds as long as it is reported.
     """
 
     name: str
@@ -345,6 +367,7 @@ class Item:
     subject_view_basis: str = ""
     enum: tuple[str | int, ...] = ()
     shift: Shift | None = None
+    validity: Validity | None = None
 
     @property
     def length(self) -> int | None:
@@ -383,6 +406,7 @@ class Resource:
         share_mode_class, share_mode_type: 共享方式; empty where nothing is shared.
         quality_gate: quality dimension (GB/T 36344) → the least share that passes.
         valid_from, valid_to: when the contract holds; from its publication where it does not say.
+        deprecated_on: since when it is known to end on `valid_to`.
     """
 
     name: str
@@ -429,6 +453,7 @@ class Resource:
     published_on: date | None = None
     valid_from: date | None = None
     valid_to: date | None = None
+    deprecated_on: date | None = None
     related_codes: tuple[str, ...] = ()
     related_service_items: tuple[str, ...] = ()
     quality_gate: Mapping[str, float] = field(default_factory=dict)

@@ -180,6 +180,7 @@ class CodeTable:
     version: str
     rows: Mapping[str, CodeRow]
     name_zh: str = ""
+    name_en: str = ""
     status: str = ""
 
     @cached_property

@@ -92,6 +92,7 @@ class ServiceItem:
             its materials prove.
         guardian_until: the age from which the applicant acts without a guardian; None: as the campus says.
         relations: what makes a project, unit or room a lawful subject of the applicant's case.
+        deprecated_on, valid_to: since when it is known to end, and its last day.
     """
 
     code: str
@@ -132,6 +133,8 @@ class ServiceItem:
     claims: tuple[Proof, ...] = ()
     guardian_until: int | None = None
     relations: tuple[str, ...] = ()
+    deprecated_on: date | None = None
+    valid_to: date | None = None
 
     @property
     def involved_units(self) -> tuple[str, ...]:
@@ -175,6 +178,19 @@ class Aggregates:
 
 
 @dataclass(frozen=True)
+class Confidential:
+    """That people are not told for now that a task was given their data.
+
+    Attributes:
+        basis: the rule by which they are not: law, number, article.
+        until: the last day; afterwards they see it like any other access.
+    """
+
+    basis: str
+    until: date | None
+
+
+@dataclass(frozen=True)
 class Demand:
     """A filed wish to use elements for a service item or a task; once granted, the source of grants.
 
@@ -184,6 +200,7 @@ class Demand:
         destroy_by: of a task: until when whatever was given for it is destroyed.
         aggregates: of a task: the sums that it may be told; None: none.
         rows: of a task: the elements that it may be told person by person; none: sums alone.
+        confidential: of a task with rows: that whom it is told of do not see it for now; None: they do.
     """
 
     demand_id: str
@@ -210,6 +227,7 @@ class Demand:
     destroy_by: date | None = None
     aggregates: Aggregates | None = None
     rows: tuple[str, ...] = ()
+    confidential: Confidential | None = None
 
     @property
     def is_assessed(self) -> bool:

@@ -14,7 +14,7 @@ from datetime import date
 from catalogs.derive import POST, is_valid
 from catalogs.faults import Faults, did_you_mean
 from catalogs.fields import Fields, read_csv
-from catalogs.model import Catalog
+from catalogs.model import Catalog, Unit
 from catalogs.model_posts import CLERK, DATA_OFFICE, HEAD, REFORM_OFFICE, ROLES, STEWARD, Holding
 from catalogs.sources import Sources
 
@@ -23,6 +23,8 @@ _REQUIRED = ("id", "person", "post", "role", "validFrom")
 _OPTIONAL = ("validTo", "deputyOf", "note")
 # Role → the key of campus.yaml that names its unit.
 _OFFICES = {DATA_OFFICE: "dataOffice", REFORM_OFFICE: "leadOffice"}
+# What a place in the unit register is called.
+_PLACES = {HEAD: ("负责人", "head"), STEWARD: ("数据专员", "data steward"), CLERK: ("联系人", "contact")}
 
 
 def read_posts(content: bytes, faults: Faults) -> list[tuple[Holding, Fields]]:
@@ -80,6 +82,31 @@ def units_of_post(catalog: Catalog, post: str) -> frozenset[str]:
     )
 
 
+def post_title(catalog: Catalog, post: str, language: str) -> str:
+    """Return what people call a post: its unit and its place there.
+
+    A post that only contracts name has its code beside it, since its unit has another one in that place; one that
+    nothing names is told by its code.
+
+    Args:
+        catalog: the one in force.
+        post: `post:…`; whatever else stands in its place stays as it is.
+        language: zh or en.
+    """
+    code = post.removeprefix(POST)
+    if code == post:
+        return post
+    for unit in catalog.units.values():
+        for role, posts in _posts_of(unit):
+            if post in posts:
+                return _titled(unit, role, language)
+    for resource in catalog.resources.values():
+        for role, named in ((HEAD, resource.accountable), (STEWARD, resource.steward)):
+            if post == named and resource.provider in catalog.units:
+                return f"{_titled(catalog.units[resource.provider], role, language)} ({code})"
+    return code
+
+
 def tell_post_faults(sources: Sources, faults: Faults) -> None:
     """Check that posts are known, that roles suit them, and that deputies stand in for somebody."""
     catalog = sources.catalog
@@ -104,16 +131,23 @@ def _places(catalog: Catalog) -> dict[str, frozenset[str]]:
     """Return post → the roles that its places in registers and contracts give; empty: named, with no such place."""
     found: dict[str, set[str]] = {}
     for unit in catalog.units.values():
-        for post, role in (
-            (unit.accountable, HEAD),
-            (unit.steward, STEWARD),
-            *((one, CLERK) for one in _contacts(unit.contact)),
-        ):
-            found.setdefault(post, set()).add(role)
+        for role, posts in _posts_of(unit):
+            for post in posts:
+                found.setdefault(post, set()).add(role)
     for resource in catalog.resources.values():
         found.setdefault(resource.accountable, set()).add(HEAD)
         found.setdefault(resource.steward, set()).add(STEWARD)
     return {post: frozenset(roles) for post, roles in found.items() if post.startswith(POST)}
+
+
+def _titled(unit: Unit, role: str, language: str) -> str:
+    zh, en = _PLACES[role]
+    return f"{unit.name_zh}{zh}" if language == "zh" else f"{unit.name_en or unit.name_zh}, {en}"
+
+
+def _posts_of(unit: Unit) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return role → the posts that a unit names in the place of it."""
+    return (HEAD, (unit.accountable,)), (STEWARD, (unit.steward,)), (CLERK, _contacts(unit.contact))
 
 
 def _suits(catalog: Catalog, holding: Holding, roles: frozenset[str]) -> bool:

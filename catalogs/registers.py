@@ -319,7 +319,7 @@ def read_codes(files: Mapping[str, bytes], faults: Faults, register: Register) -
             files["codes/index.csv"],
             "codes/index.csv",
             ("table",),
-            ("norm", "version", "nameZh", "status"),
+            ("norm", "version", "nameZh", "nameEn", "status"),
             faults,
         )
         index = _collect(rows, "code table", "table", lambda row: row, register)
@@ -335,6 +335,7 @@ def read_codes(files: Mapping[str, bytes], faults: Faults, register: Register) -
             version=told.text("version"),
             rows=_code_rows(content, file, faults),
             name_zh=told.text("nameZh"),
+            name_en=told.text("nameEn"),
             status=told.text("status"),
         )
         register.places.setdefault(("code table", name), (file, 1))

@@ -355,6 +355,22 @@ _TABLE = (
         "The ledger of extracts and the store say them beside the rows, where nothing is sealed.",
         "name another item, or read the resource in full",
     ),
+    RuleText(
+        "C33",
+        ERROR,
+        "The bounds of a value (validity) are two different dates or times of its row, which whoever is told the value "
+        "may be told too: shared, not sensitive, and not hidden from the person.",
+        "They are told with the value, as valid_from and valid_until, and decide whether it is still so.",
+        "name the items that say from when until when the value holds, or take validity out",
+    ),
+    RuleText(
+        "C34",
+        WARNING,
+        "A contract, or a service item, that is deprecated says since when (deprecatedOn) and its last day (validTo), "
+        "in this order.",
+        "Whoever asks is told in time, in the answer's headers, that it will end.",
+        "add what is missing, or take deprecatedOn out",
+    ),
     # registers
     RuleText(
         "R01",
@@ -756,6 +772,15 @@ _TABLE = (
         "assessment.",
         "Rows are the exception: who is told, of whom and until when stands in the decision (PIPL §§6, 19, 31, 55).",
         "complete the demand, or ask for sums (aggregates)",
+    ),
+    RuleText(
+        "D14",
+        ERROR,
+        "A task of which people are not told for now is one with rows on a legal duty, names the rule by which they "
+        "are not and the last day, at most a year after the task's own, and was decided by two persons.",
+        "Everybody sees who read their data; an exception has a law, an end and more than one who answers for it "
+        "(PIPL §§18, 35).",
+        "complete confidential (basis, until) and the decision, or take it out",
     ),
     # notices
     RuleText(

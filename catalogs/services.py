@@ -9,6 +9,7 @@ from catalogs.fields import Fields
 from catalogs.lined_yaml import plain, read_yaml
 from catalogs.model import (
     Aggregates,
+    Confidential,
     Demand,
     FormField,
     Limit,
@@ -38,7 +39,8 @@ ITEM_KEYS = (
     "legalBasis", "acceptConditions", "refusal", "preconditions", "materials", "form", "claims", "steps", "caseType",
     "statutoryLimit", "promisedLimit", "channels", "onlineDepth", "visits", "visitReason", "negativeList",
     "specialRequirement", "urls", "places", "fee", "result", "consult", "complaint", "notices", "contacts", "faq",
-    "current", "target", "variants", "guardianUntil", "relations", "note",
+    "current", "target", "variants", "guardianUntil", "relations", "deprecatedOn", "validTo",
+    "note",
 )  # fmt: skip
 STEP_KEYS = (
     "seq", "code", "nameZh", "nameEn", "unit", "role", "action", "input", "output", "limit", "channel",
@@ -50,9 +52,9 @@ MATERIAL_KEYS = (
 )  # fmt: skip
 DEMAND_KEYS = (
     "demandId", "requesterUnit", "applicant", "contact", "purpose", "step", "replaces", "elements", "unmasked",
-    "population", "populations", "aggregates", "rows", "presumedUnit", "basis", "ground", "scope", "mode", "client",
-    "frequency", "retention", "validFrom", "validTo", "destroyBy", "undertaking", "assessment", "notice", "state",
-    "decision", "fulfil", "note",
+    "population", "populations", "aggregates", "rows", "confidential", "presumedUnit", "basis", "ground",
+    "scope", "mode", "client", "frequency", "retention", "validFrom", "validTo", "destroyBy", "undertaking",
+    "assessment", "notice", "state", "decision", "fulfil", "note",
 )  # fmt: skip
 FORM_KEYS = (
     "field", "nameZh", "element", "editable", "declared", "required", "note", "type", "codeTable", "help",
@@ -203,6 +205,8 @@ def _service_item(own: Fields) -> ServiceItem:
         claims=_proofs(own, "claims"),
         guardian_until=own.age("guardianUntil"),
         relations=own.words("relations"),
+        deprecated_on=own.day("deprecatedOn"),
+        valid_to=own.day("validTo"),
     )
 
 
@@ -358,7 +362,16 @@ def _demand(demand_id: str, own: Fields) -> Demand:
         destroy_by=own.day("destroyBy"),
         aggregates=_aggregates(own),
         rows=own.words("rows"),
+        confidential=_confidential(own),
     )
+
+
+def _confidential(own: Fields) -> Confidential | None:
+    given = own.inner("confidential", f"{own.place} confidential")
+    if given is None:
+        return None
+    given.only(("basis", "until"))
+    return Confidential(given.text("basis"), given.day("until"))
 
 
 def _aggregates(own: Fields) -> Aggregates | None:

@@ -14,7 +14,7 @@ import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -45,7 +45,6 @@ _ROOM = 3_000  # bytes of a seal besides its certificates: attributes, names, a 
 _DIGEST_MARK, _SIGNATURE_MARK = (
     hashlib.sha256(f"yici seal: {name}".encode()).digest() for name in ("digest", "signature")
 )
-_CHINA = timezone(timedelta(hours=8))
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ class Content:
         lines: the values.
         number: as the register counts it.
         code: the stored form of `codes`; printed in groups.
-        issued_at: with a time zone; the day is printed in China's time.
+        issued_on: the campus's day of issue.
         valid_until: the last day of validity, printed as such.
         verify_address: the full address that the QR code opens.
         university: whose certificate it is.
@@ -131,7 +130,7 @@ class Content:
     lines: tuple[Line, ...]
     number: str
     code: str
-    issued_at: datetime
+    issued_on: date
     valid_until: date
     verify_address: str
     university: Text
@@ -158,7 +157,6 @@ def print_paper(press: Press, template: Template, content: Content, language: La
     def told(text: Text) -> list[str]:
         return _chosen(text, language)
 
-    issued_on = content.issued_at.astimezone(_CHINA).date()
     sources = {(told(line.provider)[0], line.as_of): line for line in content.lines}.values()
     data = {
         "accent": template.accent,
@@ -187,8 +185,8 @@ def print_paper(press: Press, template: Template, content: Content, language: La
         "notes": [told(note) for note in template.notes],
         "signature": told(template.signature),
         "unit": told(content.unit),
-        "issuedOn": told(_day(issued_on)),
-        "date": [issued_on.year, issued_on.month, issued_on.day],
+        "issuedOn": told(_day(content.issued_on)),
+        "date": [content.issued_on.year, content.issued_on.month, content.issued_on.day],
         "validUntil": content.valid_until.isoformat(),
         "howTo": told(_HOW_TO),
         "verify": content.verify_address,

@@ -7,7 +7,7 @@ types, because retrying the second kind hammers a source and hides the cause.
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -392,6 +392,34 @@ class Matched:
     def types(self) -> dict[str, str]:
         """Item name → source type."""
         return {item: column.type for item, column in self.columns}
+
+
+def twins(names: Iterable[str]) -> set[str]:
+    """Return those names of columns that differ from another one in case only: DuckDB takes them for one."""
+    names = tuple(names)
+    count = Counter(map(str.casefold, dict.fromkeys(names)))
+    return {name for name in names if count[name.casefold()] > 1}
+
+
+def refuse_twins(resource: Resource, where: str, available: Sequence[str], wanted: Iterable[str]) -> None:
+    """Refuse to read by name what DuckDB cannot tell apart: a value, or a mark of secrecy, would be another's.
+
+    Args:
+        resource: for the message.
+        where: file or path, for the message.
+        available: names of all columns that are there to be asked for.
+        wanted: names that are asked for, whatever their case.
+
+    Raises:
+        SourceChanged: with the names.
+    """
+    asked = {name.casefold() for name in wanted}
+    if found := sorted(name for name in twins(available) if name.casefold() in asked):
+        raise SourceChanged(
+            f"{resource.name}: {where} has columns whose names differ in case only, {', '.join(found)}, which "
+            f"cannot be told apart here. Provider {resource.provider} names them otherwise; until then the last "
+            f"good state stays"
+        )
 
 
 def match_columns(spec: ReadSpec, where: str, available: Sequence[Column]) -> Matched:

@@ -9,6 +9,7 @@ missing one is named with the command that installs it.
 
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -21,9 +22,9 @@ import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql, mysql, oracle, postgresql
-from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SAWarning, SQLAlchemyError
 from sqlalchemy.pool import NullPool
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import NullType, TypeEngine
 
 from catalogs.found import FoundTable
 from catalogs.model import Resource, System
@@ -58,7 +59,18 @@ _DRIVERS = {
 # Module of a driver → extra of this package that brings it.
 _EXTRAS = {"oracledb": "oracle", "pymssql": "sqlserver", "dmPython": "dameng", "dmSQLAlchemy": "dameng"}
 _ISO = "SYYYY-MM-DD HH24:MI:SS"
-_BYTES = (sa.LargeBinary, sa.BINARY, sa.VARBINARY, oracle.RAW, mssql.TIMESTAMP)
+_BYTES = (
+    sa.LargeBinary,
+    sa.BINARY,
+    sa.VARBINARY,
+    mysql.TINYBLOB,
+    mysql.MEDIUMBLOB,
+    mysql.LONGBLOB,
+    oracle.RAW,
+    mssql.TIMESTAMP,
+)
+# A type that is none of SQLAlchemy's is read like any other; whoever runs a command need not hear of it.
+warnings.filterwarnings("ignore", "Did not recognize type", SAWarning)
 _Expression: TypeAlias = sa.ColumnElement
 
 
@@ -128,7 +140,10 @@ _MYSQL = _Manner(
         "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
         "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
     ),
-    written=(((mysql.BIT,), lambda c: _cast(c + 0)),),
+    written=(
+        ((mysql.BIT,), lambda c: _cast(c + 0)),
+        ((NullType,), _as_is),  # shapes, which have no text, and addresses, which are one
+    ),
 )
 _MANNERS = {
     "postgresql": _POSTGRES,

@@ -59,6 +59,10 @@ _KINDS = (
     (r"does not exist|doesn't exist|unknown column|no such", "a table or column does not exist"),
     (r"syntax error|error in your sql syntax", "the source could not parse the query"),
     (r"invalid unicode|invalid utf-?8|invalid byte sequence", "a text value is not valid UTF-8"),
+    (
+        r"division by zero|invalid input (syntax|value)|value \S* ?is out of range|out of range for type",
+        "the source could not compute a value of its own (a view that casts or divides what cannot be)",
+    ),
     (r"out of memory", "the memory limit of the reading session was reached"),
 )
 

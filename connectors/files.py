@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 
 from catalogs.found import FoundTable
 from catalogs.model import Resource, System
@@ -27,6 +28,7 @@ from connectors.base import (
     WarehousePin,
     family_of,
     match_columns,
+    refuse_twins,
     source_error,
 )
 from connectors.batches import text_batches
@@ -35,7 +37,14 @@ from connectors.duck import literal, quote, session
 from connectors.encoding import encoding_of
 from connectors.fixed import fixed_rows
 from connectors.places import Place, open_place
-from connectors.spool import Spooled, declared_columns, physical_columns, spool, where_kept
+from connectors.spool import (
+    Spooled,
+    declared_columns,
+    physical_columns,
+    refuse_without_marks,
+    spool,
+    where_kept,
+)
 from connectors.tabular import Records, Rows, dbf_rows, json_records, sheet_rows
 
 _PARQUET_KEPT = re.compile(
@@ -125,6 +134,9 @@ class FileSource(Source):
     def _reading(self, spec: ReadSpec, arrival: Arrival, sheet: str | None, covered: Scope) -> Reading:
         resource = spec.resource
         parts = [self._part(resource, path, sheet) for path in arrival.paths]
+        for path, part in zip(arrival.paths, parts, strict=True):
+            there = [column.name for column in part.columns]
+            refuse_twins(resource, path.name, there, physical_columns(resource))
         laid = [
             (part, match_columns(spec, path.name, part.columns))
             for path, part in zip(arrival.paths, parts, strict=True)
@@ -217,8 +229,10 @@ class FileSource(Source):
             return spool(self.con, self._path(".parquet"), resource, names, batches), records
 
         names = physical_columns(resource)
+        refuse_twins(resource, path.name, names, names)
         kept, records = read(names)
         present = records.present if records.count else set(names)
+        refuse_without_marks(resource, present)
         return Part(
             kept.relation,
             tuple(Column(column, "", "unknown") for column in names if column in present),
@@ -234,6 +248,8 @@ class FileSource(Source):
             described = self.con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
         except duckdb.Error as error:
             raise source_error(error, self.system.code, f"{resource.name}: {path.name}") from None
+        # DuckDB renames the second of two names that differ in case only.
+        refuse_twins(resource, path.name, pq.read_schema(path).names, physical_columns(resource))
         columns = tuple(Column(name, kind, family_of(kind)) for name, kind, *_ in described)
         return Part(relation, columns, where=where_kept(resource))
 

@@ -266,6 +266,7 @@ _KINDS = {
     ER.COLUMNACCESS_DENIED_ERROR: (False, "the reading user lacks permission"),
     ER.BAD_DB_ERROR: (False, "the database does not exist"),
     ER.NO_SUCH_TABLE: (False, "a table does not exist"),
+    1356: (False, "a view is of something that is gone, or that its owner may not read"),
     ER.BAD_FIELD_ERROR: (False, "a column does not exist"),
     ER.PARSE_ERROR: (False, "the source could not parse the query"),
 }

@@ -16,8 +16,17 @@ import duckdb
 from catalogs.found import FoundTable
 from catalogs.model import Resource, System
 from connectors import probe_postgres
-from connectors.base import Column, Matched, WarehousePin, check_settings, family_of, setting, source_error
+from connectors.base import (
+    Column,
+    Matched,
+    WarehousePin,
+    check_settings,
+    setting,
+    source_error,
+    twins,
+)
 from connectors.duck import DuckError, PgParams, attach_postgres, literal, quote, session
+from connectors.probe_postgres import UNDER, family_in
 from connectors.sql import MAX_SNAPSHOT_S, Relation, SqlSource, Table, split_name
 
 _ALIAS = "src"
@@ -40,16 +49,17 @@ _KEPT = frozenset(
 _LOCK_S = 5
 _STATEMENT_S = 600
 _PARALLEL = 2
-_COLUMNS = """
+_COLUMNS = f"""
 SELECT n.nspname::text AS schema_name, c.relname::text AS table_name, c.relkind::text AS kind,
        a.attname::text AS column_name, format_type(a.atttypid, a.atttypmod) AS type_text,
-       t.typname::text AS base, t.typtype::text AS class, a.atttypmod::int8 AS modifier
+       t.typname::text AS base, t.typtype::text AS class, a.atttypmod::int8 AS modifier,
+       under.type_text::text AS under_text, under.class::text AS under_class
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND lower(c.relname) = lower({name}) AND {schema}
-ORDER BY c.relname <> {name}, a.attnum
+JOIN pg_catalog.pg_type t ON t.oid = a.atttypid {UNDER}
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND lower(c.relname) = lower({{name}}) AND {{schema}}
+ORDER BY c.relname <> {{name}}, a.attnum
 """
 
 
@@ -95,8 +105,14 @@ class PostgresSource(SqlSource):
             return None
         found_schema, found_name, kind = rows[0][:3]
         columns = tuple(
-            PgColumn(column, *_described(type_text, kind_of_type), base=base, modifier=modifier)
-            for _, table, _, column, type_text, base, kind_of_type, modifier in rows
+            PgColumn(
+                column,
+                f"enum {type_text}" if class_ == "e" else type_text,
+                family_in(under_class or class_, under_text or type_text),
+                base=base,
+                modifier=modifier,
+            )
+            for _, table, _, column, type_text, base, class_, modifier, under_text, under_class in rows
             if table == found_name
         )
         return Table(
@@ -165,6 +181,8 @@ class PostgresSource(SqlSource):
     def scan(self, table: Table, matched: Matched) -> Relation | None:
         """See `SqlSource.scan`: possible if the binary scanner keeps every value that is in the table now."""
         columns = [(item, column) for item, column in matched.columns if isinstance(column, PgColumn)]
+        if twins(column.name for column in table.columns):
+            return None  # the scanner would hand one of them over as the other
         numerics = [column for _, column in columns if column.is_bounded_numeric]
         if not table.scannable or any(c.base not in _KEPT and not c.is_bounded_numeric for _, c in columns):
             return None
@@ -176,12 +194,6 @@ class PostgresSource(SqlSource):
                 return None
         select = ", ".join(f"{self.finish(c, quote(c.name))} AS {quote(item)}" for item, c in columns)
         return Relation(f"SELECT {select} FROM {_ALIAS}.{table.sql}")
-
-
-def _described(type_text: str, kind_of_type: str) -> tuple[str, str]:
-    if kind_of_type == "e":
-        return f"enum {type_text}", "text"
-    return type_text, family_of(type_text)
 
 
 @contextmanager

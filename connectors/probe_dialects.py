@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from catalogs.found import AT_LEAST, COUNTED, FoundColumn, FoundReference, FoundTable
-from connectors.base import SourceError
+from connectors.base import SourceError, SourceRefused
 
 if TYPE_CHECKING:
     from connectors.dialects import DialectSource
@@ -22,7 +22,14 @@ def tables(source: "DialectSource") -> list[FoundTable]:
             *((name, "table") for name in inspector.get_table_names(source.schema)),
             *((name, "view") for name in inspector.get_view_names(source.schema)),
         ]
-    return [_table(source, inspector, name, kind) for name, kind in sorted(listed)]
+    tables = []
+    for name, kind in sorted(listed):
+        try:
+            tables.append(_table(source, inspector, name, kind))
+        except SourceRefused as error:
+            # A view of a table that is gone must not hide the others.
+            tables.append(FoundTable(name, kind, notes=(f"cannot be looked into: {error}",)))
+    return tables
 
 
 def _table(source: "DialectSource", inspector: sa.Inspector, name: str, kind: str) -> FoundTable:
@@ -52,7 +59,7 @@ def _table(source: "DialectSource", inspector: sa.Inspector, name: str, kind: st
     rows, certainty, notes = _counted(source, name)
     described = [(column, source.column(column)) for column in columns]
     return FoundTable(
-        physical_name=name,
+        physical_name=f"{schema}.{name}" if schema and "." in name else name,
         kind=kind,
         comment=comment,
         rows=rows,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import openpyxl
+import pyarrow.parquet as pq
 import xlrd
 
 from catalogs.found import AT_LEAST, COUNTED, ESTIMATED, FoundColumn, FoundTable
@@ -108,7 +109,11 @@ def _tables(source: "FileSource", pattern: str, newest: "Found", count: int) -> 
     else:
         (rows,) = source.con.execute(f"SELECT count(*) FROM read_parquet({literal(str(path))})").fetchone()
         described = source.con.execute(f"DESCRIBE FROM read_parquet({literal(str(path))})").fetchall()
-        columns = tuple(FoundColumn(name, told, family_of(told)) for name, told, *_ in described)
+        # DuckDB renames the second of two names that differ in case only.
+        columns = tuple(
+            FoundColumn(name, told, family_of(told))
+            for name, (_, told, *_) in zip(pq.read_schema(path).names, described, strict=True)
+        )
         yield FoundTable(pattern, "file", "", rows, COUNTED, columns, read={"format": "parquet"}, notes=notes)
 
 
@@ -121,7 +126,9 @@ def _delimited(pattern: str, path: Path, notes: tuple[str, ...]) -> FoundTable:
     read: dict[str, Any] = {"format": "csv", "encoding": encoding.name.removesuffix("-sig")}
     if delimiter != ("\t" if path.suffix == ".tsv" else ","):
         read["delimiter"] = delimiter
-    if any(not cell or _DATA_CELL.fullmatch(cell) for cell in header):
+    while header and not header[-1]:
+        header.pop()  # a line that ends with its delimiter
+    if not header or any(not cell or _DATA_CELL.fullmatch(cell) for cell in header):
         header = [f"column_{place}" for place in range(1, len(header) + 1)]
         read["header"] = False
         notes = (*notes, "the first line looks like data: columns are named by place")

@@ -14,17 +14,30 @@ _OURS = """
 n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
 AND NOT c.relispartition AND has_schema_privilege(n.oid, 'USAGE')
 """
+# What is under a domain (`t` of column `a`), and under the domain under it; nothing where the type is none.
+UNDER = """
+LEFT JOIN LATERAL (
+    WITH RECURSIVE step (oid, class, base, modifier, base_modifier) AS (
+        SELECT t.oid, t.typtype, t.typbasetype, a.atttypmod, t.typtypmod WHERE t.typtype = 'd'
+        UNION ALL
+        SELECT b.oid, b.typtype, b.typbasetype, step.base_modifier, b.typtypmod
+        FROM step JOIN pg_catalog.pg_type b ON b.oid = step.base
+    )
+    SELECT pg_catalog.format_type(oid, modifier) AS type_text, class FROM step WHERE class <> 'd'
+) AS under ON true
+"""
 _COLUMNS = f"""
 SELECT n.nspname::text AS schema_name, c.relname::text AS table_name, c.relkind::text AS kind,
        obj_description(c.oid, 'pg_class')::text AS table_comment, c.reltuples::float8 AS estimate,
        pg_table_is_visible(c.oid) AS is_visible, a.attname::text AS column_name,
-       format_type(a.atttypid, a.atttypmod)::text AS type_text, t.typtype::text AS class,
-       a.attnotnull AS is_required, col_description(c.oid, a.attnum)::text AS column_comment,
+       coalesce(under.type_text, format_type(a.atttypid, a.atttypmod))::text AS type_text,
+       coalesce(under.class, t.typtype)::text AS class,
+       a.attnotnull OR t.typnotnull AS is_required, col_description(c.oid, a.attnum)::text AS column_comment,
        EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indkey[0] = a.attnum) AS is_indexed
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-JOIN pg_type t ON t.oid = a.atttypid
+JOIN pg_type t ON t.oid = a.atttypid {UNDER}
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {_OURS} AND has_column_privilege(c.oid, a.attnum, 'SELECT')
 ORDER BY 1, 2, a.attnum
 """
@@ -55,6 +68,18 @@ JOIN pg_attribute ta ON ta.attrelid = t.oid AND ta.attnum = k.to_attnum
 WHERE r.contype = 'f' AND {_OURS}
 ORDER BY 1, 2, r.oid, k.place
 """
+
+
+def family_in(of_type: str, words: str) -> str:
+    """Sort a type into a family (see `connectors.base.Column`).
+
+    Args:
+        of_type: `pg_type.typtype`: a range of dates is no date, and what somebody calls a composite type says nothing.
+        words: the type in PostgreSQL's words; of a domain, those of the type under it.
+    """
+    if of_type == "e":
+        return "text"
+    return family_of(words) if of_type == "b" else "other"
 
 
 def tables(source: "PostgresSource") -> list[FoundTable]:
@@ -90,7 +115,7 @@ def tables(source: "PostgresSource") -> list[FoundTable]:
     ) in source.ask(_COLUMNS):
         place = schema, table
         heads[place] = physical(schema, table, is_visible), kind, told, estimate
-        family = "text" if of_type == "e" else family_of(kind_text)
+        family = family_in(of_type, kind_text)
         columns[place].append(FoundColumn(name, kind_text, family, comment or "", needed, indexed))
     return [
         FoundTable(

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from catalogs.found import FoundColumn, FoundReference, FoundTable
-from connectors.base import family_of
+from connectors.base import SourceRefused, family_of
 from connectors.duck import literal, quote
 
 if TYPE_CHECKING:
@@ -18,7 +18,14 @@ def tables(source: "SqliteSource") -> list[FoundTable]:
         "SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' "
         "ESCAPE '\\' ORDER BY name"
     )
-    return [_table(source, name, kind) for name, kind in listed]
+    tables = []
+    for name, kind in listed:
+        try:
+            tables.append(_table(source, name, kind))
+        except SourceRefused as error:
+            # A view of a table that is gone must not hide the others.
+            tables.append(FoundTable(name, kind, notes=(f"cannot be looked into: {error}",)))
+    return tables
 
 
 def _table(source: "SqliteSource", name: str, kind: str) -> FoundTable:

@@ -6,14 +6,16 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 
 from catalogs.found import AT_LEAST, COUNTED, FoundColumn, FoundTable
 from catalogs.model import Resource, System
-from catalogs.settings import ConfigurationError
+from catalogs.settings import ConfigurationError, now
 from connectors.base import (
     Column,
     Reading,
@@ -25,12 +27,13 @@ from connectors.base import (
     SourceUnavailable,
     WarehousePin,
     match_columns,
+    refuse_twins,
 )
 from connectors.batches import text_batches
 from connectors.duck import quote, session
 from connectors.http import HttpClient, at_path
 from connectors.probe import fields_of
-from connectors.spool import Spooled, physical_columns, spool
+from connectors.spool import Spooled, physical_columns, refuse_without_marks, spool
 from connectors.sql import lower_bound
 from connectors.tabular import Records
 
@@ -90,13 +93,9 @@ class RestSource(Source):
         matched = match_columns(
             spec, resource.physical_name, [Column(name, "", "unknown") for name in names if name in present]
         )
-        if gone := [name for name in names if name not in present]:
-            raise SourceRefused(
-                f"{resource.name}: no row has {', '.join(gone)}, which decides what must not land; nothing was "
-                f"landed. Provider {resource.provider} restores it, or the contract's exclusion is mended"
-            )
+        refuse_without_marks(resource, present)
         columns = ", ".join(f"{quote(column.name)} AS {quote(item)}" for item, column in matched.columns)
-        top = self._highest(resource, kept, dict(matched.columns)) or watermark
+        top = self._highest(resource, kept, dict(matched.columns), spec.zone) or watermark
         yield Reading(
             resource=resource,
             con=self.con,
@@ -147,6 +146,7 @@ class RestSource(Source):
     ) -> tuple[Records, Spooled, tuple[str, ...]]:
         """Read all pages; from the beginning again if the source changes under the reader."""
         names = physical_columns(resource)
+        refuse_twins(resource, resource.physical_name, names, names)
         for attempt in range(_RESTARTS + 1):
             records = Records(names)
             rows = self._rows(resource, params, records, strict=attempt < _RESTARTS)
@@ -240,14 +240,34 @@ class RestSource(Source):
                 asked[paging.names["cursor"]] = str(following)
         raise SourceRefused(f"{resource.name}: more than {_MOST_PAGES} pages; nothing was landed")
 
-    def _highest(self, resource: Resource, kept: Spooled, columns: Mapping[str, Column]) -> str | None:
+    def _highest(
+        self, resource: Resource, kept: Spooled, columns: Mapping[str, Column], zone: str
+    ) -> str | None:
+        """Greatest watermark that is not in the future: a clock that runs ahead would hide what follows."""
         if not resource.ingest.watermark:
             return None
         column = columns.get(resource.ingest.watermark)
         if column is None:
             raise ConfigurationError(f"{resource.name}: ingest.watermark is not one of its items")
-        (top,) = self.con.execute(f"SELECT max({quote(column.name)}) FROM {kept.relation}").fetchone()
+        # Nobody says which zone a text is in, so that tomorrow is allowed.
+        tomorrow = now().astimezone(ZoneInfo(zone)).date() + timedelta(days=1)
+        value = quote(column.name)
+        (top,) = self.con.execute(
+            f"SELECT max({value}) FROM {kept.relation} WHERE {_day_of(value)} <= ?", [tomorrow.isoformat()]
+        ).fetchone()
         return top
+
+
+def _day_of(value: str) -> str:
+    """Return the DuckDB expression of the day in a text, as interfaces write times; empty where there is none."""
+    seconds = f"CAST({value}[1:10] AS BIGINT)"  # since 1970, perhaps with three digits more
+    return (
+        f"CASE WHEN regexp_full_match({value}, '[0-9]{{10}}([0-9]{{3}})?') "
+        f"THEN strftime(epoch_ms(1000 * {seconds}), '%Y-%m-%d') "
+        f"WHEN regexp_full_match({value}, '[0-9]{{8}}([0-9]{{6}})?') "
+        f"THEN {value}[1:4] || '-' || {value}[5:6] || '-' || {value}[7:8] "
+        f"ELSE regexp_extract(replace({value}, '/', '-'), '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}') END"
+    )
 
 
 def _scope(resource: Resource, low: str | None, top: str | None) -> Scope:

@@ -4,7 +4,7 @@ Rows that the exclusion predicate names are dropped before anything is written, 
 the disk; what remains is counted, and can be looked at before it is landed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from catalogs.model import Resource
 from catalogs.settings import ConfigurationError
-from connectors.base import source_error
+from connectors.base import SourceRefused, source_error
 from connectors.batches import Stream
 from connectors.duck import literal
 
@@ -61,6 +61,19 @@ def predicate_columns(resource: Resource) -> list[str]:
             f"{resource.name}: ingest.exclude is not a predicate DuckDB can read"
         ) from None
     return [column.name for column in tree.find_all(exp.Column)]
+
+
+def refuse_without_marks(resource: Resource, present: Collection[str]) -> None:
+    """Refuse rows none of which has what the exclusion predicate looks at: without it, it would name nobody.
+
+    Raises:
+        SourceRefused: with the columns.
+    """
+    if gone := [name for name in predicate_columns(resource) if name not in present]:
+        raise SourceRefused(
+            f"{resource.name}: no row has {', '.join(gone)}, which decides what must not land; nothing was "
+            f"landed. Provider {resource.provider} restores it, or the contract's exclusion is mended"
+        )
 
 
 def where_kept(resource: Resource) -> str:

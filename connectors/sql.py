@@ -33,6 +33,7 @@ from connectors.duck import literal, quote
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?\Z")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
+_OLDEST = "1000"  # what is older is no day that somebody meant
 _NUMERIC = ("integer", "number")
 MAX_SNAPSHOT_S = 300
 
@@ -178,7 +179,8 @@ class SqlSource(Source):
             # A row without a watermark value can only be found by looking at it every time.
             name = self.name(column.name)
             condition = f"({name} >= {self._constant(column, low)} OR {name} IS NULL)"
-        top = self._highest(table, column, spec.zone) or watermark
+        highest = self._highest(table, column, spec.zone)
+        top = highest if highest is not None and _orders(column, highest) else watermark
         covered = Scope.full() if watermark is None else Scope.since(low, top)
         return self._reading(spec, table, matched, covered, condition, low, top)
 
@@ -340,17 +342,23 @@ class SqlSource(Source):
         name = self.name(column.name)
         parts = [f"{name} >= {self._constant(column, low)}"] if low is not None else []
         if high is not None and _DAY.match(high) and column.family not in _NUMERIC:
-            parts.append(f"{name} < {self.moment(column, _following(high))}")
+            following = _following(high)  # after the last day of all times there is nothing to keep out
+            parts += [f"{name} < {self.moment(column, following)}"] if following else []
         elif high is not None:
             parts.append(f"{name} <= {self._constant(column, high)}")
         return " AND ".join(parts) or "1 = 1"
 
     def _in_partition(self, column: Column, by: str, part: str) -> str:
         name = self.name(column.name)
-        if by == "day" and _DAY.match(part):
-            low, high = self.moment(column, part), self.moment(column, _following(part))
-            return f"({name} >= {low} AND {name} < {high})"
-        return f"{self.text(name)} = {self.literal(part)}"
+        label = self.text(name)
+        if by == "day":
+            following = _following(part) if _DAY.match(part) and part > _OLDEST else None
+            if following:
+                low, high = self.moment(column, part), self.moment(column, following)
+                return f"({name} >= {low} AND {name} < {high})"
+            # No day of a calendar, as 0000-00-00 and infinity, or of another era: told apart as it is written.
+            label = self.day(label)
+        return f"{label} = {self.literal(part)}"
 
     def _constant(self, column: Column, value: str) -> str:
         """A constant of the column's family; numbers are not quoted, or some dialects compare as text."""
@@ -397,8 +405,19 @@ def _is_true(predicate: str) -> str:
     return f"CASE WHEN {predicate} THEN 1 ELSE 0 END"
 
 
-def _following(day: str) -> str:
-    return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
+def _following(day: str) -> str | None:
+    """The day after; None of what is no day, and after the last one."""
+    try:
+        return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _orders(column: Column, value: str) -> bool:
+    """Whether one can read on from a value; NaN, infinity, zero dates and other eras move no watermark."""
+    if column.family in _NUMERIC:
+        return bool(_NUMBER.match(value))
+    return not value.startswith(("0000", "-")) and not value.endswith(("infinity", "BC"))
 
 
 def lower_bound(watermark: str | None, overlap_s: int) -> str | None:

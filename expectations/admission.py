@@ -5,22 +5,20 @@ always. What is refused is kept as a table. What is admitted is everything else,
 again by whoever asks for it: Parquet is read faster than rows are kept. A row that breaks a rule is refused with
 every rule it breaks; a rule of severity `warning` or `info` admits the row and becomes a finding; a rule over the
 whole extract, or too large a refused share, refuses the extract. The verdict depends on extract, contract version
-and code version only.
+and code version only. What a single row can break: `expectations.row_checks`.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import duckdb
 
-from catalogs.model import Catalog, CodeTable, Item, Resource
+from catalogs.model import Catalog, Resource
 from connectors.duck import describe, literal
-from expectations.dates import fixed_today
-from expectations.formats import FORMATS, birthday_differs, identity_document, sex_differs
-from expectations.texts import ill_formed_number, is_number, longest, together, unreadable
+from expectations.row_checks import RowCheck, any_broken, noted, row_checks
 from expectations.typing import source_text, typed
 from warehouse.ledger import Extract
 from warehouse.store import RELEASED, SOURCE_SUFFIX
@@ -30,9 +28,6 @@ DEFAULT_REFUSED_SHARE = 0.05
 # Extracts that hold what changed: how many rows those are says nothing of the whole, and a bad one or two among few
 # wait in quarantine like any other, rather than keep the window out for as long as they are in it.
 WINDOWS, FEW_ROWS = ("upsert", "range"), 5
-# How far the clock of a source may be ahead of ours.
-_AHEAD = "INTERVAL 1 HOUR"
-_GB_DIMENSION = {"type": "conformity", "code": "conformity", "format": "conformity", "unique": "accuracy"}
 
 
 class ExtractRefused(Exception):
@@ -71,19 +66,6 @@ class Finding:
     rows_total: int | None
     detail: str | None = None
     extract_id: int | None = None
-
-
-@dataclass(frozen=True)
-class _Check:
-    """A named condition over the typed row that is true where the row breaks it.
-
-    `readable` names the column of a check for unreadable characters: all texts of a row are searched at once.
-    """
-
-    rule: str
-    broken: str
-    dimension: str = "conformity"
-    readable: str = ""
 
 
 def judge(
@@ -223,9 +205,9 @@ def _type(con, catalog: Catalog, resource: Resource, landed: Mapping[str, str]) 
     )
 
 
-def _sort_out(con, catalog: Catalog, resource: Resource, landed: Mapping[str, str]) -> list[_Check]:
+def _sort_out(con, catalog: Catalog, resource: Resource, landed: Mapping[str, str]) -> list[RowCheck]:
     """Split `typed` into `admitted` and `refused`; returns the checks of single rows."""
-    checks = _row_checks(resource, landed, catalog)
+    checks = row_checks(resource, catalog)
     try:
         duplicates = _duplicates(con, resource)
         _split(con, resource, checks, duplicates)
@@ -236,7 +218,7 @@ def _sort_out(con, catalog: Catalog, resource: Resource, landed: Mapping[str, st
     return checks
 
 
-def _tell_what_cannot_run(con, catalog: Catalog, resource: Resource, checks: Sequence[_Check]) -> None:
+def _tell_what_cannot_run(con, catalog: Catalog, resource: Resource, checks: Sequence[RowCheck]) -> None:
     """Refuse what was judged if one of the rules cannot be run over it: a rule that says nothing has not passed.
 
     Raises:
@@ -310,170 +292,7 @@ def _typed_columns(
     return columns
 
 
-def _row_checks(resource: Resource, landed: Mapping[str, str], catalog: Catalog) -> list[_Check]:
-    checks = []
-    for item in resource.items:
-        checks += _item_checks(resource, item, catalog)
-    checks += _identity_checks(resource)
-    for rule in resource.rules:
-        if rule.on_failure == "refuse_row":
-            where = fixed_today(rule.where or "false", catalog.campus.time_zone)
-            checks.append(_Check(rule.id, f"coalesce(({where}), false)", rule.dimension))
-    return checks
-
-
-def _identity_checks(resource: Resource) -> list[_Check]:
-    """What a resident's number says of its bearer, against the items of the same row that say it again."""
-    identity = resource.subject.identity if resource.subject else None
-    if identity is None:
-        return []
-    kind = literal(identity.type[1:]) if identity.type.startswith("=") else q(identity.type)
-    checks = []
-    for name, item, differs in (
-        ("birthday", identity.birthday, birthday_differs),
-        ("sex", identity.sex, sex_differs),
-    ):
-        if item:
-            broken = f"coalesce({differs(q(identity.number), kind, q(item))}, false)"
-            checks.append(_Check(f"{identity.number}.{name}", broken, "consistency"))
-    return checks
-
-
-def _item_checks(resource: Resource, item: Item, catalog: Catalog) -> list[_Check]:
-    name, column = item.name, q(item.name)
-    checks = []
-    if item.required or item.name in resource.key:
-        checks.append(_Check(f"{name}.required", f"({_missing(item)})", "completeness"))
-    if item.enum:
-        values = ", ".join(literal(str(value)) for value in item.enum)
-        text = f"CAST({column} AS VARCHAR)"
-        checks.append(_Check(f"{name}.enum", f"coalesce({text} <> '' AND {text} NOT IN ({values}), false)"))
-    if item.is_coded:
-        source = q(name + SOURCE_SUFFIX)
-        known = f"{column} IS NOT NULL"
-        table = catalog.codes.get(item.code_table or "")
-        if table is not None and not item.code_map:
-            known = f"{column} IN ({', '.join(map(literal, table.rows))})"
-            checks += _retired(item, table, catalog.campus.time_zone)
-        checks.append(
-            _Check(
-                f"{name}.code", f"({source} IS NOT NULL AND trim({source}) <> '' AND ({known}) IS NOT TRUE)"
-            )
-        )
-        return checks
-    if item.logical_type != "string":
-        checks.append(_Check(f"{name}.type", f"({q('_was_' + name)} AND {column} IS NULL)"))
-        for bound, sign in ((item.minimum, "<"), (item.maximum, ">")):
-            if bound is not None:
-                value = literal(str(bound)) if item.logical_type in ("date", "timestamp") else str(bound)
-                kind = item.duck_type
-                checks.append(
-                    _Check(
-                        f"{name}.range",
-                        f"coalesce({column} {sign} CAST({value} AS {kind}), false)",
-                        "accuracy",
-                    )
-                )
-        return checks
-    checks.append(
-        _Check(
-            f"{name}.text",
-            f"coalesce({unreadable(column)}, false)",
-            readable=column,
-        )
-    )
-    if item.min_length is not None:
-        checks.append(_Check(f"{name}.length", f"coalesce(length({column}) < {item.min_length:d}, false)"))
-    if item.max_length is not None:
-        checks.append(_Check(f"{name}.length", f"coalesce(length({column}) > {item.max_length:d}, false)"))
-    if item.max_length is None and item.max_bytes is None:
-        most = longest(resource, item)
-        # Bytes are counted at no cost, characters are not.
-        checks.append(
-            _Check(
-                f"{name}.length",
-                f"coalesce(strlen({column}) > {most:d} AND length({column}) > {most:d}, false)",
-            )
-        )
-    if is_number(resource, item):
-        checks.append(_Check(f"{name}.form", f"coalesce({ill_formed_number(column)}, false)"))
-    if item.max_bytes is not None:
-        checks.append(_Check(f"{name}.bytes", f"coalesce(strlen({column}) > {item.max_bytes:d}, false)"))
-    if item.pattern:
-        checks.append(
-            _Check(
-                f"{name}.pattern",
-                f"coalesce({column} <> '' AND NOT regexp_matches({column}, {literal(item.pattern)}), false)",
-            )
-        )
-    valid = _format(resource, item)
-    if valid:
-        checks.append(
-            _Check(f"{name}.format", f"coalesce({column} <> '' AND NOT ({valid}), false)", "accuracy")
-        )
-    return checks
-
-
-def _any(checks: Sequence[_Check]) -> str:
-    """Return the condition that a row breaks one of the checks."""
-    texts = [check.readable for check in checks if check.readable]
-    conditions = [unreadable(together(texts))] if texts else []
-    conditions += [check.broken for check in checks if not check.readable]
-    return " OR ".join(conditions) or "false"
-
-
-def _noted(resource: Resource, timezone: str) -> list[_Check]:
-    """Return the rules that admit a row with a finding: those of the contract, and that no change is yet to come.
-
-    A source whose clock is ahead writes rows that are right but for the time of their change.
-    """
-    checks = [
-        _Check(rule.id, f"coalesce(({fixed_today(rule.where, timezone)}), false)", rule.dimension)
-        for rule in resource.rules
-        if rule.on_failure == "finding" and rule.where is not None
-    ]
-    mark = resource.ingest.watermark
-    if mark and resource.item(mark).logical_type in ("date", "timestamp"):
-        limit = f"CAST(_taken_at + {_AHEAD} AS {resource.item(mark).duck_type})"
-        checks.append(_Check(f"{mark}.future", f"coalesce({q(mark)} > {limit}, false)", "accuracy"))
-    return checks
-
-
-def _retired(item: Item, table: CodeTable, timezone: str) -> list[_Check]:
-    """A code that had been withdrawn when the extract was taken, unless the contract lets records keep theirs."""
-    ended: dict[date, list[str]] = {}
-    for code, row in table.rows.items():
-        if row.valid_to is not None:
-            ended.setdefault(row.valid_to, []).append(code)
-    if not ended or item.properties.get("retiredCodes") == "keep":
-        return []
-    day = f"timezone({literal(timezone)}, _taken_at)::DATE"
-    late = " OR ".join(
-        f"{q(item.name)} IN ({', '.join(map(literal, codes))}) AND {day} > DATE {literal(on.isoformat())}"
-        for on, codes in sorted(ended.items())
-    )
-    return [_Check(f"{item.name}.retired", f"coalesce({late}, false)")]
-
-
-def _missing(item: Item) -> str:
-    """Return the condition that the source sent nothing; what it sent and cannot be read breaks other rules."""
-    if not item.is_coded and item.logical_type != "string":
-        return f"{q('_was_' + item.name)} IS NOT TRUE"
-    column = q(item.name + SOURCE_SUFFIX if item.is_coded else item.name)
-    return f"{column} IS NULL OR trim({column}) = ''"
-
-
-def _format(resource: Resource, item: Item) -> str | None:
-    if item.format == "identity_document":
-        identity = resource.subject.identity if resource.subject else None
-        if not identity or identity.number != item.name:
-            return None
-        kind = identity.type
-        return identity_document(q(item.name), literal(kind[1:]) if kind.startswith("=") else q(kind))
-    return FORMATS[item.format](q(item.name)) if item.format in FORMATS else None
-
-
-def _duplicates(con: duckdb.DuckDBPyConnection, resource: Resource) -> list[_Check]:
+def _duplicates(con: duckdb.DuckDBPyConnection, resource: Resource) -> list[RowCheck]:
     """Leave the values that occur twice in small tables and return the checks that look them up.
 
     Of a duplicate key all rows are refused, unless `ingest.pick` names the order that chooses one.
@@ -493,17 +312,17 @@ def _duplicates(con: duckdb.DuckDBPyConnection, resource: Resource) -> list[_Che
         if con.execute(f"SELECT 1 FROM twice_{number} LIMIT 1").fetchone():
             row = listed if len(columns) == 1 else f"({listed})"
             checks.append(
-                _Check(f"{name}.unique", f"coalesce({row} IN (FROM twice_{number}), false)", "accuracy")
+                RowCheck(f"{name}.unique", f"coalesce({row} IN (FROM twice_{number}), false)", "accuracy")
             )
     return checks
 
 
-def _split(con, resource: Resource, checks: list[_Check], duplicates: list[_Check]) -> None:
+def _split(con, resource: Resource, checks: list[RowCheck], duplicates: list[RowCheck]) -> None:
     """Leave the places of the rows that are not admitted in table `left_out`, and the others as `admitted`.
 
     A condition that is neither true nor false leaves a row out.
     """
-    broken = _any((*checks, *duplicates))
+    broken = any_broken((*checks, *duplicates))
     if resource.ingest.pick_order_by:
         _pick(con, resource, broken)
         left_out = "SELECT _extract, _row_no FROM typed ANTI JOIN picked USING (_extract, _row_no)"
@@ -542,7 +361,7 @@ def _pick(con, resource: Resource, broken: str) -> None:
 
 
 def _refuse(
-    con, resource: Resource, landed: Mapping[str, str], checks: list[_Check], duplicates: list[_Check]
+    con, resource: Resource, landed: Mapping[str, str], checks: list[RowCheck], duplicates: list[RowCheck]
 ) -> None:
     """Make table `refused`: every row that was not admitted, as it came, with the rules it breaks.
 
@@ -584,7 +403,7 @@ def _stored(resource: Resource) -> list[str]:
 
 
 def _findings(
-    con, catalog: Catalog, resource: Resource, checks: list[_Check], total: int, admitted: int
+    con, catalog: Catalog, resource: Resource, checks: list[RowCheck], total: int, admitted: int
 ) -> tuple[Finding, ...]:
     """One finding per broken row rule, and one per rule that admits with a finding, broken or not."""
     counts = dict(
@@ -600,16 +419,16 @@ def _findings(
         )
         for rule, rows in sorted(counts.items())
     ]
-    noted = _noted(resource, catalog.campus.time_zone)
-    if noted:
-        asked = ", ".join(f"coalesce(count_if({check.broken}), 0)" for check in noted)  # of no row it is NULL
+    notes = noted(resource, catalog.campus.time_zone)
+    if notes:
+        asked = ", ".join(f"coalesce(count_if({check.broken}), 0)" for check in notes)  # of no row it is NULL
         kept = "typed ANTI JOIN left_out USING (_extract, _row_no)"
         try:
             broken = con.execute(f"SELECT {asked} FROM {kept}").fetchone()
         except duckdb.Error:
-            _tell_what_cannot_run(con, catalog, resource, noted)
+            _tell_what_cannot_run(con, catalog, resource, notes)
             raise
-        for check, rows in zip(noted, broken, strict=True):
+        for check, rows in zip(notes, broken, strict=True):
             severity = "info" if severities.get(check.rule) == "info" else "warning"
             found.append(
                 Finding(

@@ -9,11 +9,11 @@ are accidents, too.
 
 from collections.abc import Iterable, Sequence
 
-from catalogs.model import Item, Resource
+from catalogs.model import LONGEST_TEXT, Item, Resource
 from connectors.duck import literal
 
 # Where a contract declares no length: characters of a number or code, of a person's name, of anything else.
-LONGEST_NUMBER, LONGEST_NAME, LONGEST_TEXT = 64, 100, 4_000
+LONGEST_NUMBER, LONGEST_NAME = 64, 100
 PERSON_NAME = "person_name"
 _CONTROL = r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F\x{FFFD}]"
 _ILL_FORMED = r"[\x{FF01}-\x{FF5E}\x{3000}]|^[\s\x{A0}]|[\s\x{A0}]$"

@@ -23,8 +23,11 @@ _DATE_TEXT = (
 
 
 def source_text(column: str, landed: str) -> str:
-    """Return the landed value as text."""
-    return column if landed == "VARCHAR" else f"CAST({column} AS VARCHAR)"
+    """Return the landed value as text; a whole number that was kept as a binary fraction has no point in it."""
+    if landed == "VARCHAR":
+        return column
+    text = f"CAST({column} AS VARCHAR)"
+    return f"regexp_replace({text}, '\\.0$', '')" if landed == "DOUBLE" else text
 
 
 def typed(item: Item, column: str, landed: str, codes: Mapping[str, CodeTable], timezone: str) -> str:

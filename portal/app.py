@@ -11,10 +11,12 @@ import structlog
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from catalogs.settings import ConfigurationError
 from portal import (
+    drafts,
     pages_catalog,
     pages_certificates,
     pages_clerk,
@@ -38,7 +40,7 @@ from portal import (
 from portal.asking import Asking, Said
 from portal.configuration import Configuration, configuration
 from portal.database import Database
-from portal.entry import House, LoginFirst, enter
+from portal.entry import House, LoginFirst, enter, keep_form
 from portal.problems import Refused, not_found
 from portal.readiness import Readiness
 from portal.rendering import page
@@ -67,6 +69,8 @@ PAGE_MODULES = (
     pages_maintain_versions,
 )
 _DATABASE_ERRORS = (psycopg.Error, sqlalchemy.exc.SQLAlchemyError)
+# What may be otherwise when the same form is sent again.
+_FOR_NOW = frozenset((409, 429, 503))
 _log = structlog.get_logger("yici.portal")
 
 
@@ -133,16 +137,19 @@ def _desk(chosen: Configuration) -> Database | None:
 def _failures(app: FastAPI) -> None:
     @app.exception_handler(LoginFirst)
     async def nobody(request: Request, error: LoginFirst) -> Response:
-        kept = "&kept=1" if error.is_kept else ""
-        return RedirectResponse(f"/login?next={quote(error.wanted, safe='')}{kept}", 303)
+        kept = "&kept=1" if error.is_late else ""
+        answer = RedirectResponse(f"/login?next={quote(error.wanted, safe='')}{kept}", 303)
+        return _with_key(request, answer, error.draft_key)
 
     @app.exception_handler(Refused)
     async def refused(request: Request, error: Refused) -> Response:
-        return _told(request, error)
+        where, key = await _kept(request) if error.status in _FOR_NOW else ("", "")
+        return _with_key(request, _told(request, error, where), key)
 
     @app.exception_handler(Said)
     async def said(request: Request, error: Said) -> Response:
-        return page(request, "said.html.j2", error.status, said=error)
+        where, key = await _kept(request)
+        return _with_key(request, page(request, "said.html.j2", error.status, said=error, form_at=where), key)
 
     @app.exception_handler(RequestValidationError)
     async def malformed(request: Request, error: RequestValidationError) -> Response:
@@ -161,8 +168,36 @@ def _failures(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
-        return _told(request, Refused(500, "internal"))
+        where, key = await _kept(request)
+        return _with_key(request, _told(request, Refused(500, "internal"), where), key)
 
 
-def _told(request: Request, error: Refused) -> Response:
-    return page(request, "error.html.j2", error.status, kind=error.kind, deed=error.deed)
+async def _kept(request: Request) -> tuple[str, str]:
+    """Keep what was typed into a form that could not be taken; returns the page it stands on, and the draft's key."""
+    entered, form = getattr(request.state, "entered", None), getattr(request.state, "form", None)
+    if entered is None or not form:
+        return "", ""
+
+    def keep() -> tuple[str, str]:
+        with request.app.state.house.database.connection() as con:
+            return keep_form(request, con, entered.viewer.person, form)
+
+    try:
+        where, key = await run_in_threadpool(keep)
+    except _DATABASE_ERRORS:
+        return "", ""
+    return (where, key) if key else ("", "")
+
+
+def _with_key(request: Request, answer: Response, key: str) -> Response:
+    house: House = request.app.state.house
+    if key:
+        answer.set_cookie(
+            house.draft_cookie, key, max_age=drafts.KEPT_DAYS * 24 * 3600, path="/", secure=house.chosen.is_secure,
+            httponly=True, samesite="lax",
+        )  # fmt: skip
+    return answer
+
+
+def _told(request: Request, error: Refused, form_at: str = "") -> Response:
+    return page(request, "error.html.j2", error.status, kind=error.kind, deed=error.deed, form_at=form_at)

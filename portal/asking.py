@@ -90,13 +90,14 @@ class Asking:
         """Give the connections back."""
         self._http.close()
 
-    def begin(self, proof_type: str, proof: str, value: str) -> Begun:
+    def begin(self, proof_type: str, proof: str, value: str, state: str = "") -> Begun:
         """Trade the proof of a login for a bearer.
 
         Args:
             proof_type: ID_TOKEN, TICKET or ACCOUNT.
             proof: what the campus's login gave, or the number of a local account.
             value: of the session's cookie.
+            state: with a ticket: what this browser was sent to the CAS server with.
 
         Raises:
             Said: the service takes it for no proof, or knows nobody by it.
@@ -104,6 +105,8 @@ class Asking:
         """
         session = hashlib.sha256(_secret(value).encode()).hexdigest()
         sent = {"proof_type": proof_type, "proof": proof, "session": session}
+        if state:
+            sent["state"] = state
         return _begun(self.as_portal("POST", "/v1/sessions", sent))
 
     def renew(self, bearer: str, value: str) -> Begun:

@@ -3,10 +3,11 @@
 The table on the page and its workbook are made of the same cells, so that neither can say another thing than the
 other. A row about fewer cases than the campus's threshold (`thresholds.smallCell`) shows no figure: few cases are few
 people. Where one row alone would be hidden, or several that have too few cases together, the next smallest is hidden
-with them, or the total would tell them. The same holds for figures of a row that are about too few of something else.
+with them, or the total would tell them. The same holds for figures of a row that are about too few of something else,
+and for the parts of a row: of 200 cases none tells that one was online (`catalogs.small_cells`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,10 +15,9 @@ from typing import Any
 
 from catalogs.exports.xlsx import Cell, Sheet, workbook
 from catalogs.lists.base import percent
-from catalogs.model import Catalog
+from catalogs.small_cells import NOT_TOLD, hidden, hidden_parts
 from portal.charts import Figure
 from portal.texts import LANGUAGES
-from service.tasks import DEFAULT_THRESHOLD
 
 NOTHING = "–"
 # Kinds of columns: how a value stands in its cell.
@@ -79,7 +79,7 @@ class Block:
 
     def cells(self, language: str) -> list[list[Cell]]:
         """Return what stands in each cell, on the page as in the workbook."""
-        few = f"不足 {self.threshold}" if language == LANGUAGES[0] else f"under {self.threshold}"
+        few = NOT_TOLD if language == LANGUAGES[0] else "not shown"
         return [
             [
                 few
@@ -121,11 +121,6 @@ def cell(value: Any, kind: str, listed: str = "、") -> Cell:
     return listed.join(value) if isinstance(value, tuple) else str(value)
 
 
-def small_cell(catalog: Catalog) -> int:
-    """Return below how many cases a figure is not shown; the campus's, as tasks have it."""
-    return int((catalog.campus.raw.get("thresholds") or {}).get("smallCell", DEFAULT_THRESHOLD))
-
-
 def without_few(rows: Iterable[Mapping[str, Any]], base: str, threshold: int) -> list[dict[str, Any]]:
     """Return rows, those of too few cases marked as hidden, and never one alone, nor several of too few together.
 
@@ -134,14 +129,10 @@ def without_few(rows: Iterable[Mapping[str, Any]], base: str, threshold: int) ->
         base: the key of how many cases a row is about; of none there is nothing to hide.
         threshold: fewer are hidden.
     """
-    found = [{**row, HIDDEN: bool(row.get(HIDDEN)) or 0 < (row[base] or 0) < threshold} for row in rows]
-    shown = sorted((row for row in found if not row[HIDDEN] and row[base]), key=lambda row: row[base])
-    hidden = [row[base] for row in found if row[HIDDEN] and row[base]]
-    while shown and hidden and (len(hidden) == 1 or sum(hidden) < threshold):
-        row = shown.pop(0)
-        row[HIDDEN] = True
-        hidden.append(row[base])
-    return found
+    found = list(rows)
+    already = [place for place, row in enumerate(found) if row.get(HIDDEN)]
+    gone = hidden({place: row[base] or 0 for place, row in enumerate(found)}, threshold, already)
+    return [{**row, HIDDEN: place in gone} for place, row in enumerate(found)]
 
 
 def without_few_by(
@@ -154,8 +145,8 @@ def without_few_by(
         keys: by each of which some table has the sums.
         base, threshold: as of `without_few`.
     """
-    found, hidden = without_few(rows, base, threshold), -1
-    while hidden != (hidden := sum(row[HIDDEN] for row in found)):
+    found, gone = without_few(rows, base, threshold), -1
+    while gone != (gone := sum(row[HIDDEN] for row in found)):
         for key in keys:
             groups: dict[Any, list[dict[str, Any]]] = {}
             for row in found:
@@ -177,7 +168,44 @@ def few_within(
     """
     own = frozenset(keys)
     marked = without_few(rows, base, threshold)
-    return [{**row, FEW: own if one[HIDDEN] else ()} for row, one in zip(rows, marked, strict=True)]
+    return [_with_few(row, own if one[HIDDEN] else ()) for row, one in zip(rows, marked, strict=True)]
+
+
+def few_parts(
+    rows: Sequence[Mapping[str, Any]],
+    parts_of: Callable[[Mapping[str, Any]], Mapping[str, int]],
+    threshold: int,
+    also: Mapping[str, Collection[str]] | None = None,
+) -> list[dict[str, Any]]:
+    """Return rows in which the parts that tell of too few are hidden by themselves, with all that would give them back.
+
+    Args:
+        rows: as `without_few` left them.
+        parts_of: row → part → how many; they add up to what the row is about, of which nothing is left out.
+        threshold: fewer are hidden.
+        also: key of another figure → the parts with any of which it is hidden, as it would tell them.
+    """
+    found = list(rows)
+    already = {place for place, row in enumerate(found) if row.get(HIDDEN)}
+    gone = hidden_parts([parts_of(row) for row in found], threshold, already)
+    return [
+        _with_few(row, own | {key for key, parts in (also or {}).items() if own & set(parts)})
+        for row, own in zip(found, gone, strict=True)
+    ]
+
+
+def rest_of(whole: str, part: str) -> Callable[[Mapping[str, Any]], dict[str, int]]:
+    """Return what parts a row into a part and its rest, of which neither may be too few."""
+    return lambda row: {part: int(row[part] or 0), f"not {part}": int(row[whole] or 0) - int(row[part] or 0)}
+
+
+def tells(row: Mapping[str, Any], *keys: str) -> bool:
+    """Whether none of these figures of a row is hidden, so that a chart or a title may tell them."""
+    return not row.get(HIDDEN) and not any(key in row.get(FEW, ()) for key in keys)
+
+
+def _with_few(row: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    return {**row, FEW: frozenset(row.get(FEW, ())) | frozenset(keys)}
 
 
 def hidden_last(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -187,8 +215,8 @@ def hidden_last(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) ->
     """
     if columns[0].kind == WHEN:
         return list(rows)
-    hidden = sorted((row for row in rows if row.get(HIDDEN)), key=lambda row: str(row[columns[0].key]))
-    return [*seen(rows, len(rows)), *hidden]
+    last = sorted((row for row in rows if row.get(HIDDEN)), key=lambda row: str(row[columns[0].key]))
+    return [*seen(rows, len(rows)), *last]
 
 
 def seen(rows: Iterable[Mapping[str, Any]], most: int) -> list[Mapping[str, Any]]:

@@ -19,7 +19,11 @@ GOOD, WATCH, BAD = "#1a7f37", "#9a6700", "#b42318"
 STEPS = ("#0b4a8f", "#5b95d1", "#a9c9ec", "#d9a441", "#b42318")
 _FONT = '"PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif'
 _BAR_PX, _TALL_PX, _FRAME_PX, _HEIGHT_PX = 30, 42, 90, 320
+# On a telephone a legend takes several lines, which bars and axis would else have to share their room with.
+_LEGEND_PX = 44
 _LABEL_WIDTH = 24
+# The size of figures in parts, and the smallest that can be read.
+_SMALL, _SMALLEST_PX = {"size": 12}, 10
 
 Figure = Mapping[str, Any]
 Number = float | int | None
@@ -66,7 +70,7 @@ def groups(
         for (name, values), colour in zip(shown.items(), colours, strict=False)
     ]
     figure = _sideways(labels, drawn, unit)
-    height = _TALL_PX * len(labels) * len(drawn) + _FRAME_PX
+    height = _TALL_PX * len(labels) * len(drawn) + _FRAME_PX + _LEGEND_PX
     return {**figure, "layout": figure["layout"] | {"barmode": "group", "showlegend": True, "height": height}}
 
 
@@ -78,8 +82,13 @@ def parts(
         _bar(name, labels, values, [_short(one) for one in values], colour)
         for (name, values), colour in zip(shown.items(), colours, strict=False)
     ]
+    # A figure that its part has no room for stands in the table only: beside the part it would lie on another.
+    drawn = [one | {"textposition": "inside", "constraintext": "inside", "textfont": _SMALL} for one in drawn]
     figure = dict(_sideways(labels, drawn, unit))
-    figure["layout"] = figure["layout"] | {"barmode": "stack", "showlegend": True}
+    hidden = {"mode": "hide", "minsize": _SMALLEST_PX}
+    height = figure["layout"]["height"] + _LEGEND_PX
+    figure["layout"] = figure["layout"] | {"barmode": "stack", "showlegend": True, "height": height}
+    figure["layout"] |= {"uniformtext": hidden}
     return figure
 
 
@@ -154,6 +163,7 @@ def _sideways(labels: Sequence[str], drawn: list[dict[str, Any]], unit: str) -> 
     is_tall = any(_width(label) > _LABEL_WIDTH for label in labels)
     layout = _layout((_TALL_PX if is_tall else _BAR_PX) * len(labels) + _FRAME_PX, "")
     layout["yaxis"] = layout["yaxis"] | {"autorange": "reversed", "type": "category", "showgrid": False}
+    layout["yaxis"] |= {"ticklabelstandoff": 6}
     layout["xaxis"] = layout["xaxis"] | {"rangemode": "tozero", "title": {"text": unit}, "gridcolor": LINE}
     return {"data": drawn, "layout": layout}
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import quote
 
 import psycopg
-from fastapi import Request, Response
+from fastapi import Request
 
 from catalogs.model import Resource
 from expectations.quality.duty import duty
@@ -15,10 +14,6 @@ from portal.entry import Entered, House, about_unit
 from portal.problems import Refused, not_found
 
 _LONGEST_TEXT = 1000
-_KINDS = {
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "pdf": "application/pdf",
-}
 
 
 @contextmanager
@@ -74,12 +69,3 @@ def typed(request: Request, name: str) -> str:
     """Return what was typed into a field, without blanks around it and the sign that no text holds."""
     value = request.state.form.get(name)
     return value.strip().replace("\x00", "")[:_LONGEST_TEXT] if isinstance(value, str) else ""
-
-
-def file_of(content: bytes, name: str, kind: str) -> Response:
-    """Return a file to download, an xlsx or a pdf."""
-    return Response(
-        content,
-        media_type=_KINDS[kind],
-        headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"},
-    )

@@ -1,9 +1,10 @@
 """The catalog's words on English pages: said in English where somebody has written it, else marked as Chinese.
 
-The catalog is written in Chinese. Many of its names have English beside them in its registers (units, elements, codes,
-service items, populations); the words of its closed lists have it in `portal.texts_catalog`. A text is told in English
-only as a whole: half a sentence would be none. What stays is data in Chinese and says so (`lang`), so that a screen
-reader reads it as such. What people are and said is never put in other words: below `translate="no"` it is only marked.
+The catalog is written in Chinese. Its registers may have English beside it (`nameEn`), and a column's own name is
+English; the words of its closed lists have it in `portal.texts_catalog`. A text is told in English only as a whole, but
+for names in 《》 in it: half a sentence would be none. What stays is data in Chinese and says so (`lang`), so that a
+screen reader reads it as such. What people are and said is never put in other words: below `translate="no"` it is only
+marked.
 """
 
 import html
@@ -12,18 +13,28 @@ from collections.abc import Iterable, Mapping
 
 from catalogs.model import Catalog
 from portal.texts_catalog import PATTERNS, WORDS
+from portal.texts_lists import CLAUSES, REASONS
 from service.problems import KINDS
 
 _HAN = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _IS_CHINESE = re.compile(f"[{_HAN}]")
 # Chinese with the signs and figures between, for one mark around all of it.
 _PHRASE = re.compile(f"[{_HAN}](?:.*[{_HAN}][。！？”》）]?)?", re.DOTALL)
+# A name that stayed as it is within an English sentence.
+_QUOTED = re.compile(f"(?<=“)[^”]*[{_HAN}][^”]*(?=”)")
 _TAG = re.compile(r"(<[^>]*>)")
 _NAME = re.compile(r"<(/?)([a-zA-Z0-9]+)")
 # What parts a text, the widest first, and how English has it.
 _BETWEEN = tuple(
     re.compile(f"(\\s*{one}\\s*)")
-    for one in ("[；;]", "[：:]", "[，,]", "、", "[()（）《》。/]", r"(?<=\S)\s+(?=\S)")
+    for one in (
+        "[；;]",
+        r"(?:(?<!\d)[：:]|[：:](?!\d))",
+        "[，,]",
+        "、",
+        "[()（）《》。/]",
+        r"(?<=\S)\s+(?=\S)",
+    )
 )
 _SIGNS = {
     "、": ", ",
@@ -41,31 +52,61 @@ _NOT_TEXT = frozenset(("script", "style", "textarea"))
 # Elements that hold text only, so that the mark has to stand on them.
 _TEXT_ONLY = frozenset(("title", "option"))
 _MARK = 'lang="zh-CN"'
+_PATTERNS = (*PATTERNS, *REASONS)
+# One look for all of them: most texts are none, and a page has thousands.
+_IS_PATTERN = re.compile("|".join(f"(?:{pattern.pattern})" for pattern, _ in _PATTERNS))
 
 
 def english_names(catalog: Catalog) -> dict[str, str]:
-    """Return Chinese → English of the catalog's names and of the words on pages; names of two meanings are left out."""
+    """Return Chinese → English of the catalog's names and of the words on pages; names of two meanings are left out.
+
+    What a register calls something goes before what a code table or a column does.
+    """
+    found = _single(_columns(catalog)) | _single(_codes(catalog)) | _single(_registers(catalog))
+    return found | {one.title_zh: one.title_en for one in KINDS.values()} | dict(CLAUSES) | dict(WORDS)
+
+
+def _single(names: Iterable[tuple[str, str]]) -> dict[str, str]:
     found: dict[str, dict[str, str]] = {}
-    for chinese, english in _names(catalog):
+    for chinese, english in names:
         if chinese and english:
             found.setdefault(chinese, {})[english.casefold()] = english
-    single = {chinese: next(iter(told.values())) for chinese, told in found.items() if len(told) == 1}
-    return single | {one.title_zh: one.title_en for one in KINDS.values()} | dict(WORDS)
+    return {chinese: next(iter(told.values())) for chinese, told in found.items() if len(told) == 1}
 
 
-def _names(catalog: Catalog) -> Iterable[tuple[str, str]]:
+def _registers(catalog: Catalog) -> Iterable[tuple[str, str]]:
     yield catalog.campus.name_zh, catalog.campus.name_en
-    for register in (catalog.units, catalog.elements, catalog.populations, catalog.services):
+    for register in (catalog.units, catalog.elements, catalog.populations, catalog.services, catalog.codes):
         for one in register.values():
             yield one.name_zh, one.name_en
+    for kind in catalog.certificates.values():
+        yield kind.name_zh, kind.name_en
+        for purpose in kind.purposes:
+            yield purpose.name_zh, purpose.name_en
+    for resource in catalog.resources.values():
+        yield resource.business_name, str(resource.properties.get("nameEn") or "")
+    for material in catalog.materials.values():
+        yield material.name_zh, str(material.raw.get("nameEn") or "")
+    for power in catalog.powers.values():
+        yield power.name_zh, str(power.raw.get("nameEn") or "")
+    for service in catalog.services.values():
+        for step in service.steps:
+            yield step.name_zh, str(step.raw.get("nameEn") or "")
+
+
+def _codes(catalog: Catalog) -> Iterable[tuple[str, str]]:
     for table in catalog.codes.values():
         for row in table.rows.values():
             yield row.name_zh, row.name_en
-    # What an item is called means what its element means.
+
+
+def _columns(catalog: Catalog) -> Iterable[tuple[str, str]]:
+    """What an item is called: as it says itself, as its element is called, or as its column, which is English."""
     for resource in catalog.resources.values():
         for item in resource.items:
-            if item.element in catalog.elements and item.business_name not in WORDS:
-                yield item.business_name, catalog.elements[item.element].name_en
+            element = catalog.elements.get(item.element or "")
+            own = str(item.properties.get("nameEn") or "") or (element.name_en if element else "")
+            yield item.business_name, own or item.name.replace("_", " ")
 
 
 def in_english(page: str, names: Mapping[str, str]) -> str:
@@ -77,6 +118,7 @@ def in_english(page: str, names: Mapping[str, str]) -> str:
     """
     pieces = _TAG.split(page)
     inside, depth, is_left = "", 0, False
+    known: dict[str, str | None] = {}
     for place in range(1, len(pieces), 2):
         tag, text = pieces[place], pieces[place + 1]
         found = _NAME.match(tag)
@@ -94,9 +136,14 @@ def in_english(page: str, names: Mapping[str, str]) -> str:
             continue
         # Without a value of its own an option sends its text.
         is_sent = name == "option" and "value=" not in tag
-        told = None if inside or is_sent else _told(html.unescape(text.strip()), names)
+        bare, told = text.strip(), None
+        if not inside and not is_sent:
+            if bare not in known:
+                known[bare] = _told(html.unescape(bare), names)
+            told = known[bare]
         if told is not None:
-            pieces[place + 1] = text.replace(text.strip(), html.escape(told), 1)
+            english = _QUOTED.sub(lambda one: f"<span {_MARK}>{one[0]}</span>", html.escape(told))
+            pieces[place + 1] = text.replace(bare, english, 1)
         elif name in _TEXT_ONLY and not closing:
             pieces[place] = f"{tag[:-1]} {_MARK}>"
         else:
@@ -108,11 +155,22 @@ def _told(text: str, names: Mapping[str, str], level: int = 0) -> str | None:
     """Return a text in English; None if a part of it is known in Chinese only."""
     if not _IS_CHINESE.search(text):
         return text
-    if (whole := _word(text, names)) or level == len(_BETWEEN):
+    if text.endswith("。"):
+        said = _told(text[:-1], names)
+        return said and f"{said}."
+    if whole := _word(text, names):
         return whole
-    pieces = _BETWEEN[level].split(text)
-    parts = [_told(piece, names, level + 1) for piece in pieces[::2]]
+    for place in range(level, len(_BETWEEN)):
+        pieces = _BETWEEN[place].split(text)
+        if len(pieces) > 1:
+            break
+    else:
+        return None
+    parts = [_told(piece, names, place + 1) for piece in pieces[::2]]
     signs = [_SIGNS.get(sign.strip(), sign) for sign in pieces[1::2]]
+    opened = [False, *(sign.strip() == "《" for sign in pieces[1::2])]
+    parts = [piece if is_name and part is None else part for piece, part, is_name in
+             zip(pieces[::2], parts, opened, strict=True)]  # fmt: skip
     if None in parts:
         return None
     return "".join(f"{part}{sign}" for part, sign in zip(parts, [*signs, ""], strict=True)).strip()
@@ -121,8 +179,16 @@ def _told(text: str, names: Mapping[str, str], level: int = 0) -> str | None:
 def _word(text: str, names: Mapping[str, str]) -> str | None:
     if text in names:
         return names[text]
-    for pattern, english in PATTERNS:
+    if not _IS_PATTERN.fullmatch(text):
+        return None
+    for pattern, english in _PATTERNS:
         if found := pattern.fullmatch(text):
-            own = names.get(found[1], found[1])
-            return None if _IS_CHINESE.search(own) else english.format(own)
+            groups = [_told(group, names) for group in found.groups()]
+            # What stands in “” is a name, which may stay as it is.
+            parts = [
+                group if part is None and f"“{{{place}}}”" in english else part
+                for place, (group, part) in enumerate(zip(found.groups(), groups, strict=True))
+            ]
+            if None not in parts:
+                return english.format(*parts)
     return None

@@ -1,7 +1,8 @@
 """The one door: every request passes it, and what `portal.access` does not allow ends here.
 
-A page that is asked for by nobody leads to the login; a form has to bring its session's token; whatever was decided is
-on record before the page is made. A route that the table of pages does not name is shut.
+A page that is asked for by nobody leads to the login; a form has to bring its session's token, and one whose session
+has ended is kept for who typed it; whatever was decided is on record before the page is made. A route that the table of
+pages does not name is shut.
 """
 
 import re
@@ -23,6 +24,7 @@ from portal.known import Edition, Known, Shown
 from portal.meanings import Meanings
 from portal.problems import Refused
 from portal.sessions import Limits, Session
+from portal.uploads import form_with_file
 
 if TYPE_CHECKING:
     from portal.asking import Asking
@@ -31,12 +33,7 @@ _FORM = "application/x-www-form-urlencoded"
 _WITH_FILE = "multipart/form-data"
 # The pages whose form sends a file.
 TAKES_FILE = frozenset(("upload", "waiting_upload"))
-# Forms into which people type what is theirs alone: nothing of it is kept.
-UNKEPT = "mine"
 _MOST_FIELDS = 6000
-# The pages whose form is kept for its author if the session ended meanwhile: they are about the catalog, and say
-# nothing of a person. No other form is; of an upload nothing is but the page that it came from.
-KEPT_LATE = frozenset(("proposal", "upload", "waiting_upload", "edit", "wish", "version"))
 _NAME = re.compile(r"[A-Za-z0-9._~-]{1,100}")
 
 
@@ -66,6 +63,11 @@ class House:
         """The name of the session's cookie; a browser takes `__Host-` from this very host over TLS only."""
         return "__Host-yici" if self.chosen.is_secure else "yici"
 
+    @property
+    def draft_cookie(self) -> str:
+        """The name of the cookie that opens what was typed and could not be taken."""
+        return f"__Host-{drafts.COOKIE}" if self.chosen.is_secure else drafts.COOKIE
+
 
 @dataclass(frozen=True)
 class Entered:
@@ -92,13 +94,15 @@ class LoginFirst(Exception):
 
     Attributes:
         wanted: the page that follows.
-        is_kept: whether what was typed is kept until then.
+        is_late: whether a form was sent; its files have to be chosen again.
+        draft_key: of what was typed into it, which is kept until then; empty if nothing was.
     """
 
-    def __init__(self, wanted: str, is_kept: bool = False) -> None:
+    def __init__(self, wanted: str, is_late: bool = False, draft_key: str = "") -> None:
         super().__init__()
         self.wanted = wanted
-        self.is_kept = is_kept
+        self.is_late = is_late
+        self.draft_key = draft_key
 
 
 async def enter(request: Request) -> None:
@@ -115,7 +119,10 @@ async def enter(request: Request) -> None:
             raise Refused(415, "not_a_form")
         if kind == _WITH_FILE and not await run_in_threadpool(_is_known, request):
             raise LoginFirst(wanted(request))
-        form = await request.form(max_files=1, max_fields=_MOST_FIELDS)
+        if kind == _WITH_FILE:
+            form = await form_with_file(request, _MOST_FIELDS)
+        else:
+            form = await request.form(max_files=0, max_fields=_MOST_FIELDS)
     request.state.form = form
     try:
         await run_in_threadpool(_enter, request, form)
@@ -139,12 +146,10 @@ def _enter(request: Request, form: FormData) -> None:
     house: House = request.app.state.house
     page = _page(request)
     with house.database.connection() as con:
-        if page in KEPT_LATE and request.method not in ("GET", "HEAD"):
-            _keep_late_form(request, con, form, house)
         session = sessions.find(con, request.cookies.get(house.cookie, ""), house.limits)
         request.state.session = session
         if request.method not in ("GET", "HEAD"):
-            _check_form(request, session, form)
+            _check_form(request, con, session, form)
         if page in OPEN:
             return
         if session is None or session.person is None:
@@ -153,26 +158,33 @@ def _enter(request: Request, form: FormData) -> None:
         viewer = viewer_of(edition.catalog, session.person, edition.on)
         decision = decide(viewer, page)
         number = deeds.note(con, viewer.person, f"{request.method} {page}", _about(request), decision)
+        if request.method == "GET":
+            key = request.cookies.get(house.draft_cookie)
+            request.state.draft = drafts.kept(con, viewer.person, request.url.path, key)
+        else:
+            drafts.forget(con, viewer.person, _page_of(form))
     request.state.entered = Entered(session, viewer, edition, decision)
     if not decision.is_allowed:
         raise Refused(403, "not_yours", decision.rule, number)
 
 
-def _keep_late_form(request: Request, con: psycopg.Connection, form: FormData, house: House) -> None:
-    """Keep what was typed into a form whose session ended meanwhile, and let its author log in again.
+def keep_form(request: Request, con: psycopg.Connection, person: str, form: FormData) -> tuple[str, str]:
+    """Keep what was typed into a form that cannot be taken; returns the page it stands on, and the draft's key.
 
-    Raises:
-        LoginFirst: the form is one of a session that has ended.
+    The key is for this browser alone; it is empty if nothing was typed.
     """
-    value, csrf = request.cookies.get(house.cookie, ""), form.get("csrf")
-    person = sessions.author_of_late_form(con, value, csrf) if isinstance(csrf, str) else None
-    if person is None or sessions.find(con, value, house.limits) is not None:
-        return
-    if _page(request).startswith(UNKEPT):
-        raise LoginFirst("/mine")
-    page = safe_path(str(form.get("back") or "/"))
-    drafts.keep(con, person, page, form)
-    raise LoginFirst(page, is_kept=True)
+    house: House = request.app.state.house
+    where, draft = safe_path(str(form.get("back") or "/")), drafts.draft_of(request.url.path, form)
+    if not any(value for values in draft.fields.values() for value in values):
+        return where, ""
+    key = drafts.key_of(request.cookies.get(house.draft_cookie))
+    drafts.keep(con, person, _page_of(form), draft, key)
+    return where, key
+
+
+def _page_of(form: FormData) -> str:
+    """Return the path of the page that a form stands on, as it says."""
+    return safe_path(str(form.get("back") or "/")).partition("?")[0]
 
 
 def about_unit(request: Request, page: str, unit: str, about: str) -> Decision:
@@ -209,7 +221,13 @@ def safe_path(path: str) -> str:
     return path if is_here and len(path) < 2000 else "/"
 
 
-def _check_form(request: Request, session: Session | None, form: FormData) -> None:
+def _check_form(request: Request, con: psycopg.Connection, session: Session | None, form: FormData) -> None:
+    """Let a form of this session pass; one that came too late is kept until its author has logged in again.
+
+    Raises:
+        LoginFirst: it is of a session that has ended, of nobody else than who is here.
+        Refused: it is of no session, or of somebody else's.
+    """
     came_from = request.headers.get("sec-fetch-site", "same-origin")
     sent = form.get("csrf")
     is_ours = (
@@ -217,8 +235,15 @@ def _check_form(request: Request, session: Session | None, form: FormData) -> No
         and isinstance(sent, str)
         and secrets.compare_digest(sent.encode(), session.csrf.encode())
     )
-    if not is_ours or came_from not in ("same-origin", "none"):
-        raise Refused(403, "form_stale", "form:token")
+    is_from_here = came_from in ("same-origin", "none")
+    if is_ours and is_from_here:
+        return
+    author = sessions.author_of(con, sent) if isinstance(sent, str) and is_from_here else None
+    is_late = author is not None and (session is None or session.person in (None, author))
+    if author is not None and is_late and _page(request) not in (*OPEN, "logout"):
+        page, key = keep_form(request, con, author, form)
+        raise LoginFirst(page, is_late=True, draft_key=key)
+    raise Refused(403, "form_stale", "form:token")
 
 
 def _about(request: Request) -> str:

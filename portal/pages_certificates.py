@@ -14,6 +14,7 @@ from fastapi.responses import RedirectResponse
 from catalogs.model import Catalog
 from catalogs.views import unit_name
 from portal.asking import Said, as_person
+from portal.downloads import download
 from portal.entry import Entered
 from portal.pages_mine import TABS
 from portal.problems import not_found
@@ -79,8 +80,8 @@ def one(request: Request, number: UUID) -> Response:
 def paper(request: Request, number: UUID) -> Response:
     """The sealed paper, as a file."""
     content = as_person(request, "GET", f"certificates/{number}/pdf")
-    named = {"Content-Disposition": f'attachment; filename="certificate-{number}.pdf"'}
-    return Response(content, media_type="application/pdf", headers=named)
+    title = text("certificate.file", language_of(request), number=number)
+    return download(content, "pdf", title, request.state.entered.edition.on)
 
 
 @router.post("/mine/certificates/{number:uuid}/shares", name="mine_certificate_share")

@@ -5,8 +5,8 @@ case is typed into a form and never stands in an address.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
@@ -15,18 +15,15 @@ from catalogs.model import Catalog
 from catalogs.views import unit_name
 from catalogs.word_forms import WordFormError
 from portal.asking import Said, asking
+from portal.downloads import download
 from portal.entry import Entered
 from portal.filled_form import printed
 from portal.problems import not_found
-from portal.rendering import language_of, page
+from portal.rendering import language_of, moment, page
 from portal.texts import TEXTS, text
 
 router = APIRouter()
 _LONGEST = 64
-_KINDS = {
-    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    "pdf": "application/pdf",
-}
 _OUTCOMES = {"satisfied": "✓", "certificate": "✓", "still_required": "!"}
 # What of a form may be printed: a value that is there, with whatever doubt the page tells beside it.
 _FILLED = ("available", "stale", "in_dispute")
@@ -72,7 +69,7 @@ def form(request: Request) -> Response:
     template = word_forms.form_of(_catalog(request), filled["service_item"])
     if request.state.form.get("as") == "pdf":
         rows = [_on_paper(one) for one in filled["fields"]]
-        return _file(told, printed(_catalog(request), told, rows, template is not None), "pdf")
+        return _file(request, told, printed(_catalog(request), told, rows, template is not None), "pdf")
     if template is None:
         raise not_found()
     values = {one["field"]: _printed(one) for one in filled["fields"]}
@@ -80,7 +77,7 @@ def form(request: Request) -> Response:
         content = word_forms.fill(template, values)
     except WordFormError:
         raise not_found() from None
-    return _file(told, content, "docx")
+    return _file(request, told, content, "docx")
 
 
 def _asked(request: Request, number: str) -> Mapping[str, Any]:
@@ -92,10 +89,10 @@ def _asked(request: Request, number: str) -> Mapping[str, Any]:
     return told
 
 
-def _file(told: Mapping[str, Any], content: bytes, kind: str) -> Response:
-    name = f"{told['prefill']['name_zh']}-{told['external_no'] or told['case_id']}.{kind}"
-    disposition = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
-    return Response(content, media_type=_KINDS[kind], headers={"Content-Disposition": disposition})
+def _file(request: Request, told: Mapping[str, Any], content: bytes, kind: str) -> Response:
+    title = f"{told['prefill']['name_zh']}-{told['external_no'] or told['case_id']}"
+    entered: Entered = request.state.entered
+    return download(content, kind, title, entered.edition.on)
 
 
 def _on_paper(one: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -125,7 +122,7 @@ def _material(request: Request, one: Mapping[str, Any]) -> dict[str, Any]:
             language,
             fact=fact["name_zh"],
             unit=unit_name(catalog, fact["verifier"]),
-            time=fact["time"][:10],
+            time=moment(datetime.fromisoformat(fact["time"]), catalog.campus.time_zone)[:10],
         )
         for fact in one["facts"]
     ]

@@ -16,7 +16,8 @@ from catalogs.forms.sheets import NotAWorkbookError, SheetFault, tell_what_it_is
 from expectations.quality.titles import resource_title
 from portal import correcting
 from portal.correcting import Handed
-from portal.duty_frame import answering_post, desk_of, file_of, own_resource
+from portal.downloads import download
+from portal.duty_frame import answering_post, desk_of, own_resource
 from portal.entry import Entered
 from portal.pages_waiting import UPLOAD_BYTES, waiting_page
 from portal.problems import Refused, not_found
@@ -101,7 +102,7 @@ def marked_copy(request: Request, number: int) -> Response:
     title = resource_title(entered.edition.catalog, found.resource, language)
     with _marking:
         copy = marked(content, faults)
-    return file_of(copy, f"{title}-待纠正-问题.xlsx", "xlsx")
+    return download(copy, "xlsx", f"{title}-待纠正-问题", entered.edition.on)
 
 
 def _found(request: Request, number: int) -> Handed:

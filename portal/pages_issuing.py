@@ -5,6 +5,7 @@ decides by the same post, as the person who has logged in, and shows nothing tha
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from fastapi.responses import RedirectResponse
 from portal.asking import Said, as_person
 from portal.pages_certificates import certificate, label_of, typed_in
 from portal.problems import not_found
-from portal.rendering import language_of, page
+from portal.rendering import language_of, moment, page
 from portal.texts import text
 
 router = APIRouter()
@@ -73,12 +74,13 @@ def keep(request: Request, number: UUID) -> Response:
 
 
 def _list(request: Request, number: str = "", problem: str = "", status: int = 200) -> Response:
+    zone = request.state.entered.edition.catalog.campus.time_zone
     waiting = [
         {
             "id": one["certificate_id"],
             "number": one["number"],
             "changed": _labels(request, one),
-            "opened": one["opened_at"][:10],
+            "opened": moment(datetime.fromisoformat(one["opened_at"]), zone),
             "due_on": one["due_on"],
             "is_overdue": one["due_on"] < str(request.state.entered.edition.on),
         }

@@ -2,18 +2,17 @@
 
 import json
 from collections import Counter
-from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
 from catalogs.exports.workbook import lists_workbook
 from catalogs.lists.files import as_json, heading
+from portal.downloads import download
 from portal.entry import Entered
 from portal.problems import not_found
 from portal.rendering import page
 
 router = APIRouter()
-_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 # How a duty's state is shown, and in which order: what needs attention first.
 _DUTY_SIGNS = {"从未提供": "✕", "质量不达标": "✕", "逾期": "✕", "未测": "–", "履责": "✓"}
 
@@ -44,7 +43,7 @@ def workbook(request: Request, name: str) -> Response:
         raise not_found()
     chosen = list(known.values()) if name == "lists" else [known[name]]
     title = "全部清单" if name == "lists" else chosen[0].title_zh
-    return _file(lists_workbook(chosen), f"{title}-{entered.edition.on}.xlsx", _XLSX)
+    return download(lists_workbook(chosen), "xlsx", title, entered.edition.on)
 
 
 @router.get("/lists/{name}.json", name="list_file")
@@ -56,7 +55,7 @@ def as_data(request: Request, name: str) -> Response:
     head = heading(entered.edition.catalog, entered.edition.on, None)
     told = as_json(entered.shown.lists[name], head) | {"release": entered.edition.release}
     content = json.dumps(told, ensure_ascii=False).encode()
-    return _file(content, f"{name}-{entered.edition.on}.json", "application/json")
+    return download(content, "json", name, entered.edition.on)
 
 
 @router.get("/responsibilities", name="responsibilities")
@@ -73,12 +72,4 @@ def responsibilities(request: Request, unit: str = "") -> Response:
         units=dict(sorted(Counter(row["unit"] for row in every).items())),
         rows=rows,
         red=sum(row["sign"] == "✕" for row in rows),
-    )
-
-
-def _file(content: bytes, name: str, kind: str) -> Response:
-    return Response(
-        content,
-        media_type=kind,
-        headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"},
     )

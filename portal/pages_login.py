@@ -1,5 +1,6 @@
 """Logging in and out, the language, and what pages look like: what can be asked for before anybody is known."""
 
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -128,28 +129,31 @@ def login_back(request: Request, state: str = "", code: str = "") -> Response:
 
 
 @router.get("/login/cas", name="login_cas")
-def login_cas(request: Request, next: str = "/", ticket: str = "") -> Response:
+def login_cas(request: Request, next: str = "/", ticket: str = "", state: str = "") -> Response:
     """Send somebody to the campus's CAS server, and take the ticket that they come back with.
 
-    A ticket counts only in the browser that was sent there, and the service asks the server whose it is.
+    A ticket counts only in the browser that was sent there: the address to come back to holds a state that this browser
+    alone knows, and the service asks the server whose ticket of that very address it is. CAS itself knows no state.
     """
     house = _house(request)
     if house.chosen.cas is None or house.asking is None:
         raise not_found()
     if not ticket:
-        service = f"{_url(request)}{_CAS_BACK}"
+        state = secrets.token_urlsafe(32)
+        service = f"{_url(request)}{_CAS_BACK}?state={state}"
         answer = RedirectResponse(f"{house.chosen.cas}/login?service={quote(service, safe='')}", 303)
         with house.database.connection() as con:
             session = request.state.session or _anonymous(request, answer)
-            sessions.ask(con, session, {"cas": True, "next": safe_path(next)})
+            sessions.ask(con, session, {"cas": state, "next": safe_path(next)})
         return answer
     with house.database.connection() as con:
         asked = sessions.take_asked(con, request.state.session) if request.state.session else None
     value = sessions.new_value()
     try:
-        if not asked or not asked.get("cas"):
+        sent_with = str((asked or {}).get("cas") or "")
+        if not sent_with or not secrets.compare_digest(sent_with.encode(), state.encode()):
             raise Refused(400, "login_stale", "login:state")
-        begun = house.asking.begin(TICKET, ticket[:300], value)
+        begun = house.asking.begin(TICKET, ticket[:300], value, state)
     except (Said, Refused) as error:
         told = error if isinstance(error, Refused) else _untold(error)
         with house.database.connection() as con:
@@ -248,7 +252,8 @@ def _next(asked: Mapping[str, Any] | None) -> str:
 
 def _untold(said: Said) -> Refused:
     """Return what a refused ticket is to whoever came with it."""
-    kinds = {"SUBJECT_NOT_FOUND": (403, "login_nobody", "login:number")}
+    nobody = 403, "login_nobody", "login:number"
+    kinds = {"SUBJECT_NOT_FOUND": nobody, "SUBJECT_AMBIGUOUS": nobody}
     return Refused(*kinds.get(said.code, (400, "login_stale", "login:ticket")))
 
 

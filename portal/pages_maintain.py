@@ -66,11 +66,10 @@ def listed(request: Request, state: str = "open", unit: str = "") -> Response:
 @router.get("/maintain/proposals/{number:int}", name="proposal")
 def proposal(request: Request, number: int) -> Response:
     """One proposal: what it would mean, where it stands, what was said."""
-    entered, house = _of(request)
+    _, house = _of(request)
     with house.database.connection() as con:
         found, catalog = _found(request, con, house, number)
-        typed = drafts.kept(con, entered.viewer.person, request.url.path)
-        return _page(request, con, found, catalog, typed, "kept" if typed else "")
+        return _page(request, con, found, catalog, drafts.texts_of(request))
 
 
 @router.post("/maintain/proposals/{number:int}", name="proposal")
@@ -94,7 +93,6 @@ def act(request: Request, number: int) -> Response:
             assert held is not None
             decision = Decision(True, held.post, held.role, None, f"proposal:{deed}")
             deeds.note(con, entered.viewer.person, f"proposal {deed}", str(number), decision)
-            drafts.forget(con, entered.viewer.person, request.url.path)
             return RedirectResponse(request.url.path, 303)
         now_found, catalog = _found(request, con, house, number)
         return _page(request, con, now_found, catalog, {"opinion": opinion, "act": deed}, problem, 409)

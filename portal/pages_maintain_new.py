@@ -8,7 +8,6 @@ import threading
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
-from urllib.parse import quote
 
 import psycopg
 from fastapi import APIRouter, Request, Response
@@ -27,6 +26,7 @@ from catalogs.model import Catalog
 from catalogs.views import unit_name
 from portal import deeds, drafts, wishes
 from portal.access import Decision, Held
+from portal.downloads import download
 from portal.entry import Entered, House
 from portal.form_fields import NEW, OFFERED, EntryForm
 from portal.maintain_frame import maintain_page, typed_texts
@@ -42,7 +42,6 @@ from warehouse.catalog_versions import NoSuchVersion
 from warehouse.proposals import ProposalError, Wish
 
 router = APIRouter()
-_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 UPLOAD_BYTES = LARGER["/maintain/upload"]
 # Reading a workbook costs a multiple of its unpacked size in memory, and marking its faults far more.
 _UNPACKED_BYTES = 64 * 1024 * 1024
@@ -99,19 +98,19 @@ def form_file(request: Request, name: str, unit: str = "") -> Response:
     if content is None:
         raise Refused(404, "form_empty")
     title = form_of(name, catalog).title + (f"-{unit_name(catalog, unit)}" if unit else "")
-    return Response(content, media_type=_XLSX, headers=_attachment(f"{title}.xlsx"))
+    return download(content, "xlsx", title, entered.edition.on)
 
 
 @router.get("/maintain/edit/{form}/{code}", name="edit")
 def edit(request: Request, form: str, code: str) -> Response:
     """A form for one entry, filled in."""
-    entered, house = _of(request)
+    _, house = _of(request)
     with house.database.connection() as con:
         found = in_use(con, house)
-        typed = drafts.kept(con, entered.viewer.person, request.url.path)
+    typed = drafts.texts_of(request)
     entry = _entry(request, found.catalog, form, code)
     base = _version(typed) if typed else found.published.number
-    return _edit(request, entry, base, typed, is_kept=bool(typed))
+    return _edit(request, entry, base, typed)
 
 
 @router.post("/maintain/edit/{form}/{code}", name="edit")
@@ -130,7 +129,6 @@ def send(request: Request, form: str, code: str) -> Response:
             return _edit(request, entry, base, typed, problem="nothing", status=422)
         source = form_of(form, catalog).title
         number = wishes.keep(con, entered.viewer.person, source, base, edits)
-        drafts.forget(con, entered.viewer.person, request.url.path)
     return RedirectResponse(f"/maintain/wishes/{number}", 303)
 
 
@@ -140,8 +138,7 @@ def wish(request: Request, number: int) -> Response:
     entered, house = _of(request)
     with house.database.connection() as con:
         kept = _kept(con, entered, number)
-        typed = drafts.kept(con, entered.viewer.person, request.url.path)
-        return _wish(request, con, kept, typed, "kept" if typed else "")
+        return _wish(request, con, kept, drafts.texts_of(request))
 
 
 @router.post("/maintain/wishes/{number:int}", name="wish")
@@ -180,7 +177,6 @@ def propose(request: Request, number: int) -> Response:
         decision = Decision(True, held.post, held.role, None, "propose:own_unit")
         deeds.note(con, entered.viewer.person, "proposal propose", str(proposal.number), decision)
         wishes.forget(con, entered.viewer.person, number)
-        drafts.forget(con, entered.viewer.person, request.url.path)
     return RedirectResponse(f"/maintain/proposals/{proposal.number}", 303)
 
 
@@ -200,9 +196,7 @@ def marked_copy(request: Request, number: int) -> Response:
         faults = tuple(fault_in_chinese(fault) for fault in faults)
     with _reading:
         copy = marked(content, faults)
-    return Response(
-        copy, media_type=_XLSX, headers=_attachment(f"{kept.source.removesuffix('.xlsx')}-问题.xlsx")
-    )
+    return download(copy, "xlsx", f"{kept.source.removesuffix('.xlsx')}-问题", entered.edition.on)
 
 
 # --- how ---
@@ -210,10 +204,6 @@ def marked_copy(request: Request, number: int) -> Response:
 
 def _of(request: Request) -> tuple[Entered, House]:
     return request.state.entered, request.app.state.house
-
-
-def _attachment(name: str) -> dict[str, str]:
-    return {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
 
 
 def _read(content: bytes, name: str, catalog: Catalog) -> Reading:
@@ -282,7 +272,6 @@ def _edit(
     typed: Mapping[str, str],
     faults: tuple[SheetFault, ...] = (),
     problem: str = "",
-    is_kept: bool = False,
     status: int = 200,
 ) -> Response:
     return maintain_page(
@@ -294,7 +283,7 @@ def _edit(
         name=entry.name,
         base=base,
         count=len(faults),
-        problem="kept" if is_kept else problem,
+        problem=problem,
     )
 
 

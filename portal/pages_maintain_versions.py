@@ -47,10 +47,9 @@ def versions(request: Request) -> Response:
 @router.get("/maintain/versions/{number:int}", name="version")
 def version(request: Request, number: int) -> Response:
     """A version; for an earlier one what it would mean to bring it back."""
-    entered, house = _of(request)
+    _, house = _of(request)
     with house.database.connection() as con:
-        typed = drafts.kept(con, entered.viewer.person, request.url.path)
-        return _version(request, con, number, dict(typed), "kept" if typed else "")
+        return _version(request, con, number, drafts.texts_of(request))
 
 
 @router.post("/maintain/versions/{number:int}", name="version")
@@ -71,7 +70,6 @@ def roll_back(request: Request, number: int) -> Response:
         if running is None:
             asked = publishing.ask(con, entered.viewer.person, held.post, newest, [], number, reason)
             _note(con, entered, held, "version roll back", str(number))
-            drafts.forget(con, entered.viewer.person, request.url.path)
     if running is not None:
         return RedirectResponse(f"/maintain/publications/{running.id}", 303)
     publishing.start(asked)

@@ -118,6 +118,7 @@ def quality_of_unit(request: Request, unit: str) -> Response:
         "quality_unit.html.j2",
         section="quality",
         name=unit_name(catalog, unit),
+        day=day,
         total=cells.of(kept, UNIT, unit, known, language),
         failing=failing,
         resources=[

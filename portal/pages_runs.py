@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from expectations.quality.titles import resource_title
 from portal import facts
 from portal.entry import Entered, House
 from portal.rendering import age, language_of, moment, page
@@ -35,7 +36,7 @@ def runs(request: Request) -> Response:
     shown: list[dict[str, Any]] = [
         {
             "system": catalog.systems[system].name_zh if system in catalog.systems else system,
-            "resource": resource,
+            "resource": resource_title(catalog, resource, language),
             "at": moment(taken_at, zone),
             "age": age(taken_at, language),
             "rows": rows,

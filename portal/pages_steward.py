@@ -26,7 +26,8 @@ from expectations.quality.week import parse_week, week_of
 from expectations.quality.words import TOTAL
 from expectations.quarantine import desk
 from portal import facts
-from portal.duty_frame import desk_of, file_of, posts_of, typed
+from portal.downloads import download
+from portal.duty_frame import desk_of, posts_of, typed
 from portal.entry import Entered, House, about_unit
 from portal.printing import press
 from portal.problems import not_found
@@ -177,7 +178,7 @@ def weekly(request: Request, unit: str, name: str) -> Response:
     if kind == "html":
         return HTMLResponse(html(told, "/assets/report.css"))
     content = xlsx(told) if kind == "xlsx" else pdf(press(), told)
-    return file_of(content, f"{unit_name(catalog, unit)}-{week.code}.{kind}", kind)
+    return download(content, kind, f"{unit_name(catalog, unit)}-质量周报", week.code)
 
 
 def _samples(request: Request, problem: str = "", status: int = 200) -> Response:

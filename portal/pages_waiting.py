@@ -4,9 +4,7 @@ Rows are treated as `yici quarantine` treats them, by the role of the desk. They
 whole ones leave only as the provider's workbook, to a post that answers for the resource, on record before they leave.
 """
 
-import tempfile
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -17,7 +15,8 @@ from expectations.quarantine import desk, workbook
 from expectations.quarantine.desk import WaitingRow
 from expectations.quarantine.words import in_words, may_waive
 from portal import correcting
-from portal.duty_frame import answering_post, desk_of, file_of, own_resource, posts_of, typed
+from portal.downloads import download
+from portal.duty_frame import answering_post, desk_of, own_resource, posts_of, typed
 from portal.entry import Entered
 from portal.problems import not_found
 from portal.rendering import age, language_of, moment, page
@@ -51,11 +50,8 @@ def export(request: Request, name: str) -> Response:
             desk.record_look(con, desk.EXPORT, name, len(found), post, entered.viewer.person)
     if not found:
         raise not_found()
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "rows.xlsx"
-        workbook.write(contract, found, entered.edition.catalog.campus.time_zone, file)
-        content = file.read_bytes()
-    return file_of(content, f"{contract.business_name or name}-待纠正-{entered.edition.on}.xlsx", "xlsx")
+    content = workbook.made(contract, found, entered.edition.catalog.campus.time_zone)
+    return download(content, "xlsx", f"{contract.business_name or name}-待纠正", entered.edition.on)
 
 
 @router.post("/duty/rows/{name}/release", name="waiting_release")

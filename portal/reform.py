@@ -10,9 +10,10 @@ import psycopg
 from catalogs.lists import DerivedList
 from catalogs.lists.base import percent
 from catalogs.model import Catalog
+from catalogs.small_cells import threshold_of
 from catalogs.views import unit_name
 from portal import marts
-from portal.blocks import Block, Column, hidden_last, small_cell
+from portal.blocks import Block, Column, hidden_last
 from portal.texts import LANGUAGES, text
 
 # The last twelve months that a mart tells of.
@@ -38,7 +39,7 @@ class Reading:
     @cached_property
     def threshold(self) -> int:
         """Fewer cases than that are not shown."""
-        return small_cell(self.catalog)
+        return threshold_of(self.catalog)
 
     def rows(self, query: str, **values: Any) -> list[marts.Row]:
         """Return what a query over the marts gives; nothing where a mart is not there."""

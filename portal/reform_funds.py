@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from portal import charts
-from portal.blocks import COUNT, MEAN, MONEY, WHEN, Block, Column, seen, without_few
+from portal.blocks import COUNT, MEAN, MONEY, WHEN, Block, Column, few_parts, rest_of, seen, without_few
 from portal.reform import YEAR, Reading
 from portal.rendering import moment
 
@@ -119,6 +119,7 @@ def _funds(reading: Reading) -> list[Block]:
         }
         for row in without_few(reading.rows(FUNDS), "projects", reading.threshold)
     ]
+    rows = few_parts(rows, rest_of("projects", "projects_with_account"), reading.threshold)
     drawn = [row for row in seen(rows, len(rows)) if row["available"] is not None]
     if not rows:
         return []

@@ -1,7 +1,7 @@
 """What people still bring: high-frequency items, what was spared, what is asked for although held, best openings."""
 
 from portal import charts
-from portal.blocks import COUNT, MEAN, SHARE, Block, Column, few_within, seen, without_few
+from portal.blocks import COUNT, MEAN, SHARE, Block, Column, few_parts, few_within, seen, tells, without_few
 from portal.marts import Row
 from portal.reform import CHARTED, Reading, share
 
@@ -86,10 +86,14 @@ def _spared(reading: Reading) -> list[Block]:
         for row in without_few(raw, "cases", reading.threshold)
     ]
     rows = few_within(rows, "prefills", _OF_PREFILLS, reading.threshold)
+    handed = ("materials_spared", "materials_given")
+    rows = few_parts(
+        rows, lambda row: {key: int(row[key]) for key in handed}, reading.threshold, {"part": handed}
+    )
     spared = sum(row["materials_spared"] for row in raw)
     whole = spared + sum(row["materials_given"] for row in raw)
     fields = sum(row["fields_kept"] for row in raw)
-    drawn = [row for row in seen(rows, CHARTED) if row["materials_spared"]]
+    drawn = [row for row in rows if tells(row, *handed) and row["materials_spared"]][:CHARTED]
     figure = charts.parts(
         [row["name"] for row in drawn],
         {

@@ -5,8 +5,21 @@ from statistics import fmean
 from typing import Any
 
 from catalogs.lists.base import DerivedList
+from catalogs.small_cells import is_few, tells_of_few
 from portal import charts
-from portal.blocks import COUNT, MEAN, SHARE, WHEN, Block, Column, few_within, seen, without_few
+from portal.blocks import (
+    COUNT,
+    MEAN,
+    SHARE,
+    WHEN,
+    Block,
+    Column,
+    few_parts,
+    few_within,
+    rest_of,
+    tells,
+    without_few,
+)
 from portal.reform import CHARTED, YEAR, Reading, points, share
 
 _VISITS = "marts.mart_reform__visit_evidence"
@@ -30,6 +43,7 @@ BEFORE_AFTER = "SELECT * FROM marts.mart_reform__before_after ORDER BY service_i
 _ITEM = Column("name", "事项", "Service item")
 _UNIT = Column("unit", "主责单位", "Lead unit")
 _CASES = Column("cases", "办结件数", "Cases closed", COUNT)
+_VISITED = ("never", "once", "more")
 _BROKEN_DOWN = (
     Column("never", "零跑动", "No visit", COUNT),
     Column("once", "跑一次", "One visit", COUNT),
@@ -43,16 +57,20 @@ def summary(reading: Reading) -> Mapping[str, Any] | None:
     """Return the campus's figures of the last twelve months; None where nothing was measured, or too few cases.
 
     Returns:
-        cases, never, once, more, recorded, promised, beyond: counts of cases; first, last: months.
+        cases, never, once, more, recorded, promised, beyond: counts of cases, of which the last three may be None, too
+        few; first, last: months.
     """
     months = reading.rows(BY_MONTH)
     if not months:
         return None
     keys = ("cases", "never", "once", "more", "recorded", "promised", "beyond")
     sums = {key: sum(int(row[key] or 0) for row in months) for key in keys}
-    if sums["cases"] < reading.threshold:
+    whole, least = sums["cases"], reading.threshold
+    if whole < least or any(is_few(sums[key], least) for key in _VISITED):
         return None
-    return {**sums, "first": months[0]["month"], "last": months[-1]["month"]}
+    others = ("recorded", "promised", "beyond")
+    few = {key: None for key in others if tells_of_few(sums[key], whole, least)}
+    return {**sums, **few, "first": months[0]["month"], "last": months[-1]["month"]}
 
 
 def overview(reading: Reading) -> list[Block]:
@@ -65,12 +83,36 @@ def visits(reading: Reading) -> list[Block]:
     return [*_trend(reading), *_by_item(reading)]
 
 
-def _trend(reading: Reading) -> list[Block]:
-    rows = [
+def _parted(reading: Reading, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows of cases with their shares, without parts of too few cases.
+
+    The share of those with at most one visit tells those with more, and what was recorded its rest.
+    """
+    least = reading.threshold
+    found = [
         {**row, "real": (row["never"] + row["once"], row["cases"]), "noted": (row["recorded"], row["cases"])}
-        for row in without_few(reading.rows(BY_MONTH), "cases", reading.threshold)
+        for row in without_few(rows, "cases", least)
     ]
-    drawn = seen(rows, len(rows))
+    found = few_parts(
+        found, lambda row: {key: int(row[key] or 0) for key in _VISITED}, least, {"real": ("more",)}
+    )
+    found = few_parts(found, rest_of("cases", "recorded"), least, {"noted": ("recorded",)})
+    found = few_parts(found, rest_of("cases", "beyond"), least)
+    return few_parts(found, _corrections, least, {"corrected": ("uncorrected",)})
+
+
+def _corrections(row: Mapping[str, Any]) -> dict[str, int]:
+    corrected, visits = int(row["corrected"] or 0), int(row["correction_visits"] or 0)
+    return {
+        "uncorrected": int(row["cases"]) - corrected,
+        "without": corrected - visits,
+        "correction_visits": visits,
+    }
+
+
+def _trend(reading: Reading) -> list[Block]:
+    rows = _parted(reading, reading.rows(BY_MONTH))
+    drawn = [row for row in rows if tells(row, *_VISITED)]
     if not drawn:
         return []
     names = [
@@ -94,18 +136,16 @@ def _trend(reading: Reading) -> list[Block]:
 
 def _by_item(reading: Reading) -> list[Block]:
     asked = {row["service_item"]: row["enquiries"] for row in reading.rows(ASKED)}
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             **reading.item(row),
             "unit": reading.unit(row["lead_unit"]),
-            "real": (row["never"] + row["once"], row["cases"]),
-            "noted": (row["recorded"], row["cases"]),
             "enquiries": asked.get(row["service_item"], 0),
         }
-        for row in without_few(reading.rows(BY_ITEM), "cases", reading.threshold)
+        for row in _parted(reading, reading.rows(BY_ITEM))
     ]
     rows = few_within(rows, "enquiries", ("enquiries",), reading.threshold)
-    drawn = [row for row in seen(rows, CHARTED) if row["more"]]
+    drawn = [row for row in rows if tells(row, *_VISITED) and row["more"]][:CHARTED]
     if not rows:
         return []
     beyond = sum(bool(row["beyond"]) and not row["hidden"] for row in rows)
@@ -142,8 +182,8 @@ def _raising(reading: Reading) -> list[Block]:
 
     Of items whose figures are hidden none is counted: beside those that are shown a sum would tell theirs.
     """
-    items = without_few(reading.rows(BY_ITEM), "cases", reading.threshold)
-    more = {row["service_item"]: row["more"] for row in seen(items, len(items))}
+    items = _parted(reading, reading.rows(BY_ITEM))
+    more = {row["service_item"]: row["more"] for row in items if tells(row, "more")}
     openings = reading.lists.get("openings")
     rows = []
     for row in openings.rows if openings else ():

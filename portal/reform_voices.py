@@ -1,10 +1,25 @@
 """What people say and where they wait: evaluations, enquiries, tidal demand, the league of units, hand-overs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from catalogs.small_cells import tells_of_few
 from portal import charts
-from portal.blocks import COUNT, HIDDEN, MEAN, SHARE, WHEN, Block, Column, seen, without_few, without_few_by
+from portal.blocks import (
+    COUNT,
+    HIDDEN,
+    MEAN,
+    SHARE,
+    WHEN,
+    Block,
+    Column,
+    few_parts,
+    rest_of,
+    seen,
+    tells,
+    without_few,
+    without_few_by,
+)
 from portal.reform import CHARTED, YEAR, Reading, points, share
 
 _EVALUATIONS = "marts.mart_reform__evaluation"
@@ -84,15 +99,8 @@ def evaluation(reading: Reading) -> list[Block]:
     )
     count = Column("cases", "评价", "Evaluations", COUNT)
 
-    def told(raw: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        good = ("level_5", "level_4", "level_3")
-        return [
-            {**row, "satisfied": (sum(row[one] for one in good), row["cases"])}
-            for row in without_few(raw, "cases", reading.threshold)
-        ]
-
-    by_month = told(months)
-    drawn = seen(by_month, len(by_month))
+    by_month = _evaluated(reading, months)
+    drawn = [row for row in by_month if tells(row, *_LEVELS)]
     figure = charts.columns(
         [row["month"] for row in drawn],
         {name: [row[key] for row in drawn] for key, name in zip(_LEVELS, levels, strict=True)},
@@ -101,18 +109,23 @@ def evaluation(reading: Reading) -> list[Block]:
     )
     poor = sum(row["level_1"] + row["level_2"] for row in months)
     beyond = sum(row["beyond"] for row in months)
-    title = reading.t(
-        "evaluation",
-        share=share(whole - poor, whole),
-        beyond=beyond,
-        poor=poor,
-        days=months[-1]["limit_days"],
+    few = reading.t("evaluation.few", n=whole)
+    title = (
+        few
+        if tells_of_few(poor, whole, reading.threshold) or tells_of_few(beyond, poor, reading.threshold)
+        else reading.t(
+            "evaluation",
+            share=share(whole - poor, whole),
+            beyond=beyond,
+            poor=poor,
+            days=months[-1]["limit_days"],
+        )
     )
     by_item = [
         {**reading.item(row), "unit": reading.unit(row["lead_unit"])}
-        for row in told(reading.rows(VOICES_BY_ITEM))
+        for row in _evaluated(reading, reading.rows(VOICES_BY_ITEM))
     ]
-    late = sum(bool(row["beyond"]) for row in seen(by_item, len(by_item)))
+    late = sum(bool(row["beyond"]) for row in by_item if tells(row, "beyond"))
     return [
         reading.block(
             "evaluation", title, columns=(Column("month", "月份", "Month", WHEN), count, *heads, *after), rows=by_month,
@@ -125,12 +138,41 @@ def evaluation(reading: Reading) -> list[Block]:
     ]  # fmt: skip
 
 
+def _evaluated(reading: Reading, raw: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows of evaluations with the share of the satisfied, without parts of too few.
+
+    What became of the poor ones adds up to the two lowest levels, and these to the rest of the satisfied: where one of
+    these figures is hidden, all that would tell it are.
+    """
+    least, poor = reading.threshold, ("called_back", "waiting")
+    found = [
+        {**row, "satisfied": (sum(row[one] for one in _LEVELS[:3]), row["cases"])}
+        for row in without_few(raw, "cases", least)
+    ]
+    after = ("satisfied", *poor, "beyond", "longest_wait_days")
+    found = few_parts(
+        found, lambda row: {one: int(row[one]) for one in _LEVELS}, least, dict.fromkeys(after, _LEVELS)
+    )
+
+    def answered(row: Mapping[str, Any]) -> dict[str, int]:
+        parts = {one: int(row[one] or 0) for one in poor}
+        return {**parts, "good": int(row["cases"]) - sum(parts.values())}
+
+    told_by = dict.fromkeys(
+        (*poor, "satisfied", "beyond", "longest_wait_days", *_LEVELS[3:]), (*poor, "good")
+    )
+    found = few_parts(found, answered, least, told_by)
+    return few_parts(found, rest_of("cases", "beyond"), least)
+
+
 def enquiries(reading: Reading) -> list[Block]:
     """Return what people ask about: where guides fail to say it."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {**row, "name": row["topic"] or reading.t("no_topic")}
         for row in without_few(reading.rows(TOPICS), "cases", reading.threshold)
     ]
+    rows = few_parts(rows, rest_of("cases", "unanswered"), reading.threshold, {"days": ("unanswered",)})
+    rows = few_parts(rows, rest_of("cases", "not_solved"), reading.threshold)
     drawn = seen(rows, CHARTED)
     if not drawn:
         return []
@@ -181,6 +223,7 @@ def _asked_items(reading: Reading) -> list[Mapping[str, Any]]:
         for place, row in enumerate(reading.rows(ASKED_ITEMS))
     ]
     found = without_few_by(rows, ("topic", "service_item"), "cases", reading.threshold)
+    found = few_parts(found, rest_of("cases", "not_solved"), reading.threshold)
     return sorted(seen(found, len(found)), key=lambda row: (-row["cases"], row["service_item"], row["topic"]))
 
 
@@ -229,20 +272,23 @@ def league(reading: Reading) -> list[Block]:
     raw = reading.rows(LEAGUE)
     if not raw:
         return []
-    rows = []
+    rows: list[dict[str, Any]] = []
+    shares = ("at_most_once_share", "without_visit_share", "in_time_share", "satisfied_share")
     for row in without_few(raw, "cases_closed", reading.threshold):
-        shares = ("at_most_once_share", "without_visit_share", "in_time_share", "satisfied_share")
         told = {key: None if row[key] is None else (round(row[key] * 10000), 10000) for key in shares}
         rows.append({**row, **told, "name": reading.unit(row["unit"])})
-    ranked = [row for row in rows if row["place"] is not None and not row["hidden"]]
+    for key, whole in (*((one, "cases_closed") for one in shares[:3]), (shares[3], "evaluations")):
+        rows = few_parts(rows, _share_of(key, whole), reading.threshold)
+    ranked = [row for row in rows if row["place"] is not None and not row[HIDDEN]]
+    drawn = [row for row in ranked if tells(row, shares[0])]
     figure = (
         charts.bars(
-            [row["name"] for row in ranked],
-            [points(*row["at_most_once_share"]) for row in ranked],
-            [share(*row["at_most_once_share"]) for row in ranked],
+            [row["name"] for row in drawn],
+            [points(*row["at_most_once_share"]) for row in drawn],
+            [share(*row["at_most_once_share"]) for row in drawn],
             "%",
         )
-        if ranked
+        if drawn
         else None
     )
     columns = (
@@ -265,12 +311,30 @@ def league(reading: Reading) -> list[Block]:
     return [reading.block("league", title, columns=columns, rows=rows, figure=figure)]
 
 
+def _share_of(key: str, whole: str) -> Callable[[Mapping[str, Any]], dict[str, int]]:
+    """Return what parts a row into those of a share, a pair (part, whole) or None, and the others."""
+
+    def parts(row: Mapping[str, Any]) -> dict[str, int]:
+        number, told = int(row[whole] or 0), row[key]
+        own = round(number * told[0] / told[1]) if told else 0
+        return {key: own, "others": number - own if told else 0}
+
+    return parts
+
+
+def _passed_on(reading: Reading, raw: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows of steps without parts of too few; the mean is of those that are over."""
+    found: list[dict[str, Any]] = without_few(raw, "cases", reading.threshold)
+    for key in ("handed_over", "returned"):
+        found = few_parts(found, rest_of("cases", key), reading.threshold)
+    return few_parts(found, rest_of("cases", "waiting"), reading.threshold, {"hours": ("waiting",)})
+
+
 def hand_overs(reading: Reading) -> list[Block]:
     """Return items that go from unit to unit, and where they stay longest."""
-    items = [reading.item(row) for row in without_few(reading.rows(HAND_OVERS), "cases", reading.threshold)]
+    items = [reading.item(row) for row in _passed_on(reading, reading.rows(HAND_OVERS))]
     units = [
-        {**row, "name": reading.unit(row["unit"])}
-        for row in without_few(reading.rows(SLOW_UNITS), "cases", reading.threshold)
+        {**row, "name": reading.unit(row["unit"])} for row in _passed_on(reading, reading.rows(SLOW_UNITS))
     ]
     if not items:
         return []
@@ -281,7 +345,7 @@ def hand_overs(reading: Reading) -> list[Block]:
         Column("waiting", "未完成", "Waiting", COUNT),
         Column("hours", "平均停留 (小时)", "Mean hours", MEAN),
     )
-    drawn = seen(items, CHARTED)
+    drawn = [row for row in items if tells(row, "handed_over")][:CHARTED]
     figure = charts.bars(
         [row["name"] for row in drawn],
         [row["handed_over"] for row in drawn],
@@ -298,7 +362,7 @@ def hand_overs(reading: Reading) -> list[Block]:
             figure=figure,
         )
     ]
-    slow = [row for row in seen(units, CHARTED) if row["hours"] is not None]
+    slow = [row for row in units if tells(row, "hours") and row["hours"] is not None][:CHARTED]
     if slow:
         found.append(
             reading.block(

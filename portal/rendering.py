@@ -12,13 +12,15 @@ from fastapi.responses import HTMLResponse
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
-from catalogs.derive import POST
 from catalogs.exports.site import environment
+from catalogs.posts import post_title
 from catalogs.settings import now
 from portal.access import MEMBER, decide, issues
 from portal.charts import plotly_name
+from portal.drafts import Draft, draft_of
 from portal.english import in_english
-from portal.entry import Entered
+from portal.entry import Entered, House, safe_path
+from portal.refilling import refilled
 from portal.texts import LANGUAGES, text
 
 LANGUAGE_COOKIE = "yici-language"
@@ -52,9 +54,15 @@ def _sign(context: Context, sign: str, words: str = "") -> dict[str, str]:
     return {"sign": sign, "kind": kind, "word": words or text(kind, context["language"])}
 
 
+@pass_context
+def _post(context: Context, post: str) -> str:
+    """Return what people call a post."""
+    return post_title(context["entered"].edition.catalog, post, context["language"])
+
+
 _templates.globals["status"] = _sign
 _templates.globals["plotly"] = plotly_name()
-_templates.filters["post"] = lambda post: post.removeprefix(POST)
+_templates.filters["post"] = _post
 
 
 def language_of(request: Request) -> str:
@@ -87,15 +95,41 @@ def page(
         "entered": entered,
         "you": _you(entered, language),
         "csrf": session.csrf if session else "",
-        "path": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        "path": _path(request),
+        "address": _address(request),
         "root": root,
         "section": section,
         "site": {**(entered.shown.told if entered else {}), "name": _name(entered, language)},
     }
-    html = _templates.get_template(template).render(frame | told)
+    html = _refilled(request, _templates.get_template(template).render(frame | told), status, language)
     if language != LANGUAGES[0]:
         html = in_english(html, entered.edition.english if entered else {})
     return HTMLResponse(html, status)
+
+
+def _refilled(request: Request, html: str, status: int, language: str) -> str:
+    """Return a page with what was typed in its form: one that was just sent and not taken, or came too late."""
+    if getattr(request.state, "entered", None) is None:
+        return html
+    if request.method != "GET":
+        return refilled(html, draft_of(request.url.path, request.state.form)) if status >= 400 else html
+    draft: Draft | None = getattr(request.state, "draft", None)
+    note = f'<div class="note" role="status"><p>{text("draft.offered", language)}</p></div>'
+    return refilled(html, draft, note) if draft is not None else html
+
+
+def _path(request: Request) -> str:
+    """Return the address of the page that is shown; of one that answers a form, the page that the form stands on."""
+    if request.method != "GET":
+        form = getattr(request.state, "form", None)
+        return safe_path(str((form.get("back") if form else "") or "/"))
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
+def _address(request: Request) -> str:
+    """Return where a page is found again, for whoever reads it on paper."""
+    house: House = request.app.state.house
+    return (house.chosen.url or str(request.base_url)).rstrip("/") + _path(request)
 
 
 def moment(at: datetime, zone: str) -> str:
@@ -109,7 +143,9 @@ def age(at: datetime, language: str) -> str:
     for seconds, zh, en in ((86400, "天", "days"), (3600, "小时", "hours"), (60, "分钟", "minutes")):
         if passed.total_seconds() >= seconds:
             count = int(passed.total_seconds() // seconds)
-            return f"{count} {zh}前" if language == "zh" else f"{count} {en} ago"
+            if language == "zh":
+                return f"{count} {zh}前"
+            return f"{count} {en} ago" if count > 1 else f"1 {en.removesuffix('s')} ago"
     return "刚刚" if language == "zh" else "just now"
 
 

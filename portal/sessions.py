@@ -52,7 +52,10 @@ class Limits:
 
 
 def find(con: psycopg.Connection, value: str, limits: Limits) -> Session | None:
-    """Return the session of a cookie, noted as used; None if there is none, or it has ended."""
+    """Return the session of a cookie, noted as used; None if there is none, or it has ended.
+
+    One that has ended by itself opens nothing any more; for some hours it still tells whose form it was that came late.
+    """
     if not value:
         return None
     at = now()
@@ -65,7 +68,8 @@ def find(con: psycopg.Connection, value: str, limits: Limits) -> Session | None:
     person, csrf, asked, began_at, seen_at, bearer, bearer_until = row
     idle = limits.idle_min if person else LOGIN_MIN
     if at - seen_at > timedelta(minutes=idle) or at - began_at > timedelta(hours=limits.session_h):
-        end(con, value)
+        if bearer is not None:
+            con.execute("UPDATE portal.session SET bearer = NULL WHERE digest = %s", [_digest(value)])
         return None
     if person and at - seen_at > timedelta(seconds=_NOTE_S):
         con.execute("UPDATE portal.session SET seen_at = %s WHERE digest = %s", [at, _digest(value)])
@@ -78,15 +82,12 @@ def is_known(con: psycopg.Connection, value: str) -> bool:
     return row is not None and row[0] is not None
 
 
-def author_of_late_form(con: psycopg.Connection, value: str, csrf: str) -> str | None:
-    """Return whose session a form was made in that brings its token, though the session has ended; None: nobody's."""
-    if not value:
-        return None
+def author_of(con: psycopg.Connection, csrf: str) -> str | None:
+    """Return in whose session a form was made, going on or ended: its token is told to nobody else; None: nobody's."""
     row = con.execute(
-        "SELECT person, csrf FROM portal.session WHERE digest = %s", [_digest(value)]
+        "SELECT person FROM portal.session WHERE csrf = %s", [csrf.replace("\x00", "")]
     ).fetchone()
-    is_its = row is not None and secrets.compare_digest(row[1].encode(), csrf.encode())
-    return row[0] if row is not None and is_its else None
+    return row[0] if row else None
 
 
 def new_value() -> str:

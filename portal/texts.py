@@ -42,6 +42,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "all": ("全部", "All"),
     "filter": ("筛选", "Filter"),
     "excel": ("下载 Excel", "Download Excel"),
+    "address": ("本页地址", "This page:"),
     "footer": ("目录版本 {version} · 发布版次 {release}", "Catalog {version} · release {release}"),
     "no_release": ("尚无", "none yet"),
     "login": ("登录", "Log in"),
@@ -84,6 +85,11 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "nothing": ("无数据", "no data"),
     "error.entry": ("留痕编号 {n}", "On record as {n}"),
     "error.home": ("回到首页", "To the home page"),
+    "error.form": ("回到刚才的表单，填写的内容还在", "Back to the form; what you typed is still there"),
+    "draft.offered": (
+        "刚才没能提交的内容已恢复在下面的表单中，尚未提交；文件需要重新选择。",
+        "What you typed and could not send is back in the form below; it was not sent. Choose files again.",
+    ),
     "error.not_found.what": ("没有这一页", "There is no such page"),
     "error.not_found.mend": (
         "地址可能有误，或该内容已不在目录中。请从首页或搜索进入。",
@@ -166,8 +172,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "home.prefill": ("预填使用", "Prefill"),
     "home.prefill.note": ("{month} 预填次数，保留字段 {kept} 个", "prefills in {month}; {kept} fields kept"),
     "home.prefill.none": (
-        "尚无预填；{n} 项次材料中可免提交的项次",
-        "no prefill yet; materials that can be spared, of {n} asked for",
+        "尚无预填；可免提交的材料 / 全部材料（项次）",
+        "no prefill yet; materials that can be spared, of all that are asked for",
     ),
     "home.once": ("最多跑一次", "At most one visit"),
     "home.once.note": ("指南所承诺，共 {n} 个事项", "promised, of {n} service items"),
@@ -230,6 +236,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "No score yet: scores are made of the rules at each release.",
     ),
     "quality.title": ("数据质量", "Data quality"),
+    "quality.unit.lead": (
+        "总分 {score}；{n} 条规则未通过，共 {rows} 行次（{day}）。",
+        "Score {score}; {n} rules fail, in {rows} rows all told ({day}).",
+    ),
     "quality.lead": (
         "全校总分 {score}；{bad} 个单位至少一个维度异常。",
         "The campus scores {score}; {bad} units have a dimension that is bad.",

@@ -66,6 +66,9 @@ WORDS: Mapping[str, str] = {
     "分区数据量正常": "usual volume of a partition", "规则已运行": "suite ran", "行数守恒": "rows conserved",
     "取值分布未突变": "values spread as before", "双随机抽查属实": "random sample is right",
     "有对应记录": "has its counterpart",
+    "长度不合要求": "is not of its length", "是或否": "yes or no", "日期时间": "date and time",
+    "同一主键有更合适的一行": "another row of this key fits better", "本行未被选取": "this one was not taken",
+    "同一主键已有更新的内容入库": "newer content of this key has been admitted",
     "不能为空": "must be given", "不是允许的值": "is none of its values", "不在码表内的代码": "is none of its codes",
     "含有不可读的字符": "has unreadable characters", "不合规定的样式": "is not of its form",
     "校验不通过": "fails its check", "号码或格式有误": "a wrong number or form",
@@ -114,5 +117,8 @@ PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(\S+)办事", "Services: {}"),
         (r"源自 (\S+)", "from {}"),
         (r"超过 (\d+) 字节", "is longer than {} bytes"),
+        (r"长度不合要求(.+)", "is not of its length {}"),
+        (r"超出允许范围(.*)", "is out of range {}"),
+        (r"不能读成(\S+)", "cannot be read as {}"),
     )
 )

@@ -77,6 +77,7 @@ CERTIFICATE_TEXTS: Mapping[str, tuple[str, str]] = {
     "certificate.how.token": ("提交电子凭证核验", "handed in the token"),
     "certificate.at": ("时间", "When"),
     "certificate.how": ("方式", "How"),
+    "certificate.file": ("电子证明-{number}", "certificate-{number}"),
     "certificate.revoke": ("撤销证明", "Revoke it"),
     "certificate.revoke.title": ("撤销《{name}》{number}", "Revoke {name} {number}"),
     "certificate.revoke.lead": (

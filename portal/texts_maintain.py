@@ -98,10 +98,6 @@ MAINTAIN_TEXTS: Mapping[str, tuple[str, str]] = {
         "This is not yours to decide now. Nothing was recorded; what you wrote is still below.",
     ),
     "proposal.problem.no_reason": ("请写明理由或意见，没有记录。", "Give a reason; nothing was recorded."),
-    "proposal.problem.kept": (
-        "上次登录过期前填写的内容已恢复，尚未提交。",
-        "What you typed before your session ended is back; it was not sent.",
-    ),
     "meaning.title": ("同意后会怎样", "What it means"),
     "meaning.refused": ("依规定不予共享，提出后即退回：", "Not shared, so it is refused at once:"),
     "meaning.hindered": ("有 {n} 处问题，暂不能提出或生效：", "{n} things are in the way:"),
@@ -201,10 +197,6 @@ MAINTAIN_TEXTS: Mapping[str, tuple[str, str]] = {
         "现在有问题，没有提出；原因见下方。",
         "Something is in the way; nothing was proposed. See below.",
     ),
-    "wish.problem.kept": (
-        "上次登录过期前填写的内容已恢复，尚未提交。",
-        "What you typed before your session ended is back; it was not sent.",
-    ),
     "fault.sheet": ("工作表", "Sheet"),
     "fault.cell": ("单元格", "Cell"),
     "fault.what": ("问题", "What"),
@@ -220,10 +212,6 @@ MAINTAIN_TEXTS: Mapping[str, tuple[str, str]] = {
         "{n} faults, shown in their places; nothing was proposed.",
     ),
     "edit.problem.nothing": ("没有改动。", "Nothing was changed."),
-    "edit.problem.kept": (
-        "上次登录过期前填写的内容已恢复，尚未提交。",
-        "What you typed before your session ended is back; it was not sent.",
-    ),
     "edit.send": ("看看会怎样", "See what it means"),
     "board.lead": ("{n} 件在等决定或发布。", "{n} wait to be decided or published."),
     "board.waiting": ("提案在办", "Proposed"),
@@ -260,10 +248,6 @@ MAINTAIN_TEXTS: Mapping[str, tuple[str, str]] = {
     "version.problem.moved": (
         "其间已有新版本发布，没有回退；请按下方的最新影响再定。",
         "Another version was published meanwhile; nothing was rolled back. Look at its effect now, and decide again.",
-    ),
-    "version.problem.kept": (
-        "上次登录过期前填写的内容已恢复，尚未提交。",
-        "What you typed before your session ended is back; it was not sent.",
     ),
     "versions.title": ("目录版本", "Versions of the catalog"),
     "versions.lead": (

@@ -160,6 +160,10 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
         "满意率 {share}；{poor} 个差评中 {beyond} 个超过 {days} 个工作日的回复时限",
         "{share} satisfied; of {poor} poor evaluations {beyond} were not answered within {days} working days",
     ),
+    "reform.evaluation.few": (
+        "共 {n} 个评价；差评或超期的过少，不列",
+        "{n} evaluations; too few were poor, or answered late, to be told",
+    ),
     "reform.evaluation.caption": (
         "满意为 3 级及以上，1、2 级为差评，须在时限（campus.yaml limits_days.answerPoorEvaluation）内回复；到"
         "期未回复的也算超期。",

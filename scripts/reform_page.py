@@ -23,6 +23,8 @@ models in `dbt_project/models/marts`: change a definition there.
 - A row of fewer cases than `thresholds.smallCell` (campus.yaml) shows no figure. Where one row alone would be hidden,
   or several that have fewer together, the next smallest is hidden with them: the total would tell. The same holds for a
   figure that is about fewer of something else, such as prefills or enquiries.
+- Parts of a row are hidden in the same way, with every share, mean and bar that would tell them: no row, no column and
+  no sum and difference of several gives a hidden part back. 不列 (not shown) stands in its place.
 - Shares are cut off after one decimal, as the documents of the reform print them: 31 of 49 is 63.2 %.
 - Goals come from `goals` in campus.yaml, the limit for answering poor evaluations from
   `limits_days.answerPoorEvaluation`; a release takes the catalog's newest.

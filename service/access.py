@@ -24,10 +24,12 @@ class Actor(Closed):
 
 def campus_day(catalog: Catalog, at: datetime) -> date:
     """Return the day that it is on the campus, by which grants and documents are valid."""
-    return at.astimezone(_zone(catalog.campus.time_zone)).date()
+    return _day(catalog.campus.time_zone, at)
 
 
-_zone = lru_cache(ZoneInfo)
+@lru_cache(maxsize=64)  # all questions of a set have one moment
+def _day(time_zone: str, at: datetime) -> date:
+    return at.astimezone(ZoneInfo(time_zone)).date()
 
 
 def check_purpose(catalog: Catalog, client_id: str, service_item: str, at: datetime) -> list[Grant]:

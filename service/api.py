@@ -73,7 +73,7 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     with_body = {400} if 415 in statuses else set()
     return {
         status: {"description": "Problem", "content": content}
-        for status in sorted({*statuses, *with_body, 401, 406, 429, 503})
+        for status in sorted({*statuses, *with_body, 401, 406, 429, 503, 504})
     }
 
 

@@ -32,7 +32,7 @@ async def register(
     async with decisions.deciding(around, decision, case.model_dump(mode="json"), at) as one:
         key = required_key(idempotency_key)
         access.check_purpose(caller.catalog, caller.client.client_id, case.service_item, at)
-        answer = await cases.register(around.pool, caller.client.client_id, case, key, at)
+        answer = await cases.register(around.pool, around.keys, caller.client.client_id, case, key, at)
         one.learn(case_id=answer["case_id"])
         await decisions.allow(around, one, answer, at)
     return CaseOut(**answer)

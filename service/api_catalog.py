@@ -15,6 +15,7 @@ from catalogs.exports.dcat import dcat_graph
 from catalogs.model import Catalog, ServiceItem
 from catalogs.settings import now
 from catalogs.views import visible_resources
+from service import ending
 from service.access import campus_day
 from service.api import Caller, refusals
 from service.guard import JSON_LD
@@ -45,6 +46,7 @@ async def elements(caller: Caller) -> list[dict[str, Any]]:
             "code_list": one.code_table or None,
             "has_source": any(source.resource in seen for source in caller.catalog.sources_of(one.code)),
             "granted_for": sorted(granted.get(one.code, ())),
+            "ends_on": (ends := ending.of_element(caller.catalog, one.code)) and ends.until,
         }
         for one in caller.catalog.elements.values()
     ]
@@ -222,6 +224,7 @@ def _short(item: ServiceItem) -> dict[str, Any]:
         "lead_unit": item.lead_unit,
         "kind": item.kind,
         "case_type": item.case_type,
+        "ends_on": item.valid_to if item.deprecated_on else None,
     }
 
 

@@ -196,7 +196,9 @@ async def share(
             return {"share_id": str(made["share_id"])}
 
         wanted = asked.model_dump(mode="json")
-        kept = await idempotency.once(around.pool, f"{SELF} {certificate_id}", key, wanted, at, create)
+        kept = await idempotency.once(
+            around.pool, around.keys, f"{SELF} {certificate_id}", key, wanted, at, create
+        )
         made = await shares.find(around.pool, around.keys, found, UUID(kept["share_id"]))
         await decisions.allow(around, one, kept, at, _RULE)
     return ShareOut(**made)

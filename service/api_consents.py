@@ -141,7 +141,7 @@ async def give(
         async def create(con: asyncpg.Connection) -> dict[str, Any]:
             return await consents.give(con, row)
 
-        answer = await idempotency.once(around.pool, client.client_id, key, content, at, create)
+        answer = await idempotency.once(around.pool, around.keys, client.client_id, key, content, at, create)
         one.also += [standing.noted] if standing.noted else []
         await decisions.allow(around, one, answer, at, f"consent:by_{by} {told.notice}/{told.version}")
     return ConsentOut(**answer)

@@ -52,7 +52,7 @@ async def file(
             )
 
         answer = await idempotency.once(
-            around.pool, client.client_id, key, asked.model_dump(mode="json"), at, create
+            around.pool, around.keys, client.client_id, key, asked.model_dump(mode="json"), at, create
         )
         await decisions.allow(around, one, answer, at)
     return CorrectionOut(**answer)

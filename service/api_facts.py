@@ -1,5 +1,6 @@
 """`facts:query`, `prefill` and `claims:verify`: verified facts for a granted purpose and a registered case."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -7,9 +8,10 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
 from catalogs.settings import now
-from service import bulk, decisions, outcomes, problems, queries
-from service.api import Around, Caller, ProblemOut, refusals, take_quota, take_subject_quota
+from service import bulk, decisions, ending, outcomes, problems, queries
+from service.api import Around, Asked, Caller, ProblemOut, refusals, take_quota, take_subject_quota
 from service.claims import Outcome
+from service.mapping import words_of
 from service.outcomes import Outcomes
 from service.queries import AccessQuery, BatchQuery, ClaimsQuery, FactsQuery, PrefillQuery
 from service.record import Answer, canonical
@@ -194,6 +196,12 @@ class PrefillOut(BaseModel):
 _REFUSED = refusals(400, 403, 404, 413, 415, 422)
 
 
+def _tell_ending(request: Request, caller: Asked, service_item: str, elements: Iterable[str]) -> None:
+    """Say in the answer's headers that some of what was asked for will end; `elements` are in the client's words."""
+    ours = words_of(caller.catalog, caller.client.client_id).ours(elements)
+    request.scope["yici.headers"] |= ending.headers(caller.catalog, service_item, ours)
+
+
 def _as_recorded(answer: Answer) -> Response:
     """Send the very bytes that the record has a digest of."""
     return Response(answer.content, media_type="application/json")
@@ -205,10 +213,12 @@ def _as_recorded(answer: Answer) -> Response:
     response_model_exclude_unset=True,
     responses=_REFUSED,
 )
-async def facts_query(query: FactsQuery, around: Around, caller: Caller) -> Response:
+async def facts_query(query: FactsQuery, request: Request, around: Around, caller: Caller) -> Response:
     """Answer elements for a party of a case; all of them must be granted for the service item."""
     take_subject_quota(around, caller, [query.subject])
-    return _as_recorded(await queries.query_facts(around, caller.client, caller.current, query, now()))
+    answer = await queries.query_facts(around, caller.client, caller.current, query, now())
+    _tell_ending(request, caller, query.service_item, query.elements)
+    return _as_recorded(answer)
 
 
 @router.post(
@@ -222,6 +232,8 @@ async def facts_batch_query(batch: BatchQuery, request: Request, around: Around,
     take_quota(request, around, caller, len(batch.items) - 1)
     take_subject_quota(around, caller, [one.subject for one in batch.items])
     told = await bulk.query_batch(around, caller.client, caller.current, batch, now())
+    if any(isinstance(one, Answer) for one in told):
+        _tell_ending(request, caller, batch.service_item, batch.elements)
     results = [
         b'{"answer":%s}' % one.content
         if isinstance(one, Answer)
@@ -240,13 +252,17 @@ async def facts_batch_query(batch: BatchQuery, request: Request, around: Around,
     responses=_REFUSED,
 )
 async def prefill(
-    code: Annotated[str, Path(max_length=64)], query: PrefillQuery, around: Around, caller: Caller
+    code: Annotated[str, Path(max_length=64)],
+    query: PrefillQuery,
+    request: Request,
+    around: Around,
+    caller: Caller,
 ) -> Response:
     """Fill a service item's form and say of each material whether it is still needed."""
     take_subject_quota(around, caller, [query.subject])
-    return _as_recorded(
-        await queries.query_prefill(around, caller.client, caller.current, code, query, now())
-    )
+    answer = await queries.query_prefill(around, caller.client, caller.current, code, query, now())
+    _tell_ending(request, caller, code, (one["element"] for one in answer["fields"] if one["element"]))
+    return _as_recorded(answer)
 
 
 @router.post(
@@ -255,10 +271,14 @@ async def prefill(
     response_model_exclude_unset=True,
     responses=_REFUSED,
 )
-async def verify_claims(query: ClaimsQuery, around: Around, caller: Caller) -> dict[str, Any]:
+async def verify_claims(
+    query: ClaimsQuery, request: Request, around: Around, caller: Caller
+) -> dict[str, Any]:
     """Say of statements about a party of a case whether they are so; five wrong ones a day about one thing, no more."""
     take_subject_quota(around, caller, [query.subject])
-    return await queries.query_claims(around, caller.client, caller.current, query, now())
+    answer = await queries.query_claims(around, caller.client, caller.current, query, now())
+    _tell_ending(request, caller, query.service_item, (claim.element for claim in query.claims))
+    return answer
 
 
 @router.post("/v1/access:evaluate", responses=_REFUSED)

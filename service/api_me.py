@@ -11,9 +11,10 @@ from pydantic import AwareDatetime, BaseModel, Field
 from catalogs.model import Catalog, Grant
 from catalogs.settings import now
 from service import decisions, declared, facts, sessions, usages
+from service.access import campus_day
 from service.api import Around, Caller, address_of, refusals
 from service.api_facts import FactOut
-from service.cas import LIFETIME_S
+from service.cas import LIFETIME_S, STATE_PATTERN
 from service.decisions import Surroundings
 from service.facts import Fact, Question
 from service.problems import Problem
@@ -27,7 +28,7 @@ router = APIRouter()
 SELF = "campus-login"
 _VIEWS = ("full", "masked")
 _PER_MINUTE = 60
-_ME = refusals(404, 422)
+_ME = refusals(404, 409, 422)
 
 
 class OwnFact(FactOut):
@@ -125,8 +126,9 @@ async def own_usages(
         async with pinned(around.pool, current.release) as con:
             subject = one_person(await resolve(con, current.catalog, whom, now()))
         whose = usages.subject_keys(around.keys, subject.keys)
-        total = await usages.count(around.pool, whose, since, until)
-        rows = await usages.read(around.pool, whose, since, until, offset, limit)
+        over = usages.over(current.catalog, campus_day(current.catalog, now()))
+        total = await usages.count(around.pool, over, whose, since, until)
+        rows = await usages.read(around.pool, over, whose, since, until, offset, limit)
         await decisions.allow(around, one, {"total": total}, now(), "subject:own")
     return OwnUsages(total=total, usages=[_usage(current.catalog, row) for row in rows])
 
@@ -156,8 +158,9 @@ async def find_usage(
         async with pinned(around.pool, caller.current.release) as con:
             subject = one_person(await resolve(con, caller.catalog, [(kind, number)], now()))
         keys = usages.subject_keys(around.keys, subject.keys)
-        total = await usages.count(around.pool, keys, since, until)
-        rows = await usages.read(around.pool, keys, since, until, offset, limit)
+        over = usages.over(caller.catalog, campus_day(caller.catalog, now()))
+        total = await usages.count(around.pool, over, keys, since, until)
+        rows = await usages.read(around.pool, over, keys, since, until, offset, limit)
         await decisions.allow(around, one, {"total": total}, now(), "usages:shown_to_the_person")
     return {"totalUsages": total, "usages": [_tracked(caller.catalog, row) for row in rows]}
 
@@ -180,6 +183,12 @@ class Handed(Closed):
 
     ticket: str = Field(
         min_length=1, max_length=260, repr=False, description="Service ticket of the CAS server"
+    )
+    state: str | None = Field(
+        None,
+        pattern=STATE_PATTERN,
+        repr=False,
+        description="The `state` that stood behind the portal's address (`?state=…`), if it put one there",
     )
 
 
@@ -205,7 +214,7 @@ async def session(handed: Handed, request: Request, around: Around) -> SessionOu
     async with decisions.deciding(around, decision, {}, at) as one:
         if around.login.cas is None:
             raise Problem("NOT_FOUND", "no CAS server is set up", rule="login:cas")
-        numbers = await around.login.cas.person_of_ticket(around.pool, handed.ticket)
+        numbers = await around.login.cas.person_of_ticket(around.pool, handed.ticket, handed.state)
         one.learn(actor_id=numbers[0][1], actor_role="applicant", subject=numbers[0])
         await decisions.allow(around, one, {"expires_in": LIFETIME_S}, at, "login:ticket")
     return SessionOut(
@@ -307,12 +316,15 @@ def one_person(found: list[Resolved]) -> Resolved:
     """Return the one person that all numbers of a login lead to.
 
     Raises:
-        Problem: SUBJECT_NOT_FOUND; also where they lead to several, which nobody may see mixed.
+        Problem: SUBJECT_NOT_FOUND, or SUBJECT_AMBIGUOUS where they lead to several, which nobody may see mixed. Whoever
+            has logged in may know the difference: the numbers are their own login's.
     """
     known = {one.subject_id: one for one in found if one.subject_id is not None}
-    if len(known) != 1:
-        rule = "subject:known" if not known else "subject:one_person"
-        raise Problem("SUBJECT_NOT_FOUND", "no one person is known by what the login says", rule=rule)
+    if not known:
+        raise Problem("SUBJECT_NOT_FOUND", "no one is known by what the login says", rule="subject:known")
+    if len(known) > 1:
+        detail = "the login names numbers of several people; the data office has to look"
+        raise Problem("SUBJECT_AMBIGUOUS", detail, rule="subject:one_person")
     (subject,) = known.values()
     return subject
 

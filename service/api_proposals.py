@@ -82,7 +82,7 @@ async def propose(
             return await desk.propose(client, wish, source)
 
         asked = {"sha256": _digest(content), "title": title, "reason": reason, "on": str(effective_on)}
-        answer = await idempotency.once(around.pool, client.client_id, key, asked, at, create)
+        answer = await idempotency.once(around.pool, around.keys, client.client_id, key, asked, at, create)
         await decisions.allow(around, one, answer, at, "proposal:client_is_trusted")
     return answer
 

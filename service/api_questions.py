@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 
 from catalogs.settings import now
-from service import access, decisions, questions
+from service import access, decisions, questions, usages
 from service.api import Around, Asked, Caller, refusals
 from service.api_me import myself, own_keys
 from service.problems import Problem
@@ -27,8 +27,11 @@ async def question(transaction_id: UUID, asked: NewQuestion, request: Request, a
     told = {"transaction_id": str(transaction_id)} | asked.model_dump(mode="json")
     async with decisions.deciding(around, decision, told, at) as one:
         whose = await own_keys(around, current, whom, at)
-        due = questions.due_on(current.catalog, access.campus_day(current.catalog, at))
-        found = await questions.ask(around.pool, around.keys, transaction_id, whose, asked.reason, due, at)
+        today = access.campus_day(current.catalog, at)
+        over, due = usages.over(current.catalog, today), questions.due_on(current.catalog, today)
+        found = await questions.ask(
+            around.pool, around.keys, over, transaction_id, whose, asked.reason, due, at
+        )
         one.learn(purpose=found["service_item"])
         await decisions.allow(
             around, one, {"question_id": str(found["question_id"])}, at, "question:own_access"

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from catalogs.settings import now
 from service import decisions, sessions
 from service.api import Around, Asked, Caller, refusals
+from service.cas import STATE_PATTERN
 from service.decisions import Deciding, Surroundings
 from service.problems import Problem
 from service.sessions import LIFETIME_S, Held
@@ -28,6 +29,13 @@ class NewSession(Closed):
         " (reference campus only)"
     )
     proof: str = Field(min_length=1, max_length=16384, repr=False)
+    state: str | None = Field(
+        None,
+        pattern=STATE_PATTERN,
+        repr=False,
+        description="With a ticket: the `state` that stood behind the portal's address (`?state=…`) when it sent this"
+        " browser to the CAS server",
+    )
     session: str = _SESSION
 
 
@@ -95,7 +103,7 @@ async def _proven(asked: NewSession, around: Surroundings, caller: Asked) -> lis
     if asked.proof_type == "ticket":
         if around.login.cas is None:
             raise Problem("NOT_FOUND", "no CAS server is set up", rule="login:cas")
-        return await around.login.cas.person_of_ticket(around.pool, asked.proof)
+        return await around.login.cas.person_of_ticket(around.pool, asked.proof, asked.state)
     if not around.configuration.is_reference_campus:
         raise Problem("NOT_PERMITTED", "accounts are for the reference campus", rule="login:account")
     offered = [(kind, asked.proof[:64]) for kind in sessions.kinds_of_persons(caller.catalog)]

@@ -132,7 +132,7 @@ async def rows(
         async def create(con: asyncpg.Connection) -> dict[str, Any]:
             return await jobs.file(con, around.keys, client_id, wanted, lines, at, caller.current.release)
 
-        answer = await idempotency.once(around.pool, client_id, key, asked, at, create)
+        answer = await idempotency.once(around.pool, around.keys, client_id, key, asked, at, create)
         await decisions.allow(around, one, answer, at, f"granted by {demand.demand_id}: job of {len(lines)}")
     response.headers["Location"] = f"/v1/jobs/{answer['job_id']}"
     return JobOut(**answer)

@@ -5,6 +5,7 @@ import contextlib
 import re
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -51,6 +52,7 @@ from service import (
     logs,
     metrics,
     notes,
+    quotas,
     store_keys,
     tokens,
     webhooks,
@@ -76,7 +78,7 @@ from service.record import Recorder
 from service.room import ROOM, Room
 from service.state import State, keep_loaded
 from service.stopping import Stopping
-from service.transactions import DATABASE_ERRORS
+from service.transactions import DATABASE_ERRORS, failed
 from warehouse.connect import pg_params
 
 _FORGET_EVERY_S = 300
@@ -169,13 +171,13 @@ def _lifespan(
         await store_keys.check(pool, home)
         keys = load_keys(home)
         recorder = Recorder(pool, keys)
-        state = State()
+        state, shares = State(), Quotas()
         app.state.around = Surroundings(
             pool,
             keys,
             state,
             recorder,
-            Quotas(),
+            shares,
             chosen,
             Lookups(home, pool, room.aside),
             Lists(),
@@ -196,6 +198,7 @@ def _lifespan(
             asyncio.create_task(checkpoints.sealing(pool, keys, chosen.checkpoint_s), name="checkpoints"),
             asyncio.create_task(following.following(pool, keys, state), name="corrections"),
             asyncio.create_task(working.starting(pool), name="jobs"),
+            asyncio.create_task(shares.sharing(pool, partial(keys.digest, "quota")), name="quotas"),
             asyncio.create_task(certificate_following.following(pool, keys, state), name="certificates"),
             asyncio.create_task(certificate_sealing.starting(pool), name="papers"),
             asyncio.create_task(
@@ -258,6 +261,7 @@ async def _forget(pool: asyncpg.Pool, state: State) -> None:
             await jobs.forget(pool, now())
             await certificates.forget(pool, now())
             await claims.forget(pool, (now() - timedelta(days=2)).date())
+            await quotas.forget(pool)
             with contextlib.suppress(Problem):  # no release yet, so nobody has declared anything
                 await declared.forget(pool, (await state.current(pool)).catalog, now())
         except DATABASE_ERRORS as error:
@@ -320,7 +324,7 @@ def _failures(app: FastAPI) -> None:
     async def database(request: Request, error: Exception) -> JSONResponse:
         _log.error("the warehouse did not answer", error=type(error).__name__)
         asks_for_decision = request.method in ("POST", "PATCH")
-        return response(Problem("AUDIT_UNAVAILABLE" if asks_for_decision else "SOURCE_UNAVAILABLE"), request)
+        return response(Problem("AUDIT_UNAVAILABLE") if asks_for_decision else failed(error), request)
 
     for kind in DATABASE_ERRORS:
         app.add_exception_handler(kind, database)

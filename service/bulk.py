@@ -8,16 +8,17 @@ would.
 """
 
 import asyncio
+import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from service import access, cases, facts, guardians, queries, subjects, things
 from service.cases import Case
 from service.decisions import Surroundings
-from service.facts import Question, Wanted
+from service.facts import Question
 from service.guardians import People
 from service.mapping import Words, words_of
 from service.problems import Problem
@@ -33,13 +34,42 @@ from service.transactions import DATABASE_ERRORS, pinned
 from service.writing import Writing, Written
 
 
-@dataclass(frozen=True)
-class _Plain:
-    """A question that may be answered here, as far as it has been judged."""
+class _Asking:
+    """Writes questions as the record's digest covers them (`queries.asked_for`): what all have in common only once."""
+
+    def __init__(self, first: FactsQuery, service_item: str) -> None:
+        marks = {name: f"{name} {secrets.token_hex(8)}" for name in ("actor", "case_id", "subject")}
+        rest = canonical(queries.asked_for(first, service_item) | marks)
+        self._parts: list[bytes] = []
+        for mark in marks.values():  # in the order in which names are written
+            part, rest = rest.split(canonical(mark))
+            self._parts.append(part)
+        self._end = rest
+
+    def write(self, query: FactsQuery) -> bytes:
+        """Return one of the questions; its actor and subject consist of texts alone."""
+        actor, case, subject = self._parts
+        own = canonical(vars(query.actor)), canonical(str(query.case_id)), canonical(vars(query.subject))
+        return b"".join((actor, own[0], case, own[1], subject, own[2], self._end))
+
+
+class _Opened(NamedTuple):
+    """A question whose case allows asking, and who is named by the two (`queries.named`)."""
 
     place: int
     query: FactsQuery
     case: Case
+    named: Sequence[tuple[str, str]]
+
+    def __repr__(self) -> str:
+        return f"_Opened({self.place})"
+
+
+class _Plain(NamedTuple):
+    """A question that may be answered here, as far as it has been judged."""
+
+    place: int
+    query: FactsQuery
     subject: Resolved
     people: People
     question: Question
@@ -96,9 +126,14 @@ async def _plain(
     if not known:
         return {}
     begun = replace(
-        queries.about(client, current, "facts", first, terms.item.code, terms.elements), ground=terms.ground
+        queries.about(client, current, "facts", first, terms.item.code, terms.elements),
+        ground=terms.ground,
+        outcome="allowed",
+        code="OK",
+        rule="granted",
     )
-    decided: list[tuple[Decision, Any, bytes]] = []
+    asking = _Asking(first, terms.item.code)
+    decided: list[tuple[Decision, bytes, bytes]] = []
     answers: list[dict[str, Any]] = []
     for one, found in known:
         query = one.query
@@ -109,14 +144,11 @@ async def _plain(
             actor_role=query.actor.role,
             subject=query.subject.key(),
             case_id=str(query.case_id),
-            outcome="allowed",
-            code="OK",
-            rule="granted",
         )
         answer = queries.headed(decision, current) | {"complete": found.is_complete}
         answers.append(answer)
         written = canonical(answer | {"facts": found.facts})
-        decided.append((decision, queries.asked_for(query, terms.item.code), written))
+        decided.append((decision, asking.write(query), written))
     try:
         receipts = await around.recorder.append_all(decided, at)
     except Problem as problem:
@@ -142,13 +174,15 @@ async def _known(
     opened = list(_opened(current, asked, rows, terms, at))
     found: list[tuple[_Plain, Written]] = []
     async with pinned(around.pool, current.release) as con:
-        named = dict.fromkeys(who for _, query, case in opened for who in queries.named(query, case))
+        named = dict.fromkeys(who for one in opened for who in one.named)
         people = dict(
             zip(named, await subjects.resolve(con, catalog, list(named), at), strict=True) if named else ()
         )
         record_key = queries.record_key(around, client)
         writing = Writing(words, record_key)
-        for wanted, members in _by_plan(_parties(current, opened, people, terms, record_key, at), current):
+        plain = list(_parties(current, opened, people, terms, record_key, at))
+        for wanted, places in facts.by_plan(current, [one.question for one in plain]):
+            members = [plain[place] for place in places]
             told = await read(con, wanted.plan, [one.question.keys for one in members])
             for one, (resources, registered) in zip(members, told, strict=True):
                 gathered = facts.said(current, one.question, wanted, resources, registered)
@@ -164,19 +198,20 @@ def _opened(
     rows: Mapping[Any, Mapping[str, Any]],
     terms: Terms,
     at: datetime,
-) -> Iterator[tuple[int, FactsQuery, Case]]:
+) -> Iterator[_Opened]:
     """Yield the questions whose case allows asking."""
     for place, query in enumerate(asked):
         try:
             access.check_capacity(current.catalog, query.subject.capacity)
-            yield place, query, cases.judged(rows.get(query.case_id), terms.item.code, at)
+            case = cases.judged(rows.get(query.case_id), terms.item.code, at)
         except Problem:
             continue
+        yield _Opened(place, query, case, queries.named(query, case))
 
 
 def _parties(
     current: Current,
-    opened: Iterable[tuple[int, FactsQuery, Case]],
+    opened: Iterable[_Opened],
     known: Mapping[tuple[str, str], Resolved],
     terms: Terms,
     record_key: bytes,
@@ -184,25 +219,15 @@ def _parties(
 ) -> Iterator[_Plain]:
     """Yield the questions about a person who is a known party of their case, by somebody who may ask."""
     catalog = current.catalog
-    for place, query, case in opened:
-        found = [known[who] for who in queries.named(query, case)]
+    for place, query, case, named in opened:
         try:
-            subject, people = queries.judged_party(catalog, query, case, found, at)
+            subject, people = queries.judged_party(catalog, query, case, [known[who] for who in named], at)
             if things.check_role(catalog, query.subject.key()[0], people, subject):
                 continue
         except Problem:
             continue
         question = queries.question_of(query, terms, subject, {}, record_key, at)
-        yield _Plain(place, query, case, subject, people, question)
-
-
-def _by_plan(plain: Iterable[_Plain], current: Current) -> Iterable[tuple[Wanted, list[_Plain]]]:
-    """Group questions by what they read: people who are known by the same kinds of number read the same."""
-    groups: dict[int, tuple[Wanted, list[_Plain]]] = {}
-    for one in plain:
-        wanted = facts.wanted(current, one.question)
-        groups.setdefault(id(wanted), (wanted, []))[1].append(one)
-    return groups.values()
+        yield _Plain(place, query, subject, people, question)
 
 
 def _is_of_age(current: Current, one: _Plain, gathered: facts.Gathered, terms: Terms) -> bool:

@@ -2,8 +2,10 @@
 
 CAS sends a person back to the portal with a ticket. The portal hands it over here; we ask the CAS server itself whose
 it is (CAS protocol 3.0, `/p3/serviceValidate`), for the portal's address that is set up and never for one that a caller
-names. The bearer is the answer, sealed: nobody but us can read or make one, nothing of it is stored, it ends after ten
-minutes. A ticket counts once, whatever the CAS server thinks.
+names. A portal may send people there with a `state` of its own behind that address, so that a ticket counts only in the
+browser that it sent: the CAS server takes no ticket of one address for another. The bearer is the answer, sealed:
+nobody but us can read or make one, nothing of it is stored, it ends after ten minutes. A ticket counts once, whatever
+the CAS server thinks.
 """
 
 import base64
@@ -31,6 +33,7 @@ from service.problems import Problem
 
 LIFETIME_S = 600
 MARK = "yici-me."
+STATE_PATTERN = "^[A-Za-z0-9_-]{20,100}$"
 # As the record names whoever logs in for themselves; tickets that were used are kept under it.
 _SELF = "campus-login"
 _TICKET_KEPT = timedelta(days=1)
@@ -66,8 +69,15 @@ class Cas:
         self._settings = settings
         self._keys = keys
 
-    async def person_of_ticket(self, pool: asyncpg.Pool, ticket: str) -> list[tuple[str, str]]:
+    async def person_of_ticket(
+        self, pool: asyncpg.Pool, ticket: str, state: str | None = None
+    ) -> list[tuple[str, str]]:
         """Return kind and number of everything that the CAS server says of whose ticket this is.
+
+        Args:
+            pool: where tickets that were used are known.
+            ticket: as the person came back with it.
+            state: what the portal put behind its address, of STATE_PATTERN; None: nothing.
 
         Raises:
             Problem: INVALID_TOKEN for a ticket that is used or not good, SUBJECT_NOT_FOUND where the server names no
@@ -83,7 +93,7 @@ class Cas:
         )
         if used.endswith(" 0"):
             raise Problem("INVALID_TOKEN", rule="login:ticket", noted="login:ticket_used")
-        told = await self._validated(ticket)
+        told = await self._validated(ticket, state)
         numbers = [
             (kind, value)
             for name, kind in self._settings.numbers.items()
@@ -121,9 +131,10 @@ class Cas:
     def _cipher(self) -> AESGCM:
         return AESGCM(self._keys.derived(_PURPOSE))
 
-    async def _validated(self, ticket: str) -> Mapping[str, list[str]]:
+    async def _validated(self, ticket: str, state: str | None) -> Mapping[str, list[str]]:
         url = f"{self._settings.server}/p3/serviceValidate"
-        asked = {"service": self._settings.service, "ticket": ticket, "format": "JSON"}
+        service = self._settings.service + (f"?state={state}" if state else "")
+        asked = {"service": service, "ticket": ticket, "format": "JSON"}
         try:
             async with (
                 httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False, follow_redirects=False) as http,

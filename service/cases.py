@@ -11,9 +11,11 @@ from typing import Any, Literal
 from uuid import UUID, uuid4
 
 import asyncpg
+import orjson
 from pydantic import AwareDatetime, BaseModel, Field
 
 from service.idempotency import once
+from service.keys import Keys
 from service.problems import Problem
 from service.subjects import Closed, Identified, Text
 from warehouse.identity import DOCUMENT
@@ -107,7 +109,7 @@ class Case:
 
 
 async def register(
-    pool: asyncpg.Pool, client_id: str, case: NewCase, key: str, at: datetime
+    pool: asyncpg.Pool, keys: Keys, client_id: str, case: NewCase, key: str, at: datetime
 ) -> dict[str, Any]:
     """Register a case; under one idempotency key the same request gives the same answer.
 
@@ -144,7 +146,7 @@ async def register(
             "expires_at": expires.isoformat(),
         }
 
-    return await once(pool, client_id, key, case.model_dump(mode="json"), at, create)
+    return await once(pool, keys, client_id, key, case.model_dump(mode="json"), at, create)
 
 
 def _party_faults(parties: list[Party]) -> list[dict[str, str]]:
@@ -235,7 +237,7 @@ def recorded(row: Mapping[str, Any] | None, service_item: str) -> Case:
 
 
 def _case(row: Mapping[str, Any]) -> Case:
-    return Case(row["id"], tuple(party(kept) for kept in json.loads(row["parties"])))
+    return Case(row["id"], tuple(party(kept) for kept in orjson.loads(row["parties"])))
 
 
 def kept(party: Party) -> dict[str, Any]:

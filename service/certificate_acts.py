@@ -96,7 +96,7 @@ async def issue(
         Problem: what `order` raises, MALFORMED without a key, SEAL_UNAVAILABLE.
     """
     key = required_key(key)
-    kept = await idempotency.known(around.pool, whose, key, one.asked, at)
+    kept = await idempotency.known(around.pool, around.keys, whose, key, one.asked, at)
     if kept is None:
         # Read before a connection is held: of many who ask at once, all would hold one and wait for another.
         ordered = await order()
@@ -107,7 +107,7 @@ async def issue(
             )
             return {"certificate_id": str(id_)}
 
-        kept = await idempotency.once(around.pool, whose, key, one.asked, at, create)
+        kept = await idempotency.once(around.pool, around.keys, whose, key, one.asked, at, create)
     found = await certificates.find(around.pool, around.keys, UUID(kept["certificate_id"]))
     await decisions.allow(around, one, kept | {"number": found.number}, at, rule)
     return CertificateOut(**certificates.shown(found))

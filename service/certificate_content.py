@@ -7,7 +7,7 @@ it later needs neither the catalog nor the warehouse.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ from service.predicates import holds
 from service.problems import Problem
 from service.values import digest
 
+_CHINA = timezone(timedelta(hours=8))
 _ABSENT = ("not_found", "not_applicable")
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
@@ -179,6 +180,13 @@ def _pair(text: Text) -> list[str]:
     return [text.zh, text.en]
 
 
+def _issued_on(kept: Mapping[str, Any]) -> date:
+    if "issued_on" in kept:
+        return date.fromisoformat(kept["issued_on"])
+    # What was issued before the campus's own day was kept is printed again as it was, with China's.
+    return datetime.fromisoformat(kept["issued_at"]).astimezone(_CHINA).date()
+
+
 def printable(kept: Mapping[str, Any]) -> tuple[Template, Content]:
     """Return a certificate, as it was kept, as its paper wants it."""
     layout = kept["layout"]
@@ -204,7 +212,7 @@ def printable(kept: Mapping[str, Any]) -> tuple[Template, Content]:
         lines=tuple(lines),
         number=kept["number"],
         code=kept["code"],
-        issued_at=datetime.fromisoformat(kept["issued_at"]),
+        issued_on=_issued_on(kept),
         valid_until=date.fromisoformat(kept["valid_until"]),
         verify_address=kept["verify_address"],
         university=Text(*kept["university"]),

@@ -63,7 +63,7 @@ async def of_person(
     async with around.reads.at(current.release) as reading:
         subject = one_person(await reading.resolve(catalog, whom, at))
         anyhow = await _gathered(reading, current, kind, subject, None, at)
-        capacity = _capacity_held(kind, anyhow, order.capacity)
+        capacity = _capacity_held(catalog, kind, anyhow, order.capacity)
         gathered = await _gathered(reading, current, kind, subject, capacity, at)
     known = facts.settle(current, gathered, {})
     values = contents.values_of(catalog, around.keys, kind, known, access.campus_day(catalog, at))
@@ -109,18 +109,24 @@ def _own_rights(catalog: Catalog, kind: CertificateKind, subject: Resolved) -> l
     return rights
 
 
-def _capacity_held(kind: CertificateKind, gathered: Gathered, wanted: str | None) -> str:
-    held = {
-        population
-        for keys in gathered.held.rows.values()
-        for states in keys.values()
-        for population, state in states.items()
-        if state == CURRENT
-    }
-    fitting = [one for one in kind.populations if one in held and wanted in (None, one)]
+def _capacity_held(catalog: Catalog, kind: CertificateKind, gathered: Gathered, wanted: str | None) -> str:
+    """Return the population in which the person gets a certificate.
+
+    Several that one row of a register makes somebody a member of (an undergraduate from Hong Kong) say the same of the
+    person: the first by precedence is taken. Where different rows do (two programmes), nobody can know which is meant.
+    """
+    rows: dict[str, set[tuple[str, str]]] = {}
+    for id_type, keys in gathered.held.rows.items():
+        for key, states in keys.items():
+            for population, state in states.items():
+                if state == CURRENT:
+                    rows.setdefault(population, set()).add((id_type, key))
+    fitting = [one for one in kind.populations if one in rows and wanted in (None, one)]
     if not fitting:
         errors = [{"pointer": "/capacity", "code": "not_a_member"}]
         raise Problem("CERTIFICATE_REFUSED", "not for this person", errors, rule="certificate:population")
+    if len(set().union(*(rows[one] for one in fitting))) == 1:
+        return min(fitting, key=lambda one: catalog.populations[one].precedence)
     return fitting[0] if len(fitting) == 1 else certificates.check_capacity(kind, wanted, "/capacity")
 
 

@@ -262,7 +262,7 @@ async def issue(
         "title": [kind.name_zh, kind.name_en],
         "statement": [statement.zh, statement.en],
         "values": contents.plain(ordered.values),
-        "issued_at": at.isoformat(),
+        "issued_on": today.isoformat(),
         "valid_until": valid_until.isoformat(),
         "verify_address": f"{issuer}/verify/{codes.shown(code)}",
         "university": [catalog.campus.name_zh, catalog.campus.name_en or catalog.campus.name_zh],

@@ -27,7 +27,7 @@ from service.reads import Reads
 from service.record import Decision, Recording
 from service.state import State
 from service.tokens import Client, Proven
-from service.transactions import DATABASE_ERRORS
+from service.transactions import DATABASE_ERRORS, failed
 
 _log = structlog.get_logger("yici.service")
 # What is refused before anything is decided: to record it would let a flood of requests fill the record.
@@ -100,9 +100,11 @@ async def deciding(
         raise
     except DATABASE_ERRORS as error:
         _log.error("the warehouse did not answer", error=type(error).__name__)
+        told = failed(error)
         if not open_one.is_recorded:
-            await note(around, open_one, "failed", "SOURCE_UNAVAILABLE", "warehouse", at)
-        raise Problem("SOURCE_UNAVAILABLE") from None
+            await note(around, open_one, "failed", told.code, told.noted, at)
+            told.transaction_id = str(decision.transaction_id)
+        raise told from None
     finally:
         if not open_one.is_recorded:
             with contextlib.suppress(Problem):

@@ -2,7 +2,8 @@
 
 Only elements that the form of the service item marks as declared by the applicant are kept, typed and checked as the
 element says, encrypted, and dated. They are offered where a decided demand lists the element for the purpose, always to
-be edited, and only where no source has a value: they never take the place of a verified fact and spare no paper.
+be edited, and only where no source has a value: they never take the place of a verified fact and spare no paper. A
+clerk at a window who has seen the proof of one raises it to `officer_verified`, until the applicant types another.
 
 A version begins when a value is typed or confirmed at its reuse, so that an answer can be composed again as it was.
 When a value is replaced, changed, deleted by the person, or not confirmed for as long as the catalog lets it be kept,
@@ -27,7 +28,7 @@ from catalogs.derive import GRANTED, is_valid
 from catalogs.model import Catalog, Element, Grant, ServiceItem
 from expectations.formats import FORMATS
 from service import masks
-from service.facts import Fact
+from service.facts import OFFICER_VERIFIED, Fact
 from service.keys import Keys
 from service.problems import Problem
 from service.reads import Reading
@@ -44,7 +45,7 @@ _KINDS = {
     "D": _DAY, "date": _DAY, "T": _TIME, "timestamp": _TIME, "L": _FLAG, "boolean": _FLAG,
 }  # fmt: skip
 _OPEN = """
-SELECT id, element, sealed, declared_at, confirmed_at FROM service.declared
+SELECT id, element, sealed, declared_at, confirmed_at, verified_by, verified_at FROM service.declared
 WHERE subject_key = ANY ($1) AND ($2::text[] IS NULL OR element = ANY ($2)) AND confirmed_at > $4
     AND confirmed_at <= $3 AND (ended_at IS NULL OR ended_at > $3)
 ORDER BY confirmed_at
@@ -263,9 +264,9 @@ def _fact(
         "age_seconds": max(0, int((at - confirmed) / timedelta(seconds=1))),
         "stale_after": (confirmed + kept).isoformat(),
         "verification": {
-            "level": LEVEL,
-            "time": confirmed.isoformat(),
-            "verifier": "applicant",
+            "level": OFFICER_VERIFIED if row["verified_by"] else LEVEL,
+            "time": (row["verified_at"] or confirmed).isoformat(),
+            "verifier": row["verified_by"] or "applicant",
             "unmet": LEVEL,
             "evidence": [evidence],
         },
@@ -298,23 +299,85 @@ async def reuse(
         if not was_kept:
             await con.execute(_DESTROY, [row["subject_key"]], [element], at, "changed")
             return True
-        value, number = _unseal(keys, id_, element, row["sealed"]), uuid4()
-        if value is None:
-            return True
-        await con.execute(
-            "UPDATE service.declared SET ended_at = $2, ended_by = 'confirmed' WHERE id = $1", id_, at
-        )
-        await con.execute(
-            """INSERT INTO service.declared (id, subject_key, element, client_id, case_id, service_item, sealed,
-                   declared_at, confirmed_at)
-               SELECT $2, subject_key, element, client_id, case_id, service_item, $3, declared_at, $4
-               FROM service.declared WHERE id = $1""",
-            id_,
-            number,
-            _seal(keys, number, element, value),
-            at,
-        )
+        await _confirm(con, keys, row, at)
         return True
+
+
+async def verify(
+    pool: asyncpg.Pool,
+    keys: Keys,
+    whose: Sequence[str],
+    id_: UUID,
+    unit: str,
+    evidence_digest: str,
+    at: datetime,
+) -> tuple[UUID, str]:
+    """Note that a clerk has seen the proof of a value, which dates it anew.
+
+    Args:
+        pool: the warehouse.
+        keys: that encrypt.
+        whose: keyed digests of the person's numbers.
+        id_: the value's number, as the answer's evidence had it.
+        unit: the clerk's.
+        evidence_digest: SHA-256 of the proof, which the unit keeps; hex.
+        at: the moment.
+
+    Returns:
+        The value's number from now on, and its element.
+
+    Raises:
+        Problem: NOT_FOUND for what is not theirs, or not open any more.
+    """
+    async with pool.acquire() as con, con.transaction():
+        row = await con.fetchrow(
+            "SELECT * FROM service.declared WHERE id = $1 AND subject_key = ANY ($2) AND ended_at IS NULL FOR UPDATE",
+            id_,
+            list(whose),
+        )
+        number = await _confirm(con, keys, row, at, (unit, at, evidence_digest)) if row else None
+    if row is None or number is None:
+        raise Problem("NOT_FOUND", rule="declared:own")
+    return number, row["element"]
+
+
+async def _confirm(
+    con: asyncpg.Connection,
+    keys: Keys,
+    row: Mapping[str, Any],
+    at: datetime,
+    verified: tuple[str, datetime, str] | None = None,
+) -> UUID | None:
+    """Begin a new version of an open value; None where it cannot be read any more.
+
+    Args:
+        con: in a transaction that holds the row.
+        keys: that encrypt.
+        row: the version that ends.
+        at: the moment.
+        verified: by which unit and when its proof was seen, and the digest of it; None: as before.
+    """
+    value, number = _unseal(keys, row["id"], row["element"], row["sealed"]), uuid4()
+    if value is None:
+        return None
+    unit, seen_at, evidence = verified or (row["verified_by"], row["verified_at"], row["evidence_digest"])
+    await con.execute(
+        "UPDATE service.declared SET ended_at = $2, ended_by = 'confirmed' WHERE id = $1", row["id"], at
+    )
+    await con.execute(
+        """INSERT INTO service.declared (id, subject_key, element, client_id, case_id, service_item, sealed,
+               declared_at, confirmed_at, verified_by, verified_at, evidence_digest)
+           SELECT $2, subject_key, element, client_id, case_id, service_item, $3, declared_at, $4, $5, $6, $7
+           FROM service.declared WHERE id = $1""",
+        row["id"],
+        number,
+        _seal(keys, number, row["element"], value),
+        at,
+        unit,
+        seen_at,
+        evidence,
+    )
+    return number
 
 
 async def delete(pool: asyncpg.Pool, whose: Sequence[str], id_: UUID, at: datetime) -> str:

@@ -15,10 +15,11 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from catalogs.derive import NOT_SHARED
 from catalogs.model import Catalog, CodeTable, FactSource, Grant, Item, Resource
-from service import masks, metrics
+from service import masks, metrics, validity
 from service.lookups import Call, Told
 from service.membership import Membership, Registered, Scope, memberships
 from service.reading import Plan, Row, Wish, plan
@@ -27,6 +28,9 @@ from service.state import Current, SourceState
 from service.subjects import type_of
 from service.values import canonical, digest_of, shown
 
+# How far a value is verified, the strongest first; `self_declared` is `service.declared`'s.
+AUTHORITATIVE, OFFICER_VERIFIED = "authoritative", "officer_verified"
+CROSS_CHECKED, SYSTEM_VERIFIED = "cross_checked", "system_verified"
 _WAIVED = "released"  # a person's word stands in for a rule that the row breaks
 _GONE = {"absent": "no_longer_reported", "former": "no_longer_reported", "refused": "row_refused"}
 
@@ -48,7 +52,7 @@ class Fact:
     @property
     def is_verified(self) -> bool:
         """Whether all of QUALITY's conditions hold, so that it may stand in for a document."""
-        return self.status == "available" and self.public["verification"]["level"] == "authoritative"
+        return self.status == "available" and self.public["verification"]["level"] == AUTHORITATIVE
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,8 @@ def said(
             voice = one.voice, capacity
             mine = speaking.get(voice)
             if mine is None:
-                mine = speaking[voice] = _speaking(one, rows[one.source.resource], held, capacity)
+                own = rows[one.source.resource]
+                mine = speaking[voice] = _speaking(one, own, held, capacity, question.at)
             name = one.source.item
             if one.source.many and mine:
                 told.append(_listed(one, mine))
@@ -214,6 +219,7 @@ class Spoken:
     is_asked: bool
     promise: timedelta
     voice: int
+    zone: ZoneInfo
     code_system: str | None
     head: str
     tail: str
@@ -273,6 +279,20 @@ def wanted(current: Current, question: Question) -> Wanted:
     return _wanted(given, tuple(question.elements), tuple(question.for_us), tuple(sorted(question.keys)))
 
 
+def by_plan(current: Current, questions: Sequence[Question]) -> Iterable[tuple[Wanted, list[int]]]:
+    """Group the places of questions by what they read: who is known by the same kinds of number reads the same."""
+    alike: dict[Any, list[int]] = {}
+    for place, question in enumerate(questions):
+        # Those of a set are mostly asked by the very same rights: then one tells for all.
+        shared = id(question.grants), id(question.elements), id(question.for_us)
+        alike.setdefault((shared, *sorted(question.keys)), []).append(place)
+    groups: dict[int, tuple[Wanted, list[int]]] = {}
+    for places in alike.values():
+        found = wanted(current, questions[places[0]])
+        groups.setdefault(id(found), (found, []))[1].extend(places)
+    return groups.values()
+
+
 @lru_cache(maxsize=512)
 def _wanted(
     given: _Same, elements: tuple[str, ...], own: tuple[str, ...], id_types: tuple[str, ...]
@@ -289,7 +309,8 @@ def _wanted(
         made = []
         for one in found:
             scope = Scope.of(catalog, one)
-            voice = voices.setdefault((one.resource, scope, one.pick, one.many), len(voices))
+            bounded = catalog.resources[one.resource].item(one.item).validity
+            voice = voices.setdefault((one.resource, scope, one.pick, one.many, bounded), len(voices))
             mask = granted[one.element, one.resource, one.item].mask if is_told else ""
             made.append(_spoken(current, one, scope, voice, mask, id_types))
         return tuple(made)
@@ -314,14 +335,20 @@ def _wanted(
         for element in lawful
     }
     readable = [
-        one.source
+        one
         for found in (*sources.values(), *inputs.values(), *for_us.values())
         for one in found
         if one.is_readable
     ]
-    wishes = dict.fromkeys(Wish(s.resource, s.key_item, s.id_type, s.item, s.pick) for s in readable)
+    wishes = dict.fromkeys(_wish(one) for one in readable)
     asks = any(one.is_asked for found in sources.values() for one in found)
     return Wanted(sources, inputs, for_us, unshared, asks, plan(catalog, tuple(wishes)))
+
+
+def _wish(one: Spoken) -> Wish:
+    source, bounded = one.source, one.item.validity
+    beside = bounded.items if bounded else ()
+    return Wish(source.resource, source.key_item, source.id_type, source.item, source.pick, beside)
 
 
 def _spoken(
@@ -344,6 +371,7 @@ def _spoken(
         is_asked=catalog.is_asked(source.resource),
         promise=resource.promise,
         voice=voice,
+        zone=ZoneInfo(catalog.campus.time_zone),
         code_system=code_table or None,
         head=f"{canonical(resource.name)}\0",
         tail=f"\0{canonical(item.name)}\0",
@@ -403,7 +431,7 @@ def judge(
 
 def _disputed(fact: Fact) -> Fact:
     """Return a known fact as one whose correction is under way: it is shown, and stands in for nothing."""
-    verification = {**fact.public["verification"], "level": "system_verified", "unmet": "in_dispute"}
+    verification = {**fact.public["verification"], "level": SYSTEM_VERIFIED, "unmet": "in_dispute"}
     public = {**fact.public, "verification": verification, "reason": "in_dispute"}
     return replace(fact, status="in_dispute", public=public)
 
@@ -457,7 +485,7 @@ def _sent_items(resource: Resource) -> dict[str, Item]:
 
 def _value(catalog: Catalog, held: Membership, telling: "Telling", answers: Sequence["Said"]) -> str | None:
     """Return the one value that lawful sources give, as text; None if there is none or they differ."""
-    known = [answer for answer in answers if answer.raw is not None]
+    known = _contending(answers, telling.question.at)
     agreed = _agreed(catalog, "", known, held, telling) if known else None
     return str(agreed.raw) if isinstance(agreed, Said) else None
 
@@ -474,8 +502,8 @@ def _calls(
     calls: dict[str, Call] = {}
     unasked: dict[str, str] = {}
     for element, found in lawful.items():
-        known = [answer for answer in answers[element] if answer.raw is not None]
-        ranks = [answer.rank(catalog, held, question) for answer in known]
+        holding = [one for one in answers[element] if one.raw is not None and not one.unheld(question.at)]
+        ranks = [answer.rank(catalog, held, question) for answer in holding]
         for one in found:
             source, resource = one.source, one.resource
             if not one.is_asked or source.resource in calls:
@@ -505,6 +533,7 @@ class Said(NamedTuple):
         raw: the value; None where it has none.
         row: where it stands; None for what was asked live.
         heard: what came of asking.
+        witness: what another system says, where that bears out a value that something else speaks against.
     """
 
     spoken: Spoken
@@ -512,6 +541,7 @@ class Said(NamedTuple):
     raw: Any
     row: Row | None
     heard: Told | None = None
+    witness: "Said | None" = None
 
     def __repr__(self) -> str:
         return f"Said({self.spoken.source.element})"
@@ -519,6 +549,24 @@ class Said(NamedTuple):
     def rank(self, catalog: Catalog, held: Membership, question: Question) -> tuple[int, int]:
         """Return how early it answers."""
         return held.rank(catalog, self.spoken.scope, self.key, question.capacity)
+
+    @property
+    def bounds(self) -> tuple[validity.Bound, validity.Bound]:
+        """From when until when it holds by its source's own dates; several values in one list have no such dates."""
+        bounded = self.spoken.item.validity
+        items = self.row.items if self.row else self.heard.values if self.heard else None
+        if bounded is None or items is None or self.spoken.source.many:
+            return None, None
+        return validity.bounds(bounded, items)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether what is told beside its value is the same for every row of the same extracts."""
+        return self.row is not None and self.spoken.item.validity is None and self.witness is None
+
+    def unheld(self, at: datetime) -> str:
+        """Return why it does not hold at a moment; empty if it does."""
+        return validity.unmet(*self.bounds, at, self.spoken.zone) if self.spoken.item.validity else ""
 
     def shown(self) -> tuple[Any, Any]:
         """Return value and standard code, unmasked."""
@@ -530,14 +578,21 @@ class Said(NamedTuple):
         return digest_of(record_key, f"{spoken.head}{canonical(self.key)}{spoken.tail}{canonical(self.raw)}")
 
 
-def _speaking(one: Spoken, rows: Sequence[Row], held: Membership, capacity: str | None) -> Sequence[Row]:
-    """Return the rows of a source that may speak in a capacity."""
-    source = one.source
+def _speaking(
+    one: Spoken, rows: Sequence[Row], held: Membership, capacity: str | None, at: datetime
+) -> Sequence[Row]:
+    """Return the rows of a source that may speak in a capacity; those that hold at the moment come before others."""
+    source, bounded = one.source, one.item.validity
     mine = [row for row in rows if held.admits(one.scope, row.key, capacity)]
     if source.pick:
         mine = [row for row in mine if row.passes(source.pick)]
-        if len(mine) > 1 and not source.many:
-            mine = row_order(mine, source.pick.order_by)[:1]
+    if bounded is not None:
+        holding = [
+            row for row in mine if not validity.unmet(*validity.bounds(bounded, row.items), at, one.zone)
+        ]
+        mine = holding if holding or source.many else mine
+    if source.pick and len(mine) > 1 and not source.many:
+        mine = row_order(mine, source.pick.order_by)[:1]
     return mine
 
 
@@ -590,31 +645,59 @@ class Telling:
         row = one.row
         return row is not None and (self._rows.get(id(row)) or self._row(one.spoken, row))[0]
 
+    def unmet(self, one: Said) -> str:
+        """Return the first condition of a verified fact that does not hold; empty if all do."""
+        row = one.row
+        if row is None:
+            return "subject_in_doubt" if self.question.in_doubt else ""
+        return (self._rows.get(id(row)) or self._row(one.spoken, row))[3]["unmet"] or ""
+
     def _read(self, one: Said, row: Row) -> Fact:
         is_late, extract, provenance, verification = self._rows.get(id(row)) or self._row(one.spoken, row)
-        evidence = {
-            "source": one.spoken.resource.name,
-            "extract_id": extract,
-            "record_hash": one.digest(self.question.record_key),
-        }
-        proven = {**provenance, "verification": {**verification, "evidence": [evidence]}}
+        evidence = [self._evidence(one, extract)]
+        if one.witness is not None:
+            verification = {**verification, "level": CROSS_CHECKED}
+            evidence.append(self._evidence_of(one.witness))
+        if one.spoken.item.validity is not None:
+            is_late, provenance, verification = self._bounded(one, is_late, provenance, verification)
+        proven = {**provenance, "verification": {**verification, "evidence": evidence}}
         return _fact(one, is_late, proven)
+
+    def _evidence(self, one: Said, extract: int | None) -> dict[str, Any]:
+        digest = one.digest(self.question.record_key)
+        return {"source": one.spoken.resource.name, "extract_id": extract, "record_hash": digest}
+
+    def _evidence_of(self, one: Said) -> dict[str, Any]:
+        """Return where a value stands, or what number the source gave its answer."""
+        if one.heard is not None:
+            return {**self._evidence(one, None), "serial": one.heard.evidence}
+        assert one.row is not None
+        return self._evidence(one, (self._rows.get(id(one.row)) or self._row(one.spoken, one.row))[1])
 
     def _heard(self, one: Said) -> Fact:
         spoken, question, heard = one.spoken, self.question, one.heard
         assert heard is not None
-        evidence = {
-            "source": spoken.resource.name,
-            "extract_id": None,
-            "serial": heard.evidence,
-            "record_hash": one.digest(question.record_key),
-        }
-        unmet = "subject_in_doubt" if question.in_doubt else ""
         provenance, verification = _verified(
-            None, spoken.resource.provider, heard.at, question.at, spoken.promise, unmet
+            None, spoken.resource.provider, heard.at, question.at, spoken.promise, self.unmet(one)
         )
-        proven = {**provenance, "verification": {**verification, "evidence": [evidence]}}
-        return _fact(one, False, proven)
+        is_late, provenance, verification = self._bounded(one, False, provenance, verification)
+        proven = {**provenance, "verification": {**verification, "evidence": [self._evidence_of(one)]}}
+        return _fact(one, is_late, proven)
+
+    def _bounded(
+        self, one: Said, is_late: bool, provenance: Mapping[str, Any], verification: Mapping[str, Any]
+    ) -> tuple[bool, Mapping[str, Any], Mapping[str, Any]]:
+        """Add from when until when a value holds; one that does not hold now is told as late, and as why."""
+        since, until = one.bounds
+        provenance = {
+            **provenance,
+            "valid_from": since and since.isoformat(),
+            "valid_until": until and until.isoformat(),
+        }
+        if unheld := one.unheld(self.question.at):
+            provenance["reason"] = unheld
+            verification = {**verification, "level": SYSTEM_VERIFIED, "unmet": unheld}
+        return is_late or bool(unheld), provenance, verification
 
     def _row(self, one: Spoken, row: Row) -> tuple[bool, int, Mapping[str, Any], Mapping[str, Any]]:
         question, state = self.question, one.state
@@ -629,8 +712,12 @@ class Telling:
             or ("check_failed" if state.failed_checks else "")
             or ("subject_in_doubt" if question.in_doubt else "")
         )
+        # A person of the provider looked at this very row, and only the rule that they waived speaks against it.
+        is_confirmed = unmet == "rule_waived" and not (state.failed_checks or question.in_doubt)
         provider = one.resource.provider
-        provenance, verification = _verified(row.updated_at, provider, confirmed, question.at, promise, unmet)
+        provenance, verification = _verified(
+            row.updated_at, provider, confirmed, question.at, promise, unmet, is_confirmed
+        )
         extract = state.extract_id if row.state == "reported" else row.last_extract
         # Every row belongs to one resource, and lives as long as this object.
         found = self._rows[id(row)] = (bool(late), extract or row.extract, provenance, verification)
@@ -665,7 +752,13 @@ def _fact(one: Said, is_late: bool, provenance: Mapping[str, Any]) -> Fact:
 # The rows of most subjects say the same here, because they come from the same extract.
 @lru_cache(maxsize=1024)
 def _verified(
-    updated: datetime | None, provider: str, confirmed: datetime, at: datetime, promise: timedelta, unmet: str
+    updated: datetime | None,
+    provider: str,
+    confirmed: datetime,
+    at: datetime,
+    promise: timedelta,
+    unmet: str,
+    is_confirmed: bool = False,
 ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """Return what a fact says of its age, and its verification but for the evidence."""
     time = confirmed.isoformat()
@@ -678,7 +771,7 @@ def _verified(
         "stale_after": (confirmed + promise).isoformat(),
         **({"reason": unmet} if unmet else {}),
     }
-    level = "system_verified" if unmet else "authoritative"
+    level = AUTHORITATIVE if not unmet else OFFICER_VERIFIED if is_confirmed else SYSTEM_VERIFIED
     return aged, {"level": level, "time": time, "verifier": provider, "unmet": unmet or None}
 
 
@@ -692,7 +785,7 @@ def _settle(
     telling: Telling,
 ) -> Said | Fact:
     """Decide which lawful source answers, or why none does; `silent` are those that were asked and said nothing."""
-    known = [answer for answer in answers if answer.raw is not None]
+    known = _contending(answers, telling.question.at)
     if known:
         return _agreed(current.catalog, element, known, held, telling)
     if not lawful:
@@ -708,6 +801,30 @@ def _settle(
     return Fact(element, "not_found", public={"reason": "source_late" if late else "no_value"})
 
 
+def _witness(one: Said, known: Sequence[Said], telling: Telling) -> Said | None:
+    """Return the verified value of another system that is the same as one that is not verified by itself.
+
+    Where it is in doubt who the person is, two systems may speak of two people; what a person of the provider looked at
+    needs nobody else; and what the warehouse computes from a system is no second source.
+    """
+    unmet = telling.unmet(one)
+    if unmet in ("", "rule_waived", "subject_in_doubt") or one.row is None or telling.question.in_doubt:
+        return None
+    mine, value = one.spoken.resource, canonical(one.raw)
+    for other in known:
+        theirs = other.spoken.resource
+        is_another = theirs.system != mine.system and not (theirs.is_derived or mine.is_derived)
+        if is_another and canonical(other.raw) == value and not telling.unmet(other):
+            return other
+    return None
+
+
+def _contending(answers: Sequence[Said], at: datetime) -> Sequence[Said]:
+    """Return the values among which one answers: what does not hold now has no say beside what does."""
+    known = [answer for answer in answers if answer.raw is not None]
+    return [answer for answer in known if not answer.unheld(at)] or known
+
+
 def _agreed(
     catalog: Catalog, element: str, known: Sequence[Said], held: Membership, telling: Telling
 ) -> Said | Fact:
@@ -718,7 +835,8 @@ def _agreed(
     first = min(ranks)
     leading = [answer for answer, rank in zip(known, ranks, strict=True) if rank == first]
     if len(leading) == 1 or len({canonical(answer.raw) for answer in leading}) == 1:
-        return min(leading, key=telling.is_late)
+        best = min(leading, key=lambda one: (telling.is_late(one), telling.unmet(one) != ""))
+        return best._replace(witness=_witness(best, known, telling))
     return Fact(
         element,
         "conflict",

@@ -1,6 +1,9 @@
-"""What is created once: under one idempotency key the same request gives the same answer, for a day."""
+"""What is created once: under one idempotency key the same request gives the same answer, for a day.
 
-import hashlib
+What stays of the request is a digest under a key of the service: without one, few likely values could be tried until
+one fits.
+"""
+
 import json
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -8,14 +11,17 @@ from typing import Any
 
 import asyncpg
 
+from service.keys import Keys
 from service.problems import Problem
 from service.record import canonical
+from service.values import keyed
 
 KEPT_FOR = timedelta(hours=24)
 
 
 async def once(
     pool: asyncpg.Pool,
+    keys: Keys,
     client_id: str,
     key: str,
     asked: Any,
@@ -26,6 +32,7 @@ async def once(
 
     Args:
         pool: the warehouse.
+        keys: of which one is for the digest.
         client_id: whose key it is.
         key: the request's `Idempotency-Key`.
         asked: the request as plain data; only a digest is kept.
@@ -36,7 +43,7 @@ async def once(
         Problem: IDEMPOTENCY_KEY_REUSED for another body under the same key, REQUEST_IN_PROGRESS while the first is
             not finished, and what `create` raises.
     """
-    digest = _digest(asked)
+    digest = _digest(keys, asked)
     async with pool.acquire() as con, con.transaction():
         lock = "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))"
         if not await con.fetchval(lock, f"{client_id} {key}"):
@@ -61,7 +68,7 @@ async def once(
 
 
 async def known(
-    pool: asyncpg.Pool, client_id: str, key: str, asked: Any, at: datetime
+    pool: asyncpg.Pool, keys: Keys, client_id: str, key: str, asked: Any, at: datetime
 ) -> dict[str, Any] | None:
     """Return what the same request created before; None if nothing did.
 
@@ -70,7 +77,7 @@ async def known(
     Raises:
         Problem: IDEMPOTENCY_KEY_REUSED.
     """
-    return await _kept(pool, client_id, key, _digest(asked), at)
+    return await _kept(pool, client_id, key, _digest(keys, asked), at)
 
 
 async def _kept(
@@ -91,5 +98,5 @@ async def _kept(
     return found
 
 
-def _digest(asked: Any) -> str:
-    return hashlib.sha256(canonical(asked)).hexdigest()
+def _digest(keys: Keys, asked: Any) -> str:
+    return keyed(keys.derived("idempotency"), canonical(asked)).hex()

@@ -95,10 +95,13 @@ class Job:
     state: str
     release: int | None
 
-    def question(self, item: BatchItem) -> FactsQuery:
-        """Return one of its items as the question that it stands for."""
-        own = {"subject": item.subject, "case_id": item.case_id, "actor": item.actor}
-        return FactsQuery.model_construct(**own, **dict(self.request))
+    def questions(self, items: Sequence[BatchItem]) -> list[FactsQuery]:
+        """Return items as the questions that they stand for."""
+        asked = FactsQuery.model_construct(**dict(self.request))
+        return [
+            asked.model_copy(update={"subject": one.subject, "case_id": one.case_id, "actor": one.actor})
+            for one in items
+        ]
 
 
 @dataclass(frozen=True)

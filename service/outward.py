@@ -2,7 +2,8 @@
 
 An address is looked at where the connection is made, after its name was resolved, so that no name can lead elsewhere
 than what was checked. Only public addresses are asked, and those networks of the campus that the operator names
-(YICI_SERVICE_INNER_NETS); on the reference campus this machine's own, and without TLS, too.
+(YICI_SERVICE_INNER_NETS); on the reference campus this machine's own, and without TLS, too. An IPv6 address that a
+translator makes of an IPv4 one leads to the latter, and counts as it.
 """
 
 import asyncio
@@ -16,7 +17,13 @@ from httpcore import SOCKET_OPTION
 
 TIMEOUT_S = 5.0
 MAX_ANSWER_BYTES = 64 * 1024
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+# Behind this prefix a NAT64 stands (RFC 6052); the IPv4 address is its last 32 bits.
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# Python calls these global: what translates for a local network (RFC 8215), where the IPv4 address has no fixed place,
+# and the IPv4-compatible ones, which are long out of use.
+_NOT_GLOBAL = (ipaddress.IPv6Network("64:ff9b:1::/48"), ipaddress.IPv6Network("::/96"))
 
 
 class NotReached(Exception):
@@ -37,12 +44,12 @@ class Outward:
 
     def allows(self, address: str) -> bool:
         """Whether a connection to this IP address may be made."""
-        found = ipaddress.ip_address(address.partition("%")[0])
-        if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped:
-            found = found.ipv4_mapped
+        found = _meant(ipaddress.ip_address(address.partition("%")[0]))
         if any(found.version == one.version and found in one for one in self.inner):
             return True
-        return found.is_global or (self.is_reference_campus and found.is_loopback)
+        if found.is_loopback:
+            return self.is_reference_campus
+        return found.is_global and not any(found in one for one in _NOT_GLOBAL)
 
     async def get(self, url: str) -> bytes:
         """Return what is published at an address.
@@ -88,6 +95,15 @@ class Outward:
             raise NotReached(f"not reached ({type(error).__name__})") from None
         except (ValueError, httpcore.UnsupportedProtocol):
             raise NotReached("the address cannot be read") from None
+
+
+def _meant(found: Address) -> Address:
+    """Return the IPv4 address that an IPv6 one stands for: mapped, 6to4, or behind a NAT64; any other as it is."""
+    if not isinstance(found, ipaddress.IPv6Address):
+        return found
+    if found in _NAT64:
+        return ipaddress.IPv4Address(int(found) & 0xFFFF_FFFF)
+    return found.ipv4_mapped or found.sixtofour or found
 
 
 class _Checked(httpcore.AsyncNetworkBackend):

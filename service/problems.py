@@ -44,6 +44,9 @@ KINDS = {
     "REQUEST_IN_PROGRESS": Kind(
         409, "caller", True, "同一请求正在处理", "The same request is being processed"
     ),
+    "SUBJECT_AMBIGUOUS": Kind(
+        409, "us", False, "所给的号码属于不同的人", "The numbers belong to different people"
+    ),
     "CORRECTION_OPEN": Kind(
         409, "caller", False, "该项更正正在处理", "A correction of this fact is under way"
     ),
@@ -75,6 +78,7 @@ KINDS = {
         503, "us", True, "暂不能留痕, 因此不作答", "No record can be kept, so no answer is given"
     ),
     "SOURCE_UNAVAILABLE": Kind(503, "us", True, "数据仓库暂不可用", "The warehouse is not available"),
+    "SOURCE_TIMEOUT": Kind(504, "us", True, "数据仓库未及时作答", "The warehouse did not answer in time"),
     "LOGIN_UNAVAILABLE": Kind(503, "us", True, "校园登录暂不可用", "The campus login is not available"),
     "SEAL_UNAVAILABLE": Kind(503, "us", True, "暂不能出证", "No certificate can be issued now"),
     "BUSY": Kind(503, "us", True, "此刻请求过多, 请稍后再试", "Too many requests are under way"),

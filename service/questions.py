@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import AwareDatetime, BaseModel, Field
 
 from catalogs.model import Catalog
+from service import usages
 from service.keys import Keys
 from service.problems import Problem
 from service.subjects import WITHOUT_NUL, Closed
@@ -80,6 +81,7 @@ def due_on(catalog: Catalog, today: date) -> date:
 async def ask(
     pool: asyncpg.Pool,
     keys: Keys,
+    over: usages.Over,
     transaction_id: UUID,
     whose: Sequence[str],
     reason: str,
@@ -91,6 +93,7 @@ async def ask(
     Args:
         pool: the warehouse.
         keys: that seal what is said.
+        over: whose last day of confidentiality is over.
         transaction_id: of the access.
         whose: everything by which the person may stand in the record.
         reason: what the person wants to know.
@@ -101,9 +104,10 @@ async def ask(
         Problem: NOT_FOUND for an access that was not to this person's data, or is confidential.
     """
     entry = await pool.fetchrow(
-        """SELECT r.client_id, r.receiver_unit, r.action, r.purpose, r.logtime, d.subject_key
+        f"""SELECT r.client_id, r.receiver_unit, r.action, r.purpose, r.logtime, d.subject_key
            FROM service.record r JOIN service.record_detail d ON d.seq = r.seq
-           WHERE r.transaction_id = $1 AND d.subject_key = ANY ($2::text[]) AND r.confidentiality <> 'confidential'""",
+           WHERE r.transaction_id = $3 AND d.subject_key = ANY ($4::text[]) AND {usages.IS_SHOWN}""",
+        *over,
         transaction_id,
         whose,
     )

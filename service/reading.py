@@ -22,13 +22,18 @@ _FILTER = "?"
 
 @dataclass(frozen=True)
 class Wish:
-    """An item that a question reads."""
+    """An item that a question reads.
+
+    Attributes:
+        beside: further items of the row that say how its value is to be taken.
+    """
 
     resource: str
     key_item: str
     id_type: str
     item: str
     pick: Pick | None
+    beside: tuple[str, ...] = ()
 
 
 class Row(NamedTuple):
@@ -123,8 +128,8 @@ def _made_of(resource: Resource, name: str) -> Callable[[str], Any] | None:
 
 
 def _names(wishes: Sequence[Wish]) -> list[str]:
-    """Return the items that are read of one resource: those that are wished for, and those that order picks."""
-    names = {wish.item for wish in wishes}
+    """Return the items that are read of one resource: those that are wished for, and those that they need."""
+    names = {name for wish in wishes for name in (wish.item, *wish.beside)}
     for wish in wishes:
         if wish.pick:
             names |= {

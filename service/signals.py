@@ -12,6 +12,7 @@ import psycopg
 
 from catalogs.derive import is_valid
 from catalogs.model import Catalog
+from service import lifting
 from service.access import campus_day
 
 UNUSED_AFTER = timedelta(days=90)
@@ -24,7 +25,7 @@ class Signal:
     """One thing to look at.
 
     Attributes:
-        kind: burst, self_access, no_party, kin, guessing, unknown_case, unused_grant, not_destroyed.
+        kind: burst, self_access, no_party, kin, guessing, unknown_case, unused_grant, not_destroyed, not_lifted.
         who: client, and officer where it is one.
         count: how often.
         detail: in what, without a subject.
@@ -58,6 +59,7 @@ def signals(con: psycopg.Connection, catalog: Catalog, since: datetime, at: date
         *_unknown_cases(con, since),
         *_unused(con, catalog, at),
         *_undestroyed(con, catalog, at),
+        *_unlifted(con, catalog, at),
     ]
 
 
@@ -127,6 +129,20 @@ def _unused(con: psycopg.Connection, catalog: Catalog, at: datetime) -> Iterator
     for (client, purpose, demand), elements in sorted(idle.items()):
         detail = f"demand {demand} for {purpose}: unused for {UNUSED_AFTER.days} days: {', '.join(sorted(elements))}"
         yield Signal("unused_grant", client, len(elements), detail)
+
+
+def _unlifted(con: psycopg.Connection, catalog: Catalog, at: datetime) -> Iterator[Signal]:
+    """Yield what is kept from people although no demand of the catalog says any longer until when."""
+    today = campus_day(catalog, at)
+    known = {
+        (demand.client, demand.purpose)
+        for demand in catalog.demands.values()
+        if demand.confidential is not None
+    }
+    for client, purpose, entries in lifting.hidden(con):
+        if (client, purpose) not in known:
+            detail = f"for {purpose}: kept from people on {today}, and no demand says until when"
+            yield Signal("not_lifted", client, entries, detail)
 
 
 def _undestroyed(con: psycopg.Connection, catalog: Catalog, at: datetime) -> Iterator[Signal]:

@@ -9,7 +9,7 @@ The demand must hold when the job is handed in, before each part of it, and when
 not past the day of destruction, and not declared destroyed. Answers are given once in each period of its frequency.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -19,10 +19,10 @@ import asyncpg
 import structlog
 
 from catalogs.model import Catalog, Demand, Grant
-from service import facts, guardians, queries, subjects, tasks
+from service import facts, guardians, queries, subjects, tasks, usages
 from service.access import campus_day
 from service.decisions import Surroundings, decision_of
-from service.facts import Fact, Question, Wanted
+from service.facts import Fact, Question
 from service.jobs import RowsRequest
 from service.mapping import words_of
 from service.membership import CURRENT
@@ -33,7 +33,7 @@ from service.record import Answer, Decision, canonical
 from service.state import Current
 from service.subjects import PERSON, Resolved
 from service.tokens import Client
-from service.transactions import DATABASE_ERRORS, pinned
+from service.transactions import DATABASE_ERRORS, failed, pinned
 
 ACTION = "task_row"
 _log = structlog.get_logger("yici.service")
@@ -163,13 +163,14 @@ async def answer(
         purpose=asked.task,
         ground=ground,
         elements=asked.elements,
+        is_confidential=demand is not None and usages.is_kept_from(demand, campus_day(current.catalog, at)),
     )
     decisions = [replace(begun, transaction_id=uuid4(), subject=one.key()) for one in whom]
     try:
         known = await _known(around, client, current, asked, whom, at)
     except DATABASE_ERRORS as error:
         _log.error("the warehouse did not answer", error=type(error).__name__)
-        known = [Problem("SOURCE_UNAVAILABLE", rule="warehouse") for _ in whom]
+        known = [failed(error) for _ in whom]
     words = words_of(current.catalog, client.client_id)
     told: list[dict[str, Any] | Problem] = []
     decided: list[tuple[Decision, Any, Any]] = []
@@ -222,21 +223,12 @@ async def _known(
             )
             for one, who in zip(whom, people, strict=True)
         ]
-        for wanted, places in _by_plan(current, questions):
+        for wanted, places in facts.by_plan(current, questions):
             rows = await read(con, wanted.plan, [questions[place].keys for place in places])
             for place, (resources, registered) in zip(places, rows, strict=True):
                 gathered = facts.said(current, questions[place], wanted, resources, registered)
                 found[place] = _judged(current, asked, people[place], gathered)
     return found
-
-
-def _by_plan(current: Current, questions: Sequence[Question]) -> Iterable[tuple[Wanted, list[int]]]:
-    """Group questions by what they read: people who are known by the same kinds of number read the same."""
-    groups: dict[int, tuple[Wanted, list[int]]] = {}
-    for place, question in enumerate(questions):
-        wanted = facts.wanted(current, question)
-        groups.setdefault(id(wanted), (wanted, []))[1].append(place)
-    return groups.values()
 
 
 def _judged(

@@ -25,6 +25,8 @@ from pydantic import Field
 
 from catalogs.derive import GRANTED, is_valid
 from catalogs.model import Catalog, Demand, FactSource, Grant, Resource, Subject
+from catalogs.small_cells import threshold_of
+from service import validity
 from service.access import campus_day
 from service.keys import Keys
 from service.problems import Problem
@@ -33,7 +35,6 @@ from service.state import Current
 from service.subjects import LINKED_AS, Closed, Text
 from service.suppression import Cell, Protected, TooFine, Values, protect
 
-DEFAULT_THRESHOLD = 10
 EXPIRED = "expired"
 # Whose one person makes up more of a sum than that, has told it.
 MOST_OF_A_SUM = 0.75
@@ -228,7 +229,7 @@ def compose(
     """
     given, wanted = demand.aggregates, dimensions_of(demand)
     assert given is not None
-    threshold = int((catalog.campus.raw.get("thresholds") or {}).get("smallCell", DEFAULT_THRESHOLD))
+    threshold = threshold_of(catalog)
     tables = list(given.tables)
     try:
         people = protect(wanted, {values: one.people for values, one in sums}, tables, threshold)
@@ -333,7 +334,7 @@ def _statement(current: Current, demand: Demand, wanted: Sequence[str], measures
                 f"LEFT JOIN raw.{quoted(catalog.resources[source.resource].table)} {name}"
                 f" ON m.population = {literal(code)} AND {name}.{quoted(source.key_item)}::text = m.key"
             )
-            found.append(f"{name}.{quoted(source.item)}")
+            found.append(_value(catalog, source, name))
     places = [
         f"coalesce({', '.join(f'{one}::text' for one in values[element])})"
         if values[element]
@@ -397,6 +398,16 @@ def _register(catalog: Catalog, population: str) -> tuple[Resource, Subject]:
     if register is None or register.subject is None:
         raise Problem("NOT_PERMITTED", f"population {population} has no register", rule="task:register")
     return register, register.subject
+
+
+def _value(catalog: Catalog, source: FactSource, row: str) -> str:
+    """Write the value that is counted: none where it does not hold now."""
+    resource = catalog.resources[source.resource]
+    value, bounded = f"{row}.{quoted(source.item)}", resource.item(source.item).validity
+    if bounded is None:
+        return value
+    holds = validity.condition(bounded, resource, row, catalog.campus.time_zone)
+    return f"CASE WHEN {holds} THEN {value} END"
 
 
 def _source(

@@ -5,7 +5,18 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 
+from service.problems import Problem
+
 DATABASE_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+# A statement took longer than it may, or nobody could be reached in time (`service.store_keys.arguments`).
+_TOO_LATE = (TimeoutError, asyncpg.QueryCanceledError)
+
+
+def failed(error: Exception) -> Problem:
+    """Return what a caller is told of one of `DATABASE_ERRORS`."""
+    return Problem(
+        "SOURCE_TIMEOUT" if isinstance(error, _TOO_LATE) else "SOURCE_UNAVAILABLE", rule="warehouse"
+    )
 
 
 @contextlib.asynccontextmanager

@@ -1,17 +1,20 @@
 """Who looked: what the record says about one person, in words for that person.
 
-Every number that identity links to the person is looked for. Refused attempts are shown too. What is confidential for
-now is not; other people of the same case never are: an entry says which system of which unit, in which role, why, what
-kind of data, and what came of it.
+Every number that identity links to the person is looked for. Refused attempts are shown too; other people of the same
+case never are: an entry says which system of which unit, in which role, why, what kind of data, and what came of it.
+
+What is confidential for now is neither shown nor counted. It is what was told for a task whose decided demand says so
+(`confidential`), and stays so until the last day that the demand in force names, or until it is lifted by hand. A lift
+opens what was told until then; the entries themselves, which are proven, never change.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import asyncpg
 
-from catalogs.model import Catalog
+from catalogs.model import Catalog, Demand
 from service.keys import Keys
 from service.problems import KINDS
 
@@ -50,25 +53,60 @@ _ACTIONS = {
     "me_certificate_share": "本人分享证明",
     "me_certificate_withdraw": "本人撤回分享",
     "window": "窗口代填申请表",
+    "window_confirm": "窗口核实本人填报内容",
     "task_row": "按任务名单取用",
 }
-_FROM = """
+# Whether the person may see an entry `r`; $1 and $2 are clients and their purposes whose last day is over (`over`).
+IS_SHOWN = """(r.confidentiality <> 'confidential'
+    OR (r.client_id, r.purpose) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+    OR EXISTS (SELECT FROM service.confidentiality_lift l
+        WHERE (l.client_id, l.purpose) = (r.client_id, r.purpose) AND r.logtime <= l.at))"""
+_FROM = f"""
 FROM service.record_detail d JOIN service.record r ON r.seq = d.seq
-WHERE d.subject_key = ANY ($1::text[]) AND r.confidentiality <> 'confidential'
-    AND ($2::timestamptz IS NULL OR r.logtime >= $2) AND ($3::timestamptz IS NULL OR r.logtime <= $3)
+WHERE d.subject_key = ANY ($3::text[]) AND {IS_SHOWN}
+    AND ($4::timestamptz IS NULL OR r.logtime >= $4) AND ($5::timestamptz IS NULL OR r.logtime <= $5)
 """
 
 
+Over = tuple[list[str], list[str]]
+
+
+def is_kept_from(demand: Demand, today: date) -> bool:
+    """Whether people do not see today that a task was given their data."""
+    given = demand.confidential
+    return given is not None and (given.until is None or today <= given.until)
+
+
+def over(catalog: Catalog, today: date) -> Over:
+    """Return the clients and purposes whose people may see again what was confidential, each in its own list.
+
+    A purpose is over only if no demand of it keeps it confidential any longer; one that the catalog no longer names at
+    all is not: somebody has to lift it.
+    """
+    kept: dict[tuple[str, str], bool] = {}
+    for demand in catalog.demands.values():
+        if demand.confidential is not None:
+            purpose = demand.client, demand.purpose
+            kept[purpose] = kept.get(purpose, False) or is_kept_from(demand, today)
+    found = [purpose for purpose, is_kept in sorted(kept.items()) if not is_kept]
+    return [client for client, _ in found], [purpose for _, purpose in found]
+
+
 async def count(
-    con: asyncpg.Connection | asyncpg.Pool, whose: list[str], since: datetime | None, until: datetime | None
+    con: asyncpg.Connection | asyncpg.Pool,
+    over: Over,
+    whose: list[str],
+    since: datetime | None,
+    until: datetime | None,
 ) -> int:
-    """Return how many entries are about a person."""
-    found: int = await con.fetchval(f"SELECT count(*) {_FROM}", whose, since, until)
+    """Return how many entries about a person are shown."""
+    found: int = await con.fetchval(f"SELECT count(*) {_FROM}", *over, whose, since, until)
     return found
 
 
 async def read(
     con: asyncpg.Connection | asyncpg.Pool,
+    over: Over,
     whose: list[str],
     since: datetime | None,
     until: datetime | None,
@@ -78,8 +116,9 @@ async def read(
     """Return entries about a person, the newest first."""
     rows: list[Mapping[str, Any]] = await con.fetch(
         f"""SELECT r.transaction_id, r.logtime, r.action, r.client_id, r.receiver_unit, r.receiver_name, d.actor_role,
-                r.purpose, r.ground, r.elements, r.outcome, r.code {_FROM}
-            ORDER BY r.seq DESC OFFSET $4 LIMIT $5""",
+                r.purpose, r.ground, r.elements, r.outcome, r.code, r.confidentiality {_FROM}
+            ORDER BY r.seq DESC OFFSET $6 LIMIT $7""",
+        *over,
         whose,
         since,
         until,
@@ -114,6 +153,8 @@ def words(catalog: Catalog, entry: Mapping[str, Any]) -> str:
     )
     if role := _ROLES.get(entry["actor_role"] or ""):
         said += f" ({role})"
+    if entry["confidentiality"] == "confidential":
+        said += "; 当时依法暂不告知"
     if entry["outcome"] != "allowed":
         title = KINDS[entry["code"]].title_zh if entry["code"] in KINDS else entry["code"]
         said += f"; 未给出数据: {title}"

@@ -67,14 +67,17 @@ class _Held:
 
     async def append(self, decision: Decision, request: Any, answer: Any, at: datetime) -> str:
         """Hold a decision; what stands for its receipt is its place."""
+        return self._hold(decision, request, answer, at)
+
+    async def append_all(self, decided: Sequence[tuple[Decision, Any, Any]], at: datetime) -> list[str]:
+        """Hold decisions."""
+        return [self._hold(*one, at) for one in decided]
+
+    def _hold(self, decision: Decision, request: Any, answer: Any, at: datetime) -> str:
         entry, claims = record.prepared(self._keys, decision, request, answer, at)
         self.entries.append(entry)
         self.claims.append(claims)
         return str(len(self.entries) - 1)
-
-    async def append_all(self, decided: Sequence[tuple[Decision, Any, Any]], at: datetime) -> list[str]:
-        """Hold decisions."""
-        return [await self.append(*one, at) for one in decided]
 
 
 class _Unwanted(Exception):
@@ -191,7 +194,7 @@ async def _told(
     if isinstance(job.request, RowsRequest):
         whom = [one for one in part.items if isinstance(one, SubjectIn)]
         return await task_rows.answer(around, client, current, job.request, whom, now())
-    questions = [job.question(one) for one in part.items if isinstance(one, BatchItem)]
+    questions = job.questions([one for one in part.items if isinstance(one, BatchItem)])
     return await bulk.query_set(around, client, current, questions, now())
 
 

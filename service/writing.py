@@ -76,8 +76,9 @@ class Writing:
         told: dict[str, Any] = {}
         for element, one in facts.judge(current, gathered, {}, telling).items():
             name = self._words.theirs(element)
-            if isinstance(one, Fact):
-                status, told[name] = one.status, self._words.fact(one.as_dict())
+            if isinstance(one, Fact) or not one.is_plain:
+                fact = telling.fact(one)
+                status, told[name] = fact.status, self._words.fact(fact.as_dict())
             else:
                 status, told[name] = self._filled(one, telling)
             statuses.append(status)

@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,7 +13,11 @@ from tests.support import session
 from tests.support.duck import believe_extensions
 from tests.support.http import ScriptedServer, scripted_server
 from tests.support.mariadb import MariaDatabase, MariaServer, start_mariadb
+from tests.support.needs import need_program
 from tests.support.postgres import PgDatabase, PgServer, start_postgres
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 LONG = ("yici", "pipelines")  # folders whose tests run whole pipelines
 
@@ -113,3 +118,15 @@ def http_server() -> Iterator[ScriptedServer]:
     """An HTTP server that answers as the test scripts it."""
     with scripted_server() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator["Browser"]:
+    """A real browser."""
+    from playwright.sync_api import sync_playwright
+
+    program = need_program("chromium", package="chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()

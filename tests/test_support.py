@@ -1,10 +1,13 @@
 """The fixtures themselves: what they promise to every other test."""
 
 import json
+import os
+import tempfile
 import urllib.request
 from pathlib import Path
 
 from catalogs.settings import settings
+from tests.support import session
 from tests.support.http import Reply, asgi_server
 
 
@@ -60,3 +63,14 @@ def test_no_test_reads_the_installation_that_it_stands_in():
     home = settings().home
     assert Path(__file__).resolve().parents[1] not in home.parents
     assert not (home / "sources.env").exists()
+
+
+def test_a_session_begins_though_the_folder_of_another_vanishes_meanwhile(tmp_path, monkeypatch):
+    monkeypatch.delenv("YICI_TEST_SESSION")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    vanished = tmp_path / f"yici-test-{os.geteuid()}-gone"
+    monkeypatch.setattr(Path, "glob", lambda folder, pattern: [vanished])
+    session.begin()
+    assert session.shared_folder().parent == tmp_path
+    session.end()
+    assert list(tmp_path.iterdir()) == []

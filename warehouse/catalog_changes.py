@@ -292,7 +292,7 @@ class Desk:
         published = self._newest()
         catalog = catalog_versions.catalog_of(self.con, published, strict=False)
         day = today(catalog)
-        by = proposal.standing(day, catalog.calendar).approved_by or (proposal.author,)
+        by = proposal.proven().standing(day, catalog.calendar).approved_by or (proposal.author,)
         decided = None if proposal.rolls_back_to is not None else Decided(by, day)
         merged = finish(catalog.files, proposal.edits, decided)
         if proposal.rolls_back_to is not None and published.number == proposal.base:
@@ -311,6 +311,10 @@ class Desk:
             opinion = f"version {published.number} says so already"
             proposals.close(self.con, proposal.number, proposals.SUPERSEDED, opinion, day)
             return Applied(proposal.number, None, (f"Proposal {proposal.number}: {opinion}.",))
+        if why := _not_decided(proposal, catalog, day):
+            proposals.block(self.con, proposal, why, day)
+            note = f"Proposal {proposal.number} is called decided and is not: {why}"
+            return Applied(proposal.number, None, (note,), is_blocked=True)
         present = read_files(self.campus)
         files, folder, conflicts = _for_folder(present, catalog.files, merged.files, changed)
         number = published.number + 1
@@ -398,6 +402,42 @@ def rivals(con: psycopg.Connection, catalog: Catalog, proposal: Proposal) -> dic
 def today(catalog: Catalog) -> date:
     """Return the day that it is on the campus."""
     return now().astimezone(ZoneInfo(catalog.campus.time_zone)).date()
+
+
+def _not_decided(proposal: Proposal, catalog: Catalog, day: date) -> str:
+    """Why a proposal that is called decided may not take effect; empty: it may.
+
+    Its state, its route and its events were written by roles that may not let anything take effect. So who has to
+    decide is asked of the catalog in use, and only approvals count that this installation sealed.
+    """
+    is_rollback = proposal.rolls_back_to is not None
+    prepared = prepare(catalog, proposal.edits, day, None if is_rollback else proposal.author)
+    if prepared.route is None or prepared.told is None:
+        return "what it would mean cannot be told; propose it anew"
+    needed = _NOBODY if is_rollback and not prepared.told.allows_more else prepared.route
+    if needed.refused:
+        return f"it is refused by the catalog in use: {needed.refused}"
+    shown = {
+        (step.track, step.post, two_persons)
+        for step in proposal.route.steps
+        if step.limit_days
+        for two_persons in {False, step.two_persons}
+    }
+    lacking = [
+        f"{step.post or step.unit} ({step.track})"
+        for step in needed.steps
+        if step.limit_days and (step.track, step.post, step.two_persons) not in shown
+    ]
+    if lacking:
+        return f"today {', '.join(lacking)} would have to decide, and was not asked; withdraw it and propose it anew"
+    found = proposal.proven().standing(day, catalog.calendar)
+    if found.state != proposals.DECIDED:
+        waiting = ", ".join(one.step.post for one in found.waiting)
+        return (
+            f"no approval of {waiting or 'those who decide'} was recorded by this installation (key keys/decisions of"
+            " the state folder); withdraw it and propose it anew"
+        )
+    return ""
 
 
 def _for_folder(

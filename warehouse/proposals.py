@@ -1,12 +1,13 @@
 """Proposals to change the catalog, kept with everything that was ever said of them.
 
-A proposal is written once; what happens to it are events, which nobody alters. Whether it is decided is never stored
-by hand: it follows from its route, its events and the day (`catalogs.changes.deciding`).
+A proposal is written once; what happens to it are events, which nobody alters. Whether it is decided follows from its
+route, its events and the day (`catalogs.changes.deciding`). Its `state` is where it was found to stand, for looking it
+up: roles that may not decide write it, so what takes effect is judged by approvals that are sealed (`proven`).
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -17,7 +18,8 @@ from catalogs.changes.deciding import REFUSED as IS_REFUSED
 from catalogs.changes.deciding import Decision, Standing, own_steps, standing, steps_of
 from catalogs.changes.edits import Edit
 from catalogs.model import Calendar
-from catalogs.settings import now
+from catalogs.settings import now, settings
+from warehouse.decision_seals import is_right, seal
 
 DRAFT, PROPOSED, DECIDED, EFFECTIVE = "draft", "proposed", "decided", "effective"
 WITHDRAWN, REFUSED, SUPERSEDED = "withdrawn", "refused", "superseded"
@@ -43,6 +45,7 @@ class Event:
     person: str
     steps: tuple[int, ...]
     opinion: str
+    seal: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,19 @@ class Proposal:
             for one in self.events
             if one.event in ("approved", "refused") and (one.steps or one.event == "refused")
         )
+
+    def proven(self) -> "Proposal":
+        """Return the proposal without the approvals that no process of this installation recorded."""
+        home = settings().home
+        events = [
+            one
+            for one in self.events
+            if one.event != "approved"
+            or is_right(
+                one.seal, seal(home, self.number, self.edits, one.post, one.person, one.steps, one.on_day)
+            )
+        ]
+        return replace(self, events=tuple(events))
 
     @property
     def hindrance(self) -> str:
@@ -162,8 +178,7 @@ def submit(con: psycopg.Connection, proposal: Proposal, today: date, calendar: C
             _happen(con, proposal.number, today, "refused", "", "", opinion=proposal.route.refused)
             _set(con, proposal.number, REFUSED)
         elif steps := own_steps(proposal.route, proposal.author):
-            opinion = "起草"
-            _happen(con, proposal.number, today, "approved", proposal.author, proposal.person, steps, opinion)
+            _approve(con, proposal, today, proposal.author, proposal.person, steps, "起草")
         _settle(con, proposal.number, today, calendar)
     return one(con, proposal.number)
 
@@ -202,7 +217,10 @@ def decide(
             raise ProposalError(f"proposal {number} is {proposal.state}; nothing was recorded")
         found = proposal.standing(today, calendar)
         steps = steps_of(proposal.route, found, proposal.decisions, post, person, proposal.person)
-        _happen(con, number, today, "approved" if approve else "refused", post, person, steps, opinion)
+        if approve:
+            _approve(con, proposal, today, post, person, steps, opinion)
+        else:
+            _happen(con, number, today, "refused", post, person, steps, opinion)
         _settle(con, number, today, calendar)
     return one(con, number)
 
@@ -291,7 +309,7 @@ def _proposal(con: psycopg.Connection, row: Sequence[Any]) -> Proposal:
     names = [name.strip() for name in _COLUMNS.split(",")]
     told = dict(zip(names, row, strict=True))
     events = con.execute(
-        "SELECT at, on_day, event, post, person, steps, opinion FROM yici.proposal_event WHERE proposal = %s"
+        "SELECT at, on_day, event, post, person, steps, opinion, seal FROM yici.proposal_event WHERE proposal = %s"
         " ORDER BY id",
         [told["number"]],
     ).fetchall()
@@ -305,7 +323,7 @@ def _proposal(con: psycopg.Connection, row: Sequence[Any]) -> Proposal:
                 tuple(DueStep(**step) for step in route["steps"]), route["refused"], tuple(route["missing"])
             ),
         },
-        events=tuple(Event(*event[:5], tuple(event[5]), event[6]) for event in events),
+        events=tuple(Event(*event[:5], tuple(event[5]), *event[6:]) for event in events),
     )
 
 
@@ -328,6 +346,19 @@ def _still(con: psycopg.Connection, proposal: Proposal, states: Iterable[str]) -
         raise ProposalError(f"proposal {proposal.number} is {present.state}; nothing was changed")
 
 
+def _approve(
+    con: psycopg.Connection,
+    proposal: Proposal,
+    today: date,
+    post: str,
+    person: str,
+    steps: Sequence[int],
+    opinion: str,
+) -> None:
+    made = seal(settings().home, proposal.number, proposal.edits, post, person, steps, today)
+    _happen(con, proposal.number, today, "approved", post, person, steps, opinion, made)
+
+
 def _happen(
     con: psycopg.Connection,
     number: int,
@@ -337,11 +368,12 @@ def _happen(
     person: str,
     steps: Sequence[int] = (),
     opinion: str = "",
+    seal: str = "",
 ) -> None:
     con.execute(
-        """INSERT INTO yici.proposal_event (proposal, at, on_day, event, post, person, steps, opinion)
-           VALUES (%s, %s, %s, %s, %s, %s, %s, %s)""",
-        [number, now(), today, event, post, person, list(steps), opinion],
+        """INSERT INTO yici.proposal_event (proposal, at, on_day, event, post, person, steps, opinion, seal)
+           VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+        [number, now(), today, event, post, person, list(steps), opinion, seal],
     )
 
 

@@ -65,6 +65,7 @@ proposal_event = Table(
     Column("person", Text, nullable=False),
     Column("steps", ARRAY(Integer), nullable=False),
     Column("opinion", Text, nullable=False),
+    Column("seal", Text, nullable=False, server_default=""),
 )
 
 catalog_publication = Table(

@@ -1,8 +1,9 @@
 """Apply judged rows to the store by difference against the store, rows and ledger in one transaction.
 
-The difference is computed in DuckDB from what admission left there and from the store's open versions within the
-extract's scope, so that what PostgreSQL writes is proportional to what changed. Rows carry the candidate's number
-in `_from` and `_to`; nobody sees them before that number is published, and taking them back is exact.
+What PostgreSQL writes is proportional to what changed. The difference is computed in DuckDB from what admission left
+there and from the store's open versions within the extract's scope; of an extract that is small beside its table and
+ends nothing, in PostgreSQL, so that the table's pages are visited once. Rows carry the candidate's number in `_from`
+and `_to`; nobody sees them before that number is published, and taking them back is exact.
 
 States of a version: `reported`; `released`, reported and breaking a rule that a person waived for it; `absent` and
 `former`, no longer reported by a full extract or a sweep of keys (`onAbsence`); `refused`, still reported but now
@@ -17,7 +18,7 @@ partitions are files, a file tells the past: the row of an older one does not re
 """
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import duckdb
@@ -36,7 +37,10 @@ _LISTING = ("full", "partition", "keys")  # what is not there has gone; a window
 # Rows of a table from which on it pays to compare digests first, and to build indexes after a load.
 _MANY = 100_000
 _FEW = 0.2  # share of the table below which single rows are fetched by their keys
-_ROOM = 0.05  # share of the table up to which new content finds room beside the old: a tenth of each page is left free
+# Share of the table up to which rows are compared where they are stored, and new content finds room beside the old: a
+# tenth of each page is left free.
+_ROOM = 0.05
+_RETURNS_OLD = 180_000  # version of PostgreSQL from which on a statement returns what it has replaced
 _STALE = 0.1  # share of the table from which on the planner is told at once; what is less, autovacuum tells
 
 
@@ -78,6 +82,14 @@ class Applied:
 def q(name: str) -> str:
     """Quote an identifier for DuckDB."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def answered(query: str) -> str:
+    """Return the relation of what the warehouse, attached as `wh`, answers to a query.
+
+    Not by a parameter: for the first value that is bound, DuckDB imports pandas: 0.3 processor seconds and 40 MB.
+    """
+    return f"postgres_query('wh', {literal(query)})"
 
 
 def apply(
@@ -236,6 +248,8 @@ def _fill(
             [table.name],
         ).fetchall()
         pg.execute(f"TRUNCATE {name}")
+        # Such rows are in no log, so that the commit waits until they are on the disk: most are there before.
+        pg.execute("SET LOCAL backend_flush_after = '2MB'")
     for index, _ in indexes:
         pg.execute(f"DROP INDEX {index}")
     given = (f"ALTER {column} SET DEFAULT {literal(str(value))}" for column, value in common.items())
@@ -254,10 +268,14 @@ def compare(
     """Compare the extract with the store's open versions; nothing of the store changes.
 
     Rows come from `storable` and its companions (`show_sealed`). Leave in view `change` one row per version to open or
-    close (`_op` put or end).
+    close (`_op` put or end); or, of an extract that is small beside its table, every row of it (`offer`) and every
+    key that was refused (`refuse`), for `write` to see what they change.
 
     Rows known to have changed (`touched`, where `_differs`) go from the extract to the store without being kept.
     """
+    if not judged.lists_keys and judged.rows_in <= _ROOM * _rows_stored(pg, table):
+        _offer(con, pg, table, judged)
+        return
     incoming = _current_rows(con, pg, table, judged)
     on = " AND ".join(f"a.{q(name)} = c.{q(name)}" for name in table.key)
     differs = " OR ".join(f"a.{q(name)} IS DISTINCT FROM c.{q(name)}" for name in table.values) or "false"
@@ -301,24 +319,46 @@ def compare(
     con.execute(f"CREATE OR REPLACE TEMP VIEW change AS FROM compared{changed}")
 
 
+def _offer(con: duckdb.DuckDBPyConnection, pg: psycopg.Connection, table: StoreTable, judged: Judged) -> None:
+    """Make `change` of every row that came, for PostgreSQL to compare; what was refused has a key and no more."""
+    key = _list(table.key)
+    unknown = "".join(f", NULL AS {q(name)}" for name in table.values)
+    present = " AND ".join(f"{q(name)} IS NOT NULL" for name in table.key)
+    con.execute(
+        f"""CREATE OR REPLACE TEMP VIEW change AS
+            SELECT {_list(table.columns)}, _partition, _extract, _state, NULL::BIGINT AS _last_extract, 'offer' AS _op
+            FROM storable
+            UNION ALL BY NAME
+            SELECT DISTINCT {key}{unknown}, NULL AS _partition, 0 AS _extract, 'refused' AS _state,
+                {_confirmed(pg, judged.resource)}::BIGINT AS _last_extract, 'refuse' AS _op
+            FROM refused_keys ANTI JOIN storable USING ({key}) WHERE {present}"""
+    )
+
+
+def _confirmed(pg: psycopg.Connection, resource: Resource) -> int:
+    """Return the extract that the last published release rests on: it confirmed every reported row."""
+    newest = "SELECT max(id) FROM yici.release WHERE state = 'published'"
+    (extract,) = pg.execute(
+        "SELECT coalesce((SELECT extract_id FROM yici.release_resource"
+        f" WHERE resource = %s AND release = ({newest})), 0)",
+        [resource.name],
+    ).fetchone()
+    return extract
+
+
 def _current_rows(
     con: duckdb.DuckDBPyConnection, pg: psycopg.Connection, table: StoreTable, judged: Judged
 ) -> str:
     """Fetch the store's open versions that the extract may change into table `current_rows`.
 
-    Of a large table these are not all within the extract's scope, but those whose keys are in `touched`.
-    `_confirmed` is the extract that the last published release rests on: it confirmed every reported row.
+    Of a large table these are not all within the extract's scope, but those whose keys are in `touched`. Column
+    `_confirmed` holds what the function of that name returns.
 
     Returns:
         The relation of those admitted rows that are to be compared with them.
     """
     columns = f"{_list(table.columns)}, _partition, _extract, _state, _last_extract"
-    newest = "SELECT max(id) FROM yici.release WHERE state = 'published'"
-    (confirmed,) = pg.execute(
-        "SELECT coalesce((SELECT extract_id FROM yici.release_resource"
-        f" WHERE resource = %s AND release = ({newest})), 0)",
-        [judged.resource.name],
-    ).fetchone()
+    confirmed = _confirmed(pg, judged.resource)
     fetched = (
         f"CREATE OR REPLACE TEMP TABLE current_rows AS SELECT {columns}, {confirmed}::BIGINT AS _confirmed"
     )
@@ -326,17 +366,11 @@ def _current_rows(
     if judged.scope_kind == "partition":
         where += f" AND _partition IN ({', '.join(map(literal, judged.partitions))})"
     stored = _rows_stored(pg, table)
-    key, present = _list(table.key), " AND ".join(f"{q(k)} IS NOT NULL" for k in table.key)
-    if not judged.lists_keys and judged.rows_in < _FEW * stored:
-        con.execute(
-            "CREATE OR REPLACE TEMP TABLE touched AS SELECT *, false AS _differs"
-            f" FROM (SELECT {key} FROM storable UNION SELECT {key} FROM refused_keys WHERE {present})"
-        )
-    elif stored >= _MANY:
-        _touched(con, table, judged, where)
-    else:
+    if stored < _MANY:
         con.execute(f"{fetched} FROM wh.store.{q(table.name)} WHERE {where}")
         return "storable"
+    key = _list(table.key)
+    _touched(con, table, judged, where)
     con.execute("CREATE OR REPLACE TEMP VIEW to_compare AS FROM touched WHERE NOT _differs")
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE touched_rows AS FROM storable SEMI JOIN to_compare USING ({key})"
@@ -351,11 +385,9 @@ def _current_rows(
     pg.execute(f"DROP TABLE IF EXISTS {staged}")
     pg.execute(f"CREATE UNLOGGED TABLE {staged} AS SELECT {key} FROM store.{q(table.name)} LIMIT 0")
     copy_rows(con, f"SELECT {key} FROM to_compare", pg, sql.SQL(staged), table.key)
-    pg.execute(f"ANALYZE {staged}")
-    con.execute(
-        f"{fetched} FROM postgres_query('wh', ?)",
-        [f"SELECT {columns} FROM store.{q(table.name)} JOIN {staged} USING ({key}) WHERE {where}"],
-    )
+    pg.execute(f"ANALYZE {staged} ({key})")
+    by_keys = f"SELECT {columns} FROM store.{q(table.name)} JOIN {staged} USING ({key}) WHERE {where}"
+    con.execute(f"{fetched} FROM {answered(by_keys)}")
     pg.execute(f"DROP TABLE {staged}")
     return "touched_rows"
 
@@ -392,7 +424,7 @@ def _touched(con: duckdb.DuckDBPyConnection, table: StoreTable, judged: Judged, 
 def write(
     con: duckdb.DuckDBPyConnection, pg: psycopg.Connection, candidate: int, table: StoreTable, judged: Judged
 ) -> tuple[int, int]:
-    """Stage `change` in PostgreSQL, close the versions it replaces and insert its own; returns opened and closed."""
+    """Stage `change` in PostgreSQL, open its versions and close those that they replace; returns opened and closed."""
     columns = (*table.columns, "_partition", "_extract", "_state", "_last_extract")
     if not con.execute("SELECT 1 FROM change LIMIT 1").fetchone():
         return 0, 0
@@ -402,7 +434,7 @@ def write(
         f"CREATE UNLOGGED TABLE {staged} AS SELECT {_list(columns)}, ''::text AS _op FROM {store} LIMIT 0"
     )
     copy_rows(con, f"SELECT {_list(columns)}, _op FROM change", pg, sql.SQL(staged), (*columns, "_op"))
-    pg.execute(f"ANALYZE {staged}")
+    pg.execute(f"ANALYZE {staged} ({_list(table.key)})")
     on = " AND ".join(f"t.{q(name)} = s.{q(name)}" for name in table.key)
     cut = judged.resource.ingest.partition
     if judged.scope_kind == "partition" and cut is not None and cut.source == "filename":
@@ -411,9 +443,14 @@ def write(
             f' WHERE {on} AND t._to IS NULL AND t._partition COLLATE "C" > s._partition COLLATE "C"'
         )
     is_open = f"{on} AND t._to IS NULL"
+    offered = _take_refusals(pg, table, staged, is_open)
     (opened,) = pg.execute(f"SELECT count(*) FROM {staged} WHERE _op = 'put'").fetchone()
-    if opened <= _ROOM * _rows_stored(pg, table):
-        closed = _write_in_place(pg, candidate, store, staged, columns, is_open) - opened
+    if offered or opened <= _ROOM * _rows_stored(pg, table):
+        closed = pg.execute(
+            f"UPDATE {store} t SET _to = %s FROM {staged} s WHERE {is_open} AND s._op = 'end'", [candidate]
+        ).rowcount
+        opened, replaced = _write_in_place(pg, candidate, table, staged, is_open, judged.scope_kind)
+        closed += replaced
     else:
         closed = pg.execute(
             f"UPDATE {store} t SET _to = %s FROM {staged} s WHERE {is_open}", [candidate]
@@ -427,41 +464,70 @@ def write(
     return opened, closed
 
 
+def _take_refusals(pg: psycopg.Connection, table: StoreTable, staged: str, is_open: str) -> bool:
+    """Make of staged refusals the versions that they open: the last good values. Returns whether rows are offered."""
+    offered, refused = pg.execute(
+        f"SELECT count(*) FILTER (WHERE _op = 'offer'), count(*) FILTER (WHERE _op = 'refuse') FROM {staged}"
+    ).fetchone()
+    if refused:
+        kept = (*table.values, "_partition", "_extract")
+        last_good = "".join(f"{q(column)} = t.{q(column)}, " for column in kept)
+        pg.execute(
+            f"UPDATE {staged} s SET {last_good}_last_extract = coalesce(t._last_extract, s._last_extract), _op = 'put'"
+            f" FROM store.{q(table.name)} t WHERE {is_open} AND s._op = 'refuse' AND t._state <> s._state"
+        )
+        pg.execute(f"DELETE FROM {staged} WHERE _op = 'refuse'")
+    return offered > 0 or refused > 0
+
+
 def _write_in_place(
-    pg: psycopg.Connection, candidate: int, store: str, staged: str, columns: Sequence[str], is_open: str
-) -> int:
-    """Write a staged change that the free room of the table's pages has place for; returns versions opened and closed.
+    pg: psycopg.Connection, candidate: int, table: StoreTable, staged: str, is_open: str, scope_kind: str
+) -> tuple[int, int]:
+    """Write what is staged where the free room of the table's pages has place; returns versions opened and closed.
 
     New content takes the place of the old, which is written again as a closed version. No indexed value changes where
-    it stood, so its indexes are left alone, and what is over gathers at the end of the table.
+    it stood, so its indexes are left alone, and what is over gathers at the end of the table. Of rows that are offered
+    only those are written that differ.
     """
+    store = f"store.{q(table.name)}"
+    columns = (*table.columns, "_partition", "_extract", "_state", "_last_extract")
+    compared = (*table.values, *(["_partition"] if scope_kind == "partition" else []))
+    differs = " OR ".join(f"t.{q(name)} IS DISTINCT FROM s.{q(name)}" for name in compared) or "false"
+    changes = f"(s._op = 'put' OR s._op = 'offer' AND (t._state <> s._state OR {differs}))"
+    taken_over = {name: f"s.{q(name)}" for name in columns}
+    taken_over["_extract"] = f"CASE WHEN s._op = 'put' OR {differs} THEN s._extract ELSE t._extract END"
+    merge = f"""MERGE INTO {store} t USING {staged} s ON {is_open}
+        WHEN MATCHED AND {changes} THEN UPDATE SET
+            {", ".join(f"{q(name)} = {new}" for name, new in taken_over.items())}, _from = %(candidate)s
+        WHEN NOT MATCHED AND s._op IN ('put', 'offer') THEN
+            INSERT ({_list(columns)}, _from) VALUES ({_list(columns, "s")}, %(candidate)s)"""
+    into = f"INSERT INTO {store} ({_list(columns)}, _from, _to)"
+    values = {"candidate": candidate}
+    if pg.info.server_version >= _RETURNS_OLD:
+        old = [f"old_{number}" for number in range(len(columns))]
+        returned = ", ".join(f"old.{q(name)} AS {alias}" for name, alias in zip(columns, old, strict=True))
+        return pg.execute(
+            f"""WITH changed AS ({merge} RETURNING old._from AS since, {returned}),
+                    kept AS ({into} SELECT {", ".join(old)}, since, %(candidate)s FROM changed WHERE since IS NOT NULL)
+                SELECT count(*), count(since) FROM changed""",
+            values,
+        ).fetchone()
     replaced = pg.execute(
-        f"INSERT INTO {store} ({_list(columns)}, _from, _to) SELECT {_list(columns, 't')}, t._from, %s"
-        f" FROM {staged} s JOIN {store} t ON {is_open} WHERE s._op = 'put'",
-        [candidate],
+        f"{into} SELECT {_list(columns, 't')}, t._from, %(candidate)s FROM {staged} s JOIN {store} t ON {is_open}"
+        f" WHERE {changes}",
+        values,
     ).rowcount
-    taken_over = ", ".join(f"{q(column)} = s.{q(column)}" for column in columns)
-    changed = pg.execute(
-        f"""MERGE INTO {store} t USING {staged} s ON {is_open}
-            WHEN MATCHED AND s._op = 'put' THEN UPDATE SET {taken_over}, _from = %(candidate)s
-            WHEN MATCHED THEN UPDATE SET _to = %(candidate)s
-            WHEN NOT MATCHED AND s._op = 'put' THEN
-                INSERT ({_list(columns)}, _from) VALUES ({_list(columns, "s")}, %(candidate)s)""",
-        {"candidate": candidate},
-    ).rowcount
-    return replaced + changed
+    return pg.execute(merge, values).rowcount, replaced
 
 
 def _quarantine_difference(con: duckdb.DuckDBPyConnection, judged: Judged) -> None:
     """Leave in `quarantine_new` the refused rows that are not waiting yet, in `quarantine_gone` the settled ones."""
     name = literal(judged.resource.name)
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE quarantine_open AS SELECT * FROM postgres_query('wh', ?)",
-        [
-            "SELECT row_digest, coalesce(partition, '') AS partition, coalesce(key_text, '') AS key_text"
-            f" FROM clear.quarantine WHERE resource = {name} AND _to IS NULL"
-        ],
+    waiting = (
+        "SELECT row_digest, coalesce(partition, '') AS partition, coalesce(key_text, '') AS key_text"
+        f" FROM clear.quarantine WHERE resource = {name} AND _to IS NULL"
     )
+    con.execute(f"CREATE OR REPLACE TEMP TABLE quarantine_open AS FROM {answered(waiting)}")
     con.execute(
         "CREATE OR REPLACE TEMP TABLE quarantine_new AS SELECT r._row_digest, r._extract, r._partition, r._key_text,"
         " r._rules, r._row FROM refused r ANTI JOIN quarantine_open o ON o.row_digest = r._row_digest"

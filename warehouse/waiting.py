@@ -17,7 +17,7 @@ from psycopg import sql
 from connectors.duck import literal
 from warehouse.bulk import copy_rows
 from warehouse.store import StoreTable, opened, sealed_in
-from warehouse.versions import Applied, Judged, compare, kept_text, q, show_sealed, write
+from warehouse.versions import Applied, Judged, answered, compare, kept_text, q, show_sealed, write
 
 
 def take_up(pg: psycopg.Connection, candidate: int, resource: str) -> None:
@@ -85,8 +85,7 @@ def fetch(
     )
     con.execute(
         "CREATE OR REPLACE TEMP TABLE waiting AS SELECT *, row_number() OVER (ORDER BY extract, digest) AS _row_no"
-        " FROM postgres_query('wh', ?)",
-        [bound],
+        f" FROM {answered(bound)}"
     )
     return _partitions(con)
 
@@ -133,13 +132,11 @@ def fetch_standing(con: duckdb.DuckDBPyConnection, pg: psycopg.Connection, table
     pg.execute(f"ANALYZE {staged}")
     sealed = sealed_in(pg, table.name)
     shown = ", ".join(f"{opened(name, sealed).as_string(pg)} AS {q(name)}" for name in table.key)
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE standing AS FROM postgres_query('wh', ?)",
-        [
-            f"SELECT {shown}, _partition, _extract, _state FROM store.{q(table.name)} JOIN {staged} USING ({key})"
-            " WHERE _to IS NULL"
-        ],
+    by_keys = (
+        f"SELECT {shown}, _partition, _extract, _state FROM store.{q(table.name)} JOIN {staged} USING ({key})"
+        " WHERE _to IS NULL"
     )
+    con.execute(f"CREATE OR REPLACE TEMP TABLE standing AS FROM {answered(by_keys)}")
     pg.execute(f"DROP TABLE {staged}")
 
 

@@ -34,6 +34,29 @@ def verify() -> None:
 
 
 @app.command()
+def lift(
+    client: str = typer.Argument(..., help="The system that was told."),
+    task: str = typer.Argument(..., help="The task's code in the catalog."),
+    by: str = typer.Option(..., help="The post that answers for it."),
+    reason: str = typer.Option(..., help="Why it may be known now."),
+) -> None:
+    """Let people see that a confidential task was given their data until now; cannot be taken back."""
+    from catalogs.settings import now
+    from service import lifting
+    from warehouse.connect import connect
+    from warehouse.migrate import upgrade
+
+    upgrade()
+    with connect(autocommit=True) as con:
+        try:
+            entries = lifting.lift(con, client, task, by, reason, now())
+        except lifting.NothingHidden as nothing:
+            typer.echo(f"✕ {nothing}", err=True)
+            raise typer.Exit(1) from None
+    typer.echo(f"✓ {entries:,} entries are seen by whom they are about from now on.")
+
+
+@app.command()
 def signals(
     days: int = typer.Option(30, min=1, help="How far back to look."),
 ) -> None:

@@ -37,6 +37,12 @@ def probe(
     for one in tables:
         for note in one.notes:
             console.print(f"{one.physical_name}: {note}", soft_wrap=True)
+    if not tables:
+        console.print(
+            "Nothing is there that this user may read. Check in systems.yaml whether it is the right place (database, "
+            "schema, root), and let the user read (GRANT SELECT; USAGE of the schema)."
+        )
+        return
     console.print(f"{len(tables)} found. `yici source draft {system} --out DIR` drafts contracts from them.")
 
 

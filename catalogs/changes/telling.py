@@ -6,6 +6,7 @@ from typing import Any
 from catalogs.changes.consequences import Consequences, GrantChange
 from catalogs.changes.edits import Edit
 from catalogs.model import Catalog
+from catalogs.posts import post_title
 
 ZH, EN = "zh", "en"
 _SHOWN = 60
@@ -153,6 +154,15 @@ class _Words:
         name = "" if found is None else found.name_en if self.is_english else found.name_zh
         return name or code
 
+    def post(self, post: str) -> str:
+        return post_title(self.catalog, post, EN if self.is_english else ZH)
+
+    def resource(self, name: str) -> str:
+        found = self.catalog.resources.get(name)
+        if self.is_english or found is None or not found.business_name:
+            return name
+        return f"{found.business_name} ({name})"
+
     def right(self, change: GrantChange) -> str:
         one = change.grant
         what = f"{self.element(one.element)} ({one.resource}.{one.item})"
@@ -271,7 +281,7 @@ class _Words:
         units = ", ".join(map(self.unit, told.units))
         pairs: Mapping[str, Iterable[str]] = {
             self.say("单位", "units"): [units] if units else [],
-            self.say("岗位", "posts"): told.posts,
+            self.say("岗位", "posts"): [self.post(one) for one in told.posts],
             self.say("调用方", "clients"): told.clients,
             self.say("服务事项", "service items"): told.service_items,
         }
@@ -279,7 +289,8 @@ class _Words:
 
     def contracts(self, told: Consequences) -> list[str]:
         lines = [
-            f"{one.resource}: {one.by if self.is_english else _CLASS_ZH[one.by]} {one.old or '–'} → {one.new or '–'}"
+            f"{self.resource(one.resource)}: {one.by if self.is_english else _CLASS_ZH[one.by]}"
+            f" {one.old or '–'} → {one.new or '–'}"
             for one in told.contracts
         ]
         for sign, rows in (("+", told.duties_gained), ("−", told.duties_lost)):

@@ -8,6 +8,7 @@ from openpyxl.cell import MergedCell
 from openpyxl.comments import Comment
 from openpyxl.styles import Alignment, Font, PatternFill
 
+from catalogs.forms.saving import in_memory
 from catalogs.forms.sheets import FAULTS_SHEET, SheetFault
 
 _HEADINGS = ("工作表", "单元格", "问题", "应为", "怎么改")
@@ -57,6 +58,4 @@ def marked(content: bytes, faults: Sequence[SheetFault]) -> bytes:
         cell.font = Font(bold=True)
     listed.freeze_panes = "A2"
     book.active = 0
-    found = io.BytesIO()
-    book.save(found)
-    return found.getvalue()
+    return in_memory(book)

@@ -9,9 +9,11 @@ from catalogs.lists import alike, duties, faulty, materials, one_source, powers,
 from catalogs.lists.base import DerivedList
 from catalogs.lists.given import Given
 from catalogs.lists.measured import Measured
+from catalogs.lists.restraint import restrained
 from catalogs.loading import check
 from catalogs.model import Catalog
 from catalogs.settings import ConfigurationError, now
+from catalogs.small_cells import threshold_of
 
 Builder = Callable[[Given], DerivedList]
 
@@ -86,7 +88,8 @@ def _given(
 ) -> Given:
     day = on or today(catalog)
     told = check(catalog.files, day) if faults is None else faults
-    return Given(catalog, day, tuple(told), measured)
+    figures = restrained(measured, threshold_of(catalog)) if measured else None
+    return Given(catalog, day, tuple(told), figures)
 
 
 def today(catalog: Catalog) -> date:

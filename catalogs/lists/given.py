@@ -9,9 +9,10 @@ from typing import Any
 from catalogs import derive
 from catalogs.derive import ANY_CLIENT, BELOW_GATE, LATE, MaterialVerdict
 from catalogs.faults import Fault
-from catalogs.lists.base import threshold
+from catalogs.lists.base import NOT_MEASURED, threshold
 from catalogs.lists.measured import HandedIn, Kept, Measured
 from catalogs.model import Catalog, ServiceItem
+from catalogs.small_cells import NOT_TOLD
 
 # Share of an extract's rows that may be refused before a source counts as below its quality gate.
 _REFUSED_SHARE = "0.2"
@@ -79,8 +80,17 @@ class Given:
         }
 
     def volume(self, item: str) -> int | None:
-        """Cases that a service item had within the last year; None if nobody measured them."""
-        return self.measured.year.get(item, 0) if self.measured and self.measured.spans else None
+        """Cases that a service item had within the last year; None if nobody measured them, or if they are too few."""
+        if self.measured is None or not self.measured.spans or item in self.measured.few_year:
+            return None
+        return self.measured.year.get(item, 0)
+
+    def volume_in_words(self, item: str) -> int | str:
+        """Return the cases of the last year as a list tells them."""
+        if self.measured and item in self.measured.few_year:
+            return NOT_TOLD
+        cases = self.volume(item)
+        return NOT_MEASURED if cases is None else cases
 
     def handed_in(self, item: str, material: str) -> HandedIn | None:
         """How often a material was handed in for a service item within the last year; None if nobody measured it."""

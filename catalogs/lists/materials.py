@@ -35,7 +35,9 @@ from catalogs.lists.base import (
     unit_name,
 )
 from catalogs.lists.given import Given
+from catalogs.lists.measured import HandedIn
 from catalogs.model import Catalog, FormField, ServiceItem
+from catalogs.small_cells import NOT_TOLD
 from catalogs.views_services import NECESSITY_NAMES
 
 OUTCOME_NAMES = {SATISFIED: "可免提交", CERTIFICATE: "以电子证明代替", STILL_REQUIRED: "仍需提交"}
@@ -126,7 +128,7 @@ def _spared(given: Given, item: ServiceItem, verdict: MaterialVerdict, results: 
     catalog = given.catalog
     material = catalog.materials.get(verdict.material)
     free = verdict.outcome in (SATISFIED, CERTIFICATE)
-    cases = given.volume(item.code)
+    cases = given.volume_in_words(item.code)
     handed = given.handed_in(item.code, verdict.material)
     copies = copies_of(catalog, item, verdict.material)
     earlier = results.get(folded(verdict.name_zh)) if verdict.name_zh else None
@@ -136,8 +138,10 @@ def _spared(given: Given, item: ServiceItem, verdict: MaterialVerdict, results: 
     saved: int | str = NOT_MEASURED
     if not free:
         saved = 0
-    elif verdict.necessity == "required" and cases is not None:
+    elif verdict.necessity == "required" and isinstance(cases, int):
         saved = cases * copies
+    elif handed is not None and handed.is_few:
+        saved = NOT_TOLD if handed.together is None else handed.together
     elif handed is not None:
         saved = handed.handed + handed.spared
     populations = {code for fact in verdict.facts for source in fact.sources for code in source.populations}
@@ -154,13 +158,21 @@ def _spared(given: Given, item: ServiceItem, verdict: MaterialVerdict, results: 
         "facts": tuple(_fact(catalog, fact) for fact in verdict.facts),
         "populations": population_names(catalog, sorted(populations)),
         "blocked": tuple(block_in_words(catalog, block) for block in verdict.blocked),
-        "cases": NOT_MEASURED if cases is None else cases,
+        "cases": cases,
         "copies": saved,
-        "handed": NOT_MEASURED if handed is None else handed.handed,
-        "spared": NOT_MEASURED if handed is None else handed.spared,
+        "handed": _told(handed, "handed"),
+        "spared": _told(handed, "spared"),
         "why": _spared_in_words(given, verdict, mode, cases, copies),
         "tier": CAMPUS,
     }
+
+
+def _told(handed: HandedIn | None, which: str) -> int | str:
+    """Return a count of materials as a list tells it."""
+    if handed is None:
+        return NOT_MEASURED
+    number: int = getattr(handed, which)
+    return NOT_TOLD if handed.is_few and number else number
 
 
 def copies_of(catalog: Catalog, item: ServiceItem, material: str) -> int:
@@ -192,14 +204,12 @@ def block_in_words(catalog: Catalog, block: str) -> str:
     return f"{element_name(catalog, subject)}: {BLOCK_NAMES[reason]}"
 
 
-def _spared_in_words(
-    given: Given, verdict: MaterialVerdict, mode: str, cases: int | None, copies: int
-) -> str:
+def _spared_in_words(given: Given, verdict: MaterialVerdict, mode: str, cases: int | str, copies: int) -> str:
     if verdict.outcome == SATISFIED:
         why = f"所证 {len(verdict.facts)} 项事实都有权威源, 已授权给本事项, 按{mode}免提交"
         if given.measured is None:
             why += "; 数源是否按期、达标未测"
-        return why + (f"; 每年 {cases} 件各 {copies} 份。" if cases is not None else "。")
+        return why + (f"; 每年 {cases} 件各 {copies} 份。" if isinstance(cases, int) else "。")
     if verdict.outcome == CERTIFICATE:
         return "须核验原件, 但由本校单位出具且事实都可读取, 以电子证明代替。"
     return "仍需提交: " + "; ".join(block_in_words(given.catalog, one) for one in verdict.blocked) + "。"
@@ -358,13 +368,13 @@ def openings(given: Given) -> DerivedList:
 
 
 def _weight(given: Given, item: ServiceItem, verdict: MaterialVerdict) -> int:
-    cases = given.volume(item.code)
-    if cases is None:
+    """Copies a year; what is of too few cases weighs nothing, or the sums would tell it."""
+    if not _is_weighed(given):
         return 1
     if verdict.necessity == "required":
-        return cases * copies_of(given.catalog, item, verdict.material)
+        return (given.volume(item.code) or 0) * copies_of(given.catalog, item, verdict.material)
     handed = given.handed_in(item.code, verdict.material)
-    return handed.handed if handed else 0
+    return handed.handed if handed and not handed.is_few else 0
 
 
 def _target(given: Given, mend: Mend) -> tuple[str, str]:
@@ -452,11 +462,13 @@ def _asked_field(
 def _asked_material(given: Given, item: ServiceItem, verdict: MaterialVerdict) -> list[Row]:
     held = join(element_name(given.catalog, fact.element) for fact in verdict.facts)
     handed = given.handed_in(item.code, verdict.material)
-    number: int | str = NOT_MEASURED if handed is None else handed.handed
+    number = _told(handed, "handed")
     if verdict.outcome == SATISFIED:
         if handed is not None and not handed.handed:
             return []
-        told = f"去年仍收取 {handed.handed} 份" if handed else "是否仍在收取未测"
+        told = "是否仍在收取未测" if handed is None else f"去年仍收取 {number} 份"
+        if number == NOT_TOLD:
+            told = f"去年仍在收取, 份数{NOT_TOLD}"
         why = f"所证事实都有源且已授权, 应免提交; {told}。"
         return [_asked(given, item, "材料", verdict.name_zh, held, "可免仍列", number, why)]
     if verdict.blocked and all(one.endswith(":not_granted") for one in verdict.blocked):
@@ -475,7 +487,6 @@ def _asked(
     handed: int | str,
     why: str,
 ) -> Row:
-    cases = given.volume(item.code)
     return {
         "item": item.code,
         "itemName": item.name_zh,
@@ -484,7 +495,7 @@ def _asked(
         "asked": asked,
         "held": held,
         "reason": reason,
-        "cases": NOT_MEASURED if cases is None else cases,
+        "cases": given.volume_in_words(item.code),
         "handed": handed,
         "why": why,
         "tier": CAMPUS,

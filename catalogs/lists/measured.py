@@ -1,6 +1,7 @@
 """Figures that only the warehouse knows, as plain data: what was asked, kept and copied, never by or about whom.
 
-`warehouse.measured` fills this in; the lists take it as it is. Counts are of cases, rows and loads.
+`warehouse.measured` fills this in; the lists take it without small cells (`catalogs.lists.restraint`). Counts are of
+cases, rows and loads.
 """
 
 from collections.abc import Mapping
@@ -34,6 +35,8 @@ class CaseCount:
         most_visits: the most visits that one case took; None if not logged.
         online: cases that came in by an online channel; None if channels are not logged.
         materials: mean number of materials handed in per case; None if not logged.
+        few: names of figures that are not told, as they are of too few cases; a count then only says whether there
+            was any (1) or none (0).
     """
 
     item: str
@@ -46,16 +49,24 @@ class CaseCount:
     most_visits: int | None = None
     online: int | None = None
     materials: float | None = None
+    few: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class HandedIn:
-    """How often a material was handed in for a service item within the last year, and how often it was spared."""
+    """How often a material was handed in for a service item within the last year, and how often it was spared.
+
+    Attributes:
+        is_few: whether the two are not told, as one is too small; they then only say whether there was any (1).
+        together: their sum where it is told nevertheless.
+    """
 
     item: str
     material: str
     handed: int
     spared: int
+    is_few: bool = False
+    together: int | None = None
 
 
 @dataclass(frozen=True)
@@ -121,6 +132,9 @@ class Measured:
         year: service item → cases of the last 365 days.
         handed: materials of those cases; None if nobody logs them.
         gaps: what could not be measured and why, in Chinese.
+        least: fewer cases are not told; 0: these are the figures as they were measured.
+        few_year: service items of too few cases in the last year.
+        few_cases: periods and service items of too few cases.
     """
 
     release: int
@@ -132,6 +146,9 @@ class Measured:
     kept: Mapping[str, Kept] = field(default_factory=dict)
     compared: tuple[Compared, ...] = ()
     gaps: tuple[str, ...] = ()
+    least: int = 0
+    few_year: frozenset[str] = frozenset()
+    few_cases: frozenset[tuple[str, str]] = frozenset()
 
     @cached_property
     def by_span(self) -> dict[str, dict[str, CaseCount]]:

@@ -17,6 +17,7 @@ from catalogs.lists.base import (
 from catalogs.lists.given import Given
 from catalogs.lists.measured import CaseCount
 from catalogs.model import Resource, ServiceItem
+from catalogs.small_cells import NOT_TOLD
 from catalogs.views import CYCLE_NAMES
 from catalogs.views_services import limit_text
 
@@ -37,9 +38,11 @@ def promises(given: Given) -> DerivedList:
     rows = [
         _cycle(given, one) for _, one in sorted(given.catalog.resources.items()) if _is_loaded(given, one)
     ]
+    few = {item for _, item in given.measured.few_cases} if given.measured else frozenset()
     for item in given.items:
         seen = given.measured.last_cases.get(item.code) if given.measured else None
-        rows += [_limit(given, item, seen), _visits(given, item, seen)]
+        is_few = seen is None and item.code in few
+        rows += [_limit(given, item, seen, is_few), _visits(given, item, seen, is_few)]
     order = {"失诺": 0, "守诺": 1, NOT_MEASURED: 2}
     rows.sort(key=lambda row: order[row["verdict"]])
     verdicts = Counter(row["verdict"] for row in rows)
@@ -96,27 +99,43 @@ def _service(given: Given, item: ServiceItem, kind: str) -> Row:
     }
 
 
-def _limit(given: Given, item: ServiceItem, seen: CaseCount | None) -> Row:
+def _too_few() -> Row:
+    return {"observed": NOT_TOLD, "kept": NOT_TOLD, "verdict": NOT_MEASURED, "why": "办件过少, 数字不列。"}
+
+
+def _limit(given: Given, item: ServiceItem, seen: CaseCount | None, is_few: bool) -> Row:
     row = {**_service(given, item, "办结时限"), "promised": limit_text(item.promised_limit)}
+    if is_few:
+        return {**row, **_too_few()}
     if seen is None or seen.late is None or not seen.closed:
         return {**row, **_unknown("没有办结办件的数据" if item.promised else "没有写明承诺时限")}
-    kept = seen.closed - seen.late
-    days = f"平均 {seen.days:.1f} 天" if seen.days is not None else ""
-    why = f"{seen.span}办结 {seen.closed} 件, {kept} 件在{row['promised']}之内, {seen.late} 件超时; {days}(日历天数)。"
     verdict = "失诺" if seen.late else "守诺"
+    days = f"平均 {seen.days:.1f} 天" if seen.days is not None else ""
+    if "late" in seen.few:
+        why = f"{seen.span}办结的办件{'有超时的' if seen.late else '都不超时'}, 件数过少不列; {days}(日历天数)。"
+        return {**row, "observed": days or NOT_TOLD, "kept": NOT_TOLD, "verdict": verdict, "why": why}
+    kept = seen.closed - seen.late
+    why = f"{seen.span}办结 {seen.closed} 件, {kept} 件在{row['promised']}之内, {seen.late} 件超时; {days}(日历天数)。"
     return {**row, "observed": days, "kept": percent(kept, seen.closed), "verdict": verdict, "why": why}
 
 
-def _visits(given: Given, item: ServiceItem, seen: CaseCount | None) -> Row:
+def _visits(given: Given, item: ServiceItem, seen: CaseCount | None, is_few: bool) -> Row:
     row = {**_service(given, item, "跑动次数"), "promised": f"{item.visits} 次"}
+    if is_few:
+        return {**row, **_too_few()}
     if seen is None or seen.visits_over is None:
         return {**row, **_unknown("没有跑动次数的数据")}
+    verdict = "失诺" if seen.visits_over else "守诺"
+    if "visits_over" in seen.few:
+        any_over = "有" if seen.visits_over else "没有"
+        why = f"{seen.span}受理 {seen.cases} 件, {any_over}跑动多于 {item.visits} 次的, 件数过少不列。"
+        return {**row, "observed": NOT_TOLD, "kept": NOT_TOLD, "verdict": verdict, "why": why}
     kept = seen.cases - seen.visits_over
     why = f"{seen.span}受理 {seen.cases} 件, {kept} 件跑动不多于 {item.visits} 次, 最多一件跑了 {seen.most_visits} 次。"
     return {
         **row,
         "observed": f"最多 {seen.most_visits} 次",
         "kept": percent(kept, seen.cases),
-        "verdict": "失诺" if seen.visits_over else "守诺",
+        "verdict": verdict,
         "why": why,
     }

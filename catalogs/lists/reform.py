@@ -376,7 +376,8 @@ def _figures_of(given: Given, scope: str, items: list[ServiceItem]) -> list[Row]
         ),
     ]
     counts = given.measured.last_cases if given.measured else {}
-    seen = [counts[item.code] for item in items if item.code in counts]
+    known = [counts[item.code] for item in items if item.code in counts]
+    seen = [one for one in known if "closed" not in one.few]
     closed = sum(one.closed for one in seen)
     if closed:
         days = sum((one.days or 0) * one.closed for one in seen) / closed

@@ -4,7 +4,7 @@ The rule is exact: sort by volume, take the shortest run that reaches the share,
 without a case never belongs to it, and of a period without cases there is no such list.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from fractions import Fraction
 
 from catalogs.lists.base import (
@@ -20,6 +20,7 @@ from catalogs.lists.base import (
 )
 from catalogs.lists.given import Given
 from catalogs.lists.measured import CaseCount
+from catalogs.small_cells import NOT_TOLD
 
 PARETO_SHARE = "0.8"
 
@@ -81,7 +82,8 @@ def high_frequency(given: Given) -> DerivedList:
         chosen = high_frequency_of(volumes, share)
         if chosen:
             name = span.name if span.is_over else f"{span.name}(未满)"
-            rows = _rows_of(given, name, volumes, chosen, before if known else None) + rows
+            few = {item for period, item in given.measured.few_cases if period == span.name}
+            rows = _rows_of(given, name, volumes, chosen, before if known else None, few) + rows
             before, known = chosen, True
     last = given.measured.last_span
     total = sum(_volumes(given.measured.last_cases).values())
@@ -104,6 +106,7 @@ def _rows_of(
     volumes: Mapping[str, int],
     chosen: tuple[str, ...],
     before: tuple[str, ...] | None,
+    few: Collection[str],
 ) -> list[Row]:
     total = sum(volumes.values())
     smallest = volumes[chosen[-1]]
@@ -123,8 +126,10 @@ def _rows_of(
     for code in before or ():
         if code not in chosen:
             cases = volumes.get(code, 0)
-            why = f"上一期为高频, {span}办件 {cases} 件, 少于末位的 {smallest} 件, 退出。"
-            rows.append(_row(given, span, 0, code, cases, total, 0, "退出", why))
+            told = f"{NOT_TOLD}(过少)" if code in few else f"{cases} 件"
+            why = f"上一期为高频, {span}办件 {told}, 少于末位的 {smallest} 件, 退出。"
+            row = _row(given, span, 0, code, cases, total, 0, "退出", why)
+            rows.append({**row, "cases": NOT_TOLD, "share": NOT_TOLD} if code in few else row)
     return rows
 
 

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from catalogs.model import Catalog
+from catalogs.posts import post_title
 from catalogs.views import CYCLE_NAMES
 from expectations.quality.frozen import Objection
 from expectations.quality.kept import Kept
@@ -297,7 +298,7 @@ def _ticket(facts: Facts, one: Ticket, lang: str) -> dict[str, Any]:
         "unit": unit_name(facts.catalog, one.unit, lang),
         "severity": word(one.severity, lang),
         "rows": one.rows_failed or None,
-        "post": one.post,
+        "post": post_title(facts.catalog, one.post, lang),
         "due": f"{one.due_on:%Y-%m-%d}",
         "days": one.days_open(facts.today),
         "is_overdue": overdue,
@@ -348,7 +349,7 @@ def _who(facts: Facts, overdue: Sequence[Ticket], lang: str) -> list[dict[str, A
             "count": len(own),
             "days": max((facts.today - one.due_on).days for one in own),
             "about": _about(facts, min(own, key=lambda one: one.due_on), lang),
-            "post": max(own, key=lambda one: one.level).post,
+            "post": post_title(facts.catalog, max(own, key=lambda one: one.level).post, lang),
         }
         for unit, own in units.items()
     ]

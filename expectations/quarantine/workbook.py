@@ -21,6 +21,7 @@ from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 
 from catalogs.forms.cells import CellError, as_text
+from catalogs.forms.saving import in_memory
 from catalogs.forms.sheets import BROKEN, NotAWorkbookError, SheetFault, damaged, tell_what_it_is
 from catalogs.model import Item, Resource
 from expectations.quarantine.desk import Correction, QuarantineError, WaitingRow
@@ -67,13 +68,20 @@ class Corrected:
 
 
 def write(resource: Resource, rows: Sequence[WaitingRow], zone: str, file: Path) -> None:
-    """Write the workbook, readable by nobody else: it holds whole rows of people.
+    """Write the workbook to a file anew, readable by nobody else: it holds whole rows of people; else as `made`."""
+    content = made(resource, rows, zone)
+    file.touch(mode=0o600)
+    file.chmod(0o600)
+    file.write_bytes(content)
+
+
+def made(resource: Resource, rows: Sequence[WaitingRow], zone: str) -> bytes:
+    """Return the workbook; nothing of it is on a disk meanwhile.
 
     Args:
         resource: the contract.
         rows: those that wait.
         zone: the campus's, by whose day extracts are told.
-        file: written anew.
     """
     book = Workbook()
     sheet = book.active
@@ -115,9 +123,7 @@ def write(resource: Resource, rows: Sequence[WaitingRow], zone: str, file: Path)
             elif item.name in broken:
                 cell.fill = _YELLOW
     sheet.freeze_panes = sheet.cell(_HEAD + 1, 4)
-    file.touch(mode=0o600)
-    file.chmod(0o600)
-    book.save(file)
+    return in_memory(book)
 
 
 def resource_of(content: bytes, name: str) -> str:

@@ -16,6 +16,12 @@
       place.hidden = false;
       window.Plotly.newPlot(place, figure.data, figure.layout, { displayModeBar: false, responsive: true });
     }
+    // Paper is narrower than most screens; what is drawn does not follow by itself.
+    addEventListener("beforeprint", () => fit({ width: 660, autosize: false }));
+    addEventListener("afterprint", () => fit({ width: null, autosize: true }));
   });
+  function fit(size) {
+    for (const place of places) window.Plotly.relayout(place, size);
+  }
   document.head.append(plotly);
 })();

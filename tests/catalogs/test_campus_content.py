@@ -145,6 +145,7 @@ def test_demands_show_every_outcome(campus):
     states = {demand.state for demand in campus.demands.values()}
     assert {"granted", "filed", "refused", "disputed", "withdrawn", "expired"} <= states
     assert any(demand.purpose_kind == "task" for demand in campus.demands.values())
+    assert any(demand.rows and demand.state == "granted" for demand in campus.demands.values())
 
 
 def test_two_persons_decide_where_sensitive_data_is_asked(campus):

@@ -1,9 +1,10 @@
 """Posts and their holders: every rule catches its breach; who holds what on which day."""
 
+from dataclasses import replace
 from datetime import date
 
 import catalogs
-from catalogs.posts import holdings_of, units_of_post
+from catalogs.posts import holdings_of, post_title, units_of_post
 from tests.catalogs.breaches import ON, Breach, assert_told, cases
 from tests.catalogs.small import UNITS, campus
 
@@ -75,3 +76,19 @@ def test_a_post_belongs_to_the_units_that_name_it():
     catalog = catalogs.load(campus(with_posts()))
     assert units_of_post(catalog, "post:hr-desk") == {"HR9"}
     assert units_of_post(catalog, "post:nobody") == frozenset()
+
+
+def test_a_post_is_called_by_its_unit_and_its_place_there():
+    catalog = catalogs.load(campus(with_posts()))
+    assert post_title(catalog, "post:hr-steward", "zh") == "人力数据专员"
+    assert post_title(catalog, "post:hr-desk", "zh") == "人力联系人"
+    assert post_title(catalog, "post:hr-head", "en") == "人力, head"
+
+
+def test_a_post_that_only_a_contract_names_is_called_by_the_provider_and_keeps_its_code():
+    catalog = catalogs.load(campus())
+    own = replace(catalog.resources["hr.staff"], steward="post:own-data")
+    catalog = replace(catalog, resources={**catalog.resources, own.name: own})
+    assert post_title(catalog, "post:own-data", "zh") == f"{catalog.units['RS'].name_zh}数据专员 (own-data)"
+    assert post_title(catalog, "post:nobody", "zh") == "nobody"
+    assert post_title(catalog, "张三", "zh") == "张三"

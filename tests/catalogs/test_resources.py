@@ -47,6 +47,18 @@ def sensitive_watermark() -> dict[str, Any]:
     return doc
 
 
+def bounded(until: str, since: str = "") -> dict[str, Any]:
+    """Return hr.staff with a value that holds until an item says."""
+    return staff_item("post", "JXMC", validity={"from": since, "until": until})
+
+
+def hidden_bound() -> dict[str, Any]:
+    doc = bounded("left_on")
+    hidden = {"subjectView": "none", "subjectViewBasis": "校内规定"}
+    doc["schema"][0]["properties"].append(item("left_on", "", "date", custom=hidden))
+    return doc
+
+
 OPEN = {"shareType": "none", "noShareBasis": "校内规定", "isOpen": True}
 FILES = {"formatClass": "电子文件", "formatType": "pdf"}
 BREACHES = [
@@ -67,6 +79,12 @@ BREACHES = [
     Breach("C28", {STAFF: without_rules()}, STAFF, "good enough", "schema"),
     Breach("C31", {STAFF: sensitive_key()}, STAFF, "looked for by it", "piClass"),
     Breach("C32", {STAFF: sensitive_watermark()}, STAFF, "kept apart by it", "piClass"),
+    Breach("C34", {STAFF: staff() | {"status": "deprecated"}}, STAFF, "no deprecatedOn, validTo", "status"),
+    Breach("C34", {STAFF: staff(deprecatedOn="2027-01-01", validTo="2026-12-31")}, STAFF, "before", "deprecatedOn"),
+    Breach("C33", {STAFF: bounded("ended_on")}, STAFF, '"ended_on", which is no item', "validity"),
+    Breach("C33", {STAFF: bounded("name")}, STAFF, '"name", which is no date', "validity"),
+    Breach("C33", {STAFF: bounded("born_on", since="born_on")}, STAFF, '"born_on" twice', "validity"),
+    Breach("C33", {STAFF: hidden_bound()}, STAFF, "not everybody may be told", "validity"),
     Breach("C29", {STAFF: staff_item("review", subjectView="none")}, STAFF, "none without basis", "subjectView"),
 ]  # fmt: skip
 

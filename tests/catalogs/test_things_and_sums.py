@@ -17,6 +17,8 @@ def with_relation(**changes: object) -> dict:
     return {"campus.yaml": _CAMPUS | {"relations": [_RELATION | changes]}}
 
 
+KEPT = {"basis": "监察法", "until": "2027-01-01"}
+BY_TWO = {"state": "granted", "by": ["post:hr-steward", "post:data-office"], "on": "2026-09-10"}
 BREACHES = [
     Breach("R09", with_relation(resource="hr.nothing"), "campus.yaml", "unknown, or not stored", "relations"),
     Breach(
@@ -53,6 +55,13 @@ BREACHES = [
         "aggregates",
     ),
     Breach("D13", {DEMAND: demand(rows=["XM"])}, DEMAND, "not a task", "rows"),
+    Breach(
+        "D14",
+        {DEMAND: demand(confidential=KEPT, decision=BY_TWO)},
+        DEMAND,
+        "not a task with rows",
+        "confidential",
+    ),
 ]
 
 

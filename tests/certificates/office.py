@@ -107,7 +107,7 @@ def content(**changed: Any) -> Content:
         ),
         "number": "ZD-2026-000123",
         "code": code,
-        "issued_at": AT,
+        "issued_on": AT.date(),
         "valid_until": date(2027, 2, 24),
         "verify_address": f"{ISSUER}/verify/{code}",
         "university": Text(UNIVERSITY, "Example University"),

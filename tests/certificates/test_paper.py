@@ -11,7 +11,7 @@ import pytest
 from catalogs.exports.printing import Press
 from certificates import codes, paper, tokens
 from certificates.paper import TOKEN_FILE, Template, Text
-from tests.certificates.office import AT, LATER, RARE_NAME, content, ran, text_of
+from tests.certificates.office import LATER, RARE_NAME, content, ran, text_of
 from tests.support.needs import need_program
 
 HAN_FONT = Path("/usr/share/fonts/truetype/babelstone/BabelStoneHan.ttf")
@@ -146,11 +146,6 @@ def test_a_text_that_the_language_needs_is_asked_for_by_name_and_never_by_value(
         printed(office, "en", lines=lines)
     assert "3.97" not in str(told.value)
     assert printed(office, "zh", lines=lines)
-
-
-def test_the_day_of_issue_is_chinas(office, tmp_path):
-    late = AT.replace(year=2026, month=11, day=26, hour=17)
-    assert "2026 年 11 月 27 日" in text_of(printed(office, "zh", issued_at=late), tmp_path)
 
 
 def test_a_paper_prints_as_a_printer_wants_it(sealed, tmp_path):

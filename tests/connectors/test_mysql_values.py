@@ -52,6 +52,10 @@ VALUES: dict[str, list[str]] = {
     "binary(3)": ["x'00ff'"],
     "varbinary(4)": ["x'00ff'", "''", "'ab'"],
     "blob": ["x'5c00'", "''"],
+    "tinyblob": ["x'00ff'"],
+    "mediumblob": ["x'00ff'"],
+    "longblob": ["x'00ff'", "''"],
+    "geometry": ["POINT(1, 2)"],
     "enum('男','女')": ["'男'", "'女'"],
     "set('a','b','c')": ["'a,c'", "''"],
     "json": ["'{\"a\": 1.10}'"],
@@ -66,7 +70,7 @@ def expected(type_name: str, printed: str | None) -> str | None:
         return None
     if type_name.startswith("bit"):
         return str(int(printed, 16))
-    if type_name.startswith(("binary", "varbinary", "blob")):
+    if type_name.startswith(("binary", "varbinary", "geometry")) or type_name.endswith("blob"):
         return "\\x" + printed.removeprefix("0x").lower()
     if type_name.startswith("timestamp") and not printed.startswith("0000"):
         return printed + "+00"

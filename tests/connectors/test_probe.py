@@ -17,6 +17,7 @@ from connectors.probe import probe, read_out
 from connectors.probe_files import pattern_of
 from tests.connectors.build import item, resource, system
 from tests.connectors.conftest import maria_system, pg_system
+from tests.connectors.drops import put
 from tests.support import foreign
 from tests.support.http import Reply, ScriptedServer
 from tests.support.mariadb import MariaDatabase
@@ -33,7 +34,7 @@ def test_postgres_tells_tables_views_keys_references_and_comments(pg_database: P
     tables = look(pg_system(pg_database))
     assert set(tables) == {
         "arc.dz_ls", "tsg.DZ_JBXX", "tsg.fq_rz", "tsg.gc_dd", "tsg.geheim", "tsg.jy_jl", "tsg.mj_rz", "tsg.order",
-        "tsg.v_zjdz", "tsg.yy_jl",
+        "tsg.sb_zc", "tsg.v_zjdz", "tsg.yy_jl",
     }  # fmt: skip
     readers = tables["tsg.DZ_JBXX"]
     assert (readers.kind, readers.comment, readers.rows, readers.certainty) == (
@@ -56,6 +57,10 @@ def test_postgres_tells_tables_views_keys_references_and_comments(pg_database: P
     assert loans.references == (FoundReference(("dztm",), "tsg.DZ_JBXX", ("DZTM",)),)
     assert tables["tsg.v_zjdz"].kind == "view" and tables["tsg.v_zjdz"].rows == 120
     assert {column.name: column.family for column in tables["arc.dz_ls"].columns}["z"] == "text"
+    # A domain is what is under it, and a range of dates is no date.
+    goods = {column.name: column for column in tables["tsg.sb_zc"].columns}
+    assert (goods["id"].family, goods["yl"].type, goods["qx"].family) == ("integer", "numeric(12,2)", "other")
+    assert goods["yl"].is_required
 
 
 def test_postgres_names_what_is_on_the_search_path_without_its_schema(pg_database: PgDatabase):
@@ -143,6 +148,31 @@ def test_sqlite_tells_keys_and_references_too(tmp_path: Path):
     assert tables["预约"].references == (FoundReference(("场馆",), "场馆", ()),)
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "sqlalchemy"])
+def test_a_view_of_a_table_that_is_gone_does_not_hide_the_others(kind: str, tmp_path: Path):
+    con = sqlite3.connect(tmp_path / "s.db")
+    con.execute("CREATE TABLE gone (a)")
+    con.execute("CREATE VIEW v AS SELECT * FROM gone")
+    con.execute("DROP TABLE gone")
+    con.execute("CREATE TABLE t (a INTEGER PRIMARY KEY)")
+    con.close()
+    place = {"file": str(tmp_path / "s.db")}
+    if kind == "sqlalchemy":
+        place = {"dialect": "sqlite", "database": str(tmp_path / "s.db")}
+    found = look(system(kind, place))
+    assert [column.name for column in found["t"].columns] == ["a"]
+    assert found["v"].columns == () and "cannot be looked into" in found["v"].notes[0]
+
+
+def test_a_header_that_ends_with_its_delimiter_is_one(tmp_path: Path):
+    put(tmp_path, "t.csv", b"id;v;\n1;a;\n")
+    put(tmp_path, "bare.csv", b"1;a;\n2;b;\n")
+    found = look(system("files", {"root": str(tmp_path)}))
+    assert [column.name for column in found["t.csv"].columns] == ["id", "v"]
+    assert found["t.csv"].read == {"format": "csv", "encoding": "utf-8", "delimiter": ";"}
+    assert found["bare.csv"].read["header"] is False
+
+
 def test_files_are_grouped_by_the_pattern_of_their_names(tmp_path: Path):
     drop = tmp_path / "drop"
     foreign.dorm(drop)
@@ -160,7 +190,7 @@ def test_files_are_grouped_by_the_pattern_of_their_names(tmp_path: Path):
     tables = look(system("files", {"root": str(drop)}))
     assert set(tables) == {
         "cards_{date}.jsonl", "p.parquet", "plain.txt", "form.xlsx",
-        "住宿_{date}.csv", "楼栋.xlsx#楼栋", "楼栋.xlsx#说明",
+        "住宿_{date}.csv", "楼栋.xlsx#楼栋", "楼栋.xlsx#说明", "水表.txt",
     }  # fmt: skip
     beds = tables["住宿_{date}.csv"]
     assert [column.name for column in beds.columns] == ["床位号", "学号", "姓名", "入住日期", "押金"]

@@ -14,7 +14,7 @@ from connectors.base import SourceChanged, SourceRefused, SourceUnavailable
 from connectors.landing import Landing
 from connectors.lookup import Lookup
 from tests.connectors.build import item, resource, system
-from tests.connectors.reading import land, rows
+from tests.connectors.reading import AT, land, rows
 from tests.support.http import Reply, Request, ScriptedServer
 
 PATH = "/api/v1/projects"
@@ -237,6 +237,37 @@ def test_a_watermark_is_asked_for_and_moves(http_server: ScriptedServer, landing
     (second,) = land(landing, research(http_server), contract, extract_id=2, watermark=first.watermark_to)
     assert http_server.requests[-1].query["updated_since"] == ["2026-10-20T06:59:00"]
     assert (second.scope["kind"], second.scope["low"]) == ("upsert", "2026-10-20T06:59:00")
+
+
+@pytest.mark.parametrize(
+    ("good", "ahead"),
+    [
+        ("2026-10-20T07:00:00", "9999-12-31T00:00:00"),
+        ("2026/10/20 07:00", "2026/12/01 00:00"),
+        ("20261020070000", "20361020070000"),
+        ("1792458000000", "2792458000000"),
+        ("1792458000", "2792458000"),
+        ("17", None),
+    ],
+)
+def test_a_time_in_the_future_does_not_move_the_watermark(
+    good: str,
+    ahead: str | None,
+    http_server: ScriptedServer,
+    landing: Landing,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("connectors.rest.now", lambda: AT)
+    contract = resource(
+        PATH,
+        [item("no"), item("at")],
+        name="research.projects",
+        ingest=Ingest(mode="watermark", watermark="at"),
+        read={"since": "updated_since"},
+    )
+    http_server.answers[PATH] = pages([{"no": "1", "at": good}, {"no": "2", "at": ahead}])
+    (manifest,) = land(landing, research(http_server), contract)
+    assert (manifest.rows, manifest.watermark_to) == (2, good)
 
 
 def test_a_lookup_returns_an_outcome_and_never_raises(http_server: ScriptedServer) -> None:

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-import catalogs
 from catalogs.dbt_files import TEMPLATE, assemble
 from catalogs.model import Catalog
 from catalogs.settings import DEFAULT_CAMPUS
 from tests.dbt.running import build, dbt
 from tests.dbt.shapes import show
 from tests.support.postgres import PgDatabase, PgServer
+from tests.support.reference import reference_campus
 
 
 @pytest.fixture(scope="module")
 def campus() -> Catalog:
-    return catalogs.load(DEFAULT_CAMPUS)
+    return reference_campus()
 
 
 @pytest.fixture(scope="module")

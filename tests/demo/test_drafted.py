@@ -6,16 +6,15 @@ from pathlib import Path
 
 import pytest
 
-import catalogs
 from catalogs import loading
 from catalogs.draft import Drafter, registers_of
 from catalogs.model import Resource
-from catalogs.settings import DEFAULT_CAMPUS
 from connectors import open_source
 from connectors.probe import probe
 from expectations.drafting import draft
 from tests.demo.built import built
 from tests.support.postgres import PgServer
+from tests.support.reference import reference_campus
 
 
 def _key(resource: Resource) -> list[str]:
@@ -29,7 +28,7 @@ def _types(resource: Resource) -> dict[str, str]:
 def test_a_draft_finds_the_keys_and_nearly_all_types_that_people_wrote(
     pg_server: PgServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    content = catalogs.load(DEFAULT_CAMPUS)
+    content = reference_campus()
     system = content.systems["academic"]
     bare = dataclasses.replace(content, resources={}, files={})
     with built(pg_server, content, tmp_path, ("academic",), "d") as campus:

@@ -1,6 +1,7 @@
 """The reference campus can be spoiled in every way that the table of faults names, and its contracts notice."""
 
 import contextlib
+import shutil
 from collections import defaultdict
 from pathlib import Path
 from random import Random
@@ -9,10 +10,8 @@ import duckdb
 import psycopg
 import pytest
 
-import catalogs
 from benchmarks.faults_caught import Label, read_labels
 from catalogs.model import Catalog, Resource
-from catalogs.settings import DEFAULT_CAMPUS
 from connectors import open_source
 from connectors.base import ReadSpec, Source, SourceError
 from demo.faults.extract_accidents import DAYS, HAPPENS, Scene
@@ -22,6 +21,7 @@ from demo.faults.row_accidents import SPOILED
 from demo.target import TargetError
 from demo.world import build_world
 from tests.demo.built import Campus, build_systems, file_target, judgements
+from tests.support.reference import reference_campus
 
 # Systems that live in files: no server is needed to spoil them. The scoreboard (`make faults`) spoils all.
 SYSTEMS = ("library", "archives", "certificates_legacy", "hr", "party")
@@ -33,17 +33,27 @@ ELSEWHERE = {"swapped-ids", "number-twice", "person-twice", "orphan", "clock-ske
 
 @pytest.fixture(scope="module")
 def content() -> Catalog:
-    return catalogs.load(DEFAULT_CAMPUS)
+    return reference_campus()
+
+
+@pytest.fixture(scope="module")
+def unspoiled(content: Catalog, tmp_path_factory: pytest.TempPathFactory) -> Campus:
+    """The systems at their place; what was built there is kept beside it."""
+    place = tmp_path_factory.mktemp("faults") / "place"
+    built = build_systems(build_world(1, "small"), content, file_target(place), SYSTEMS, place / "landing")
+    shutil.copytree(place, place.with_name("kept"))
+    return built
 
 
 @pytest.fixture
-def campus(content: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Campus:
-    built = build_systems(
-        build_world(1, "small"), content, file_target(tmp_path), SYSTEMS, tmp_path / "landing"
-    )
-    for name, value in built.variables.items():
+def campus(unspoiled: Campus, monkeypatch: pytest.MonkeyPatch) -> Campus:
+    """The systems as they were built, for a test to spoil."""
+    place = unspoiled.landing.parent
+    shutil.rmtree(place)
+    shutil.copytree(place.with_name("kept"), place)
+    for name, value in unspoiled.variables.items():
         monkeypatch.setenv(name, value)
-    return built
+    return unspoiled
 
 
 def test_every_kind_of_the_table_has_an_accident():
@@ -56,9 +66,9 @@ def test_every_kind_of_the_table_has_an_accident():
     ]
 
 
-def test_a_kind_that_nobody_knows_is_refused(campus: Campus, tmp_path: Path):
+def test_a_kind_that_nobody_knows_is_refused(tmp_path: Path):
     with pytest.raises(TargetError, match="no fault is called gremlins"):
-        inject(campus.target, {"day": 0}, ROWS, ["gremlins"], 0.001, 1, tmp_path / "labels")
+        inject(file_target(tmp_path), {"day": 0}, ROWS, ["gremlins"], 0.001, 1, tmp_path / "labels")
 
 
 def _spoil(campus: Campus, path: Path, kinds: list[str]) -> list[Label]:

@@ -12,8 +12,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-import catalogs
-from catalogs.settings import DEFAULT_CAMPUS
 from demo.servers import government, research
 from demo.systems.government import FILE as PERSONS_FILE
 from demo.systems.government import PERSONS
@@ -21,6 +19,7 @@ from demo.systems.research import DOCUMENTS
 from demo.systems.research import FILE as DOCUMENTS_FILE
 from demo.tables import SqliteStore
 from service.lookups import Call, Lookups, Told
+from tests.support.reference import reference_campus
 
 TOKEN = "a token of this test"
 
@@ -122,7 +121,7 @@ def test_the_government_tells_a_wrong_name_nothing(government_folder: Path) -> N
 def test_the_contracts_fit_what_the_government_answers(
     government_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    content = catalogs.load(DEFAULT_CAMPUS)
+    content = reference_campus()
     checks = [content.resources[f"government.{name}"] for name in ("identity_check", "household_check")]
     server = government.server(government_folder, 0, TOKEN)
     monkeypatch.setenv("YICI_GOVERNMENT_URL", f"http://127.0.0.1:{server.server_port}")

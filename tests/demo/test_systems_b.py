@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import catalogs
 from catalogs.model import Catalog
-from catalogs.settings import DEFAULT_CAMPUS
 from connectors import open_source
 from connectors.base import ReadSpec
 from demo.projects import projects
@@ -23,6 +21,7 @@ from demo.world import build_world
 from tests.demo.built import NO_SERVER, Campus, built, file_target, judgements, live, told
 from tests.support.mariadb import MariaServer
 from tests.support.postgres import PgServer
+from tests.support.reference import reference_campus
 
 LANDED = ("finance", "research", "hall", "administration", "certificates_legacy")
 SYSTEMS = (*LANDED, "government")
@@ -32,7 +31,7 @@ BETWEEN_RESOURCES = {("hall.case_steps", "BJ-9999-X/1")}
 
 @pytest.fixture(scope="module")
 def content() -> Catalog:
-    return catalogs.load(DEFAULT_CAMPUS)
+    return reference_campus()
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 from openpyxl import load_workbook
 
-import catalogs
 from catalogs.model import Catalog
 from catalogs.posts import units_of_post
-from catalogs.settings import DEFAULT_CAMPUS
 from connectors import open_source
 from connectors.base import ReadSpec
 from demo.systems import archives, hr, hr_posts, hr_workbook, party
@@ -27,6 +25,7 @@ from tests.demo.built import (
     resources_of,
     told,
 )
+from tests.support.reference import reference_campus
 
 SYSTEMS = ("hr", "party", "archives")
 RULES = {
@@ -49,7 +48,7 @@ RARE = "䶮㛃𫖯𨱑𬭎𬴊𬱖𫍯"
 
 @pytest.fixture(scope="module")
 def content() -> Catalog:
-    return catalogs.load(DEFAULT_CAMPUS)
+    return reference_campus()
 
 
 @pytest.fixture(scope="module")

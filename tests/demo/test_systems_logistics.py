@@ -13,9 +13,7 @@ from pathlib import Path
 import dbfread
 import pytest
 
-import catalogs
 from catalogs.model import Catalog
-from catalogs.settings import DEFAULT_CAMPUS
 from demo.dbf import Field, write_dbf
 from demo.systems import assets, logistics
 from demo.systems.logistics_beds import stays
@@ -23,6 +21,7 @@ from demo.systems.logistics_cards import GRADUATES, STAFF, UNDERGRADUATES, cards
 from demo.target import FIRST_DAY
 from demo.world import World, build_world
 from tests.demo.built import Campus, build_systems, file_target, judgements, live, told
+from tests.support.reference import reference_campus
 
 SYSTEMS = ("logistics", "assets")
 ROOM_COLUMNS = ["FJBH", "LDMC", "FJH", "XQ", "YT", "JG", "RS", "MJ", "SYDW", "XB", "ZSF"]
@@ -30,7 +29,7 @@ ROOM_COLUMNS = ["FJBH", "LDMC", "FJH", "XQ", "YT", "JG", "RS", "MJ", "SYDW", "XB
 
 @pytest.fixture(scope="module")
 def content() -> Catalog:
-    return catalogs.load(DEFAULT_CAMPUS)
+    return reference_campus()
 
 
 @pytest.fixture(scope="module")

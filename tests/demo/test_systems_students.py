@@ -8,22 +8,21 @@ from pathlib import Path
 
 import pytest
 
-import catalogs
 from catalogs.model import Catalog
-from catalogs.settings import DEFAULT_CAMPUS
 from demo.systems import academic_courses, academic_tables, graduate
 from demo.systems import student_affairs_tables as affairs
 from demo.target import FIRST_DAY
 from demo.world import World, build_world
 from tests.demo.built import Campus, built, file_target, judgements, live, told
 from tests.support.postgres import PgServer
+from tests.support.reference import reference_campus
 
 SYSTEMS = ("academic", "graduate", "student_affairs")
 
 
 @pytest.fixture(scope="module")
 def content() -> Catalog:
-    return catalogs.load(DEFAULT_CAMPUS)
+    return reference_campus()
 
 
 @pytest.fixture(scope="module")

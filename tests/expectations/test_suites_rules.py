@@ -6,12 +6,11 @@ from datetime import UTC, date, datetime
 import pytest
 from sqlalchemy import create_engine
 
-import catalogs
 from catalogs.model import Catalog
-from catalogs.settings import DEFAULT_CAMPUS
 from expectations import between
 from tests.dbt.shapes import show
 from tests.support.postgres import PgDatabase, PgServer
+from tests.support.reference import reference_campus
 
 DAY = date(2026, 10, 20)
 PAID = {"pay_month": "202610", "kind": "01", "paid_on": date(2026, 10, 15)}
@@ -362,7 +361,7 @@ EXAMPLES: dict[str, tuple[Mapping, int, int]] = {
 
 @pytest.fixture(scope="module")
 def campus() -> Catalog:
-    return catalogs.load(DEFAULT_CAMPUS)
+    return reference_campus()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
-"""Local times become the same instants whether the zone's offset is known to be one number or looked up."""
+"""How landed values are typed: local times as the zone says, however it is known, and numbers kept as fractions."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -32,3 +33,22 @@ def test_a_zone_that_still_changes_its_clocks_has_no_settled_offset():
     since, offset = settled_offset("Asia/Shanghai")
     assert offset == timedelta(hours=8)
     assert datetime(1991, 9, 15, tzinfo=UTC) < since < datetime(1991, 10, 15, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("string", ["20250001", "0.5", None]),
+        ("integer", [20250001, None, None]),
+        ("number", ["20250001", "0.5", None]),
+    ],
+)
+def test_a_whole_number_that_a_source_keeps_as_a_fraction_reads_as_it_prints_it(kind: str, values: list):
+    expression = typed(item("no", logical_type=kind, scale=1), "no", "DOUBLE", {}, "UTC")
+    con = session(extensions=())
+    rows = con.execute(
+        f"SELECT {expression} FROM (SELECT unnest([20250001.0::DOUBLE, 0.5, NULL]) AS no)"
+    ).fetchall()
+    assert [value for (value,) in rows] == [
+        Decimal(value) if kind == "number" and value else value for value in values
+    ]

@@ -27,6 +27,7 @@ from pipelines.landing import landing_assets
 from tests.pipelines.house import House
 from tests.support import migrated
 from tests.support.postgres import PgDatabase
+from tests.support.reference import reference_campus
 from warehouse.connect import connect
 from warehouse.store import create_views
 
@@ -42,7 +43,7 @@ READS_CHANGES = ("append", "watermark", "intraday")
 
 @pytest.fixture(scope="module")
 def campus() -> Catalog:
-    return catalogs.load(DEFAULT_CAMPUS)
+    return reference_campus()
 
 
 def plain(path: Path) -> Any:

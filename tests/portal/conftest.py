@@ -1,18 +1,13 @@
-"""A running portal for the tests of one module, one whose catalog may be changed, and a browser."""
+"""A running portal for the tests of one module, and one whose catalog may be changed."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.portal import maintained as changing
 from tests.portal.house import Portal, opened
-from tests.support.needs import need_program
 from tests.support.postgres import PgDatabase
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="module")
@@ -45,15 +40,3 @@ def surroundings_of_maintained(
     """The process that publishes finds the same database and folder as the portal `maintained`."""
     for name, value in changing.surroundings(pg_module_database, maintained_home).items():
         monkeypatch.setenv(name, value)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator["Browser"]:
-    """A real browser."""
-    from playwright.sync_api import sync_playwright
-
-    program = need_program("chromium", package="chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()

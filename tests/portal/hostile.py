@@ -20,11 +20,6 @@ _NAMED_ELSEWHERE = "codes/staff_status.csv"
 _COLUMNS = frozenset(("nameZh", "nameEn", "note"))
 
 
-def hostile(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return a campus's files with HOSTILE behind every text; codes and names of things stay."""
-    return rewritten(files, lambda text: text + HOSTILE)
-
-
 def rewritten(files: Mapping[str, bytes], change: Callable[[str], str]) -> dict[str, bytes]:
     """Return a campus's files with every text for people changed; codes and names of things stay."""
     found = {}

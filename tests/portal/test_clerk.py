@@ -60,7 +60,7 @@ def test_the_record_says_which_clerk_of_which_unit_saw_it_and_the_person_sees_it
 def test_the_unit_s_own_word_form_is_filled(here, clerk):
     here.desk.case(external_no="XN-3")
     answer = show(clerk, "XN-3", "/window/form")
-    assert answer.status_code == 200 and "XN-3.docx" in answer.headers["content-disposition"]
+    assert answer.status_code == 200 and "XN-3-20" in answer.headers["content-disposition"]
     assert answer.headers["cache-control"] == "no-store"
     assert f"{CANARY}甲" in text_of(answer.content) and "{{" not in text_of(answer.content)
 
@@ -69,7 +69,7 @@ def test_the_filled_form_is_a_pdf_that_says_whose_form_counts(here, clerk):
     here.desk.case(external_no="XN-pdf")
     answer = show(clerk, "XN-pdf", "/window/form", **{"as": "pdf"})
     assert answer.status_code == 200 and answer.headers["content-type"] == "application/pdf"
-    assert "XN-pdf.pdf" in answer.headers["content-disposition"]
+    assert "XN-pdf-20" in answer.headers["content-disposition"]
     assert answer.headers["cache-control"] == "no-store"
     pages = PdfReader(io.BytesIO(answer.content)).pages
     printed = "".join("".join(page.extract_text().split()) for page in pages)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import tempfile
 import time
 from contextlib import closing
 
@@ -9,6 +10,9 @@ import openpyxl
 import psycopg
 import pytest
 
+from catalogs.forms.marking import marked
+from catalogs.forms.saving import in_memory
+from catalogs.forms.sheets import SheetFault
 from portal import correcting
 from portal.wall import LARGER
 from tests.portal.house import DEPUTY, PASSWORD, PEOPLE, desk_url, portal_url, token
@@ -238,6 +242,18 @@ def test_an_upload_after_the_session_has_ended_leads_back_to_its_page(waiting):
         assert deputy.get(ROWS).status_code == 200
 
 
+def test_rows_of_people_are_handed_in_and_given_out_without_a_file_in_between(waiting, steward, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere/that/a/file/could/be")
+    with pytest.raises(FileNotFoundError):
+        tempfile.mkstemp()
+    book = export(steward)
+    assert book["待纠正"]["D5"].value is not None
+    fault = SheetFault("待纠正", 5, "D", "what", "expected", "mend")
+    assert openpyxl.load_workbook(io.BytesIO(marked(in_memory(book), [fault])))["待纠正"]["D5"].comment
+    answer = upload(steward, b"x" * 3 * 1024 * 1024)
+    assert answer.status_code == 422 and "不是 Excel 工作簿" in answer.text
+
+
 def test_the_process_files_nothing_for_whoever_does_not_answer_for_the_resource(waiting):
     for person, post in (
         (PEOPLE["steward"], "post:jw-steward"),
@@ -247,6 +263,20 @@ def test_the_process_files_nothing_for_whoever_does_not_answer_for_the_resource(
         correcting.judge(waiting.owner, number)
         found = correcting.find(waiting.owner, person, number)
         assert (found.state, found.why, found.has_workbook) == ("failed", "no_right", False)
+
+
+def test_what_fails_while_rows_are_judged_quotes_none_of_them(waiting, monkeypatch, capfd):
+    def broken(*_told):
+        raise ValueError("无法读出 鸑鷟甲 110101198001010015")
+
+    monkeypatch.setattr(correcting, "hand_in", broken)
+    person = PEOPLE["steward"]
+    number = correcting.keep(waiting.owner, person, "post:rs-steward", "hr.staff", b"PK")
+    correcting.judge(waiting.owner, number)
+    found = correcting.find(waiting.owner, person, number)
+    assert (found.state, found.why, found.has_workbook) == ("failed", "not_judged", False)
+    said = "".join(capfd.readouterr())
+    assert "ValueError" in said and "鸑鷟" not in said and "1101" not in said
 
 
 def test_a_judgement_whose_process_died_is_told_apart_from_one_that_works(waiting, steward):

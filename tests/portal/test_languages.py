@@ -10,15 +10,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from catalogs.loading import read_files
 from portal.rendering import LANGUAGE_COOKIE
-from tests.portal import maintained
-from tests.portal.hostile import rewritten
-from tests.portal.house import PEOPLE
-from tests.portal.served import served
-from tests.portal.test_walls import ADDRESSES, ALLOWED
+from tests.portal.pages import pages, walked
 
-OWN = "jia"
 _HAN = re.compile("[\u4e00-\u9fff]+")
 _FAR = 0x20000 - 0x4E00
 # No codes: those have capitals, figures or signs in them.
@@ -78,15 +72,8 @@ def texts(page: str, other: str) -> list[str]:
 @pytest.fixture(scope="module")
 def here(pg_module_database, tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
-    folder = home / "campus"
-    for name, content in rewritten(maintained.files(), disguised).items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("YICI_CAMPUS", str(folder))
-        with served(pg_module_database, home, told=read_files(folder)) as found:
-            maintained.proposed(found.portal, "x", [maintained.purpose_edit(found.portal, "x")])
-            yield found
+    with walked(pg_module_database, home, disguised, disguised("有人写的话")) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +83,9 @@ def reader(here):
 
         def as_somebody(name, language):
             if name not in opened:
-                opened[name] = stack.enter_context(closing(here.portal.as_role(name)))
+                opened[name] = stack.enter_context(
+                    closing(here.portal.as_role(name) if name else here.portal.browser())
+                )
             opened[name].cookies.set(LANGUAGE_COOKIE, language)
             return opened[name]
 
@@ -111,24 +100,13 @@ def names(here):
     return fields | set(catalog.campus.clients) | {table.norm for table in catalog.codes.values()}
 
 
-def _pages():
-    for name, address in sorted(ADDRESSES.items()):
-        if not address.endswith((".xlsx", ".yaml", ".json", ".csv")):
-            yield pytest.param(OWN if name.startswith("mine") else min(ALLOWED[name]), address, id=name)
-    for role in PEOPLE:
-        yield pytest.param(role, "/", id=f"home-{role}")
-    yield pytest.param("data_office", "/maintain/proposals/1", id="proposal")
-    yield pytest.param("steward", "/tickets/2", id="refused")
-    yield pytest.param("member", "/nowhere", id="nowhere")
-
-
-@pytest.mark.parametrize(("who", "address"), list(_pages()))
+@pytest.mark.parametrize(("who", "address"), pages())
 def test_an_english_page_has_no_chinese_but_data(reader, who, address):
     page = reader(who, "en").get(address, follow_redirects=True).text
     assert [one for one in texts(page, "zh") if _HAN.search(one)] == []
 
 
-@pytest.mark.parametrize(("who", "address"), list(_pages()))
+@pytest.mark.parametrize(("who", "address"), pages())
 def test_a_chinese_page_has_no_english_words(reader, names, who, address):
     page = reader(who, "zh").get(address, follow_redirects=True).text
     found = {word for one in texts(page, "en") for word in _WORD.findall(one)}

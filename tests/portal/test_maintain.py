@@ -457,7 +457,7 @@ def test_the_board_names_who_waits_for_whom_and_the_gap_that_is_in_the_way(maint
     number = proposed(maintained, "人事处要无人提供的数据", [edit], "post:rs-head", "head").number
     office, page = browsers["data_office"], f"/maintain/proposals/{number}"
     board = browsers["head"].get("/demands").text
-    assert re.search(rf'href="{page}">人事处要无人提供的数据</a><br>.*?等待 dt-steward', board, re.S)
+    assert re.search(rf'href="{page}">人事处要无人提供的数据</a><br>.*?等待 大厅数据专员', board, re.S)
     assert "人事处要无人提供的数据" not in browsers["engineer"].get("/demands").text
     for browser in (office, browsers["steward"]):
         seen = str(len(proposals.one(maintained.owner, number).events))

@@ -83,7 +83,7 @@ def test_a_resource_tells_promise_and_fact_of_its_extracts(portal, office):
     html = office.get("/resources/academic.students.html").text
     strip = re.findall(r'<span class="status (\w+)" title="[^"]+"', html)
     assert strip[-3:] == ["good", "watch", "bad"]
-    assert "整批退回" in html and "3 天前" in html and "4321" in html
+    assert "整批退回" in html and "3 天前" in html and "4,321" in html
     assert re.search(r"最近 \d+ 个批次中 \d+ 个按期发布", html)
 
 
@@ -114,6 +114,11 @@ def test_the_search_is_narrowed_by_kind_and_unit_and_says_what_to_do_when_nothin
     html = steward.get("/search", params={"q": "hr", "kind": "数据资源", "unit": "人事处"}).text
     assert "/resources/hr.staff.html" in html and "/services/" not in html.split("<main")[1]
     assert "没有找到。可试" in steward.get("/search", params={"q": "nothing of that name"}).text
+
+
+def test_a_page_on_paper_says_where_it_is_found_again(portal, steward):
+    html = steward.get("/search", params={"q": "hr"}).text
+    assert f'<span class="address">本页地址 {portal.url}/search?q=hr</span>' in html
 
 
 def test_what_somebody_types_is_shown_as_text(steward):
@@ -151,8 +156,9 @@ def test_quality_goes_from_the_unit_to_its_rule_its_rows_and_the_ticket(office, 
     assert rows in steward.get("/quality/RS").text and rows not in office.get("/quality/RS").text
     unit = office.get("/quality/RS").text
     assert f'<a href="/tickets/{TICKET}">' in unit and "电话" in unit
+    assert "总分 82.0；1 条规则未通过，共 3 行次" in unit
     ticket = office.get(f"/tickets/{TICKET}").text
-    assert "电话 必填" in ticket and "逾期" in ticket and "rs-steward" in ticket
+    assert "电话 必填" in ticket and "逾期" in ticket and "人事处数据专员" in ticket
     assert "CASE-4711" not in ticket
 
 

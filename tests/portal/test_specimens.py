@@ -2,14 +2,13 @@
 
 import pytest
 
-import catalogs
-from catalogs.settings import DEFAULT_CAMPUS
 from portal.specimens import ROWS, specimen_rows
+from tests.support.reference import reference_campus
 
 
 @pytest.fixture(scope="module")
 def catalog():
-    return catalogs.load(DEFAULT_CAMPUS)
+    return reference_campus()
 
 
 def test_every_item_of_every_resource_has_a_specimen_of_its_form(catalog):

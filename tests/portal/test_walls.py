@@ -295,8 +295,7 @@ def test_a_session_ends_when_it_is_idle_and_when_it_is_old(portal, column, ago):
     assert browser.get("/").status_code == 200
     statement = f"UPDATE portal.session SET {column} = now() - interval '{ago}' WHERE person = %s"
     portal.owner.execute(statement, [FORMER])
-    assert browser.get("/").status_code == 303
-    assert not portal.owner.execute("SELECT 1 FROM portal.session WHERE person = %s", [FORMER]).fetchone()
+    assert [browser.get("/").status_code for _ in range(2)] == [303, 303]
 
 
 def test_the_table_of_sessions_has_no_value_that_a_cookie_could_have(portal):

@@ -22,7 +22,7 @@ from service.configuration import Configuration
 from service.decisions import Surroundings
 from service.problems import Problem
 from service.queries import FactsQuery
-from service.record import Answer
+from service.record import Answer, canonical
 from service.state import Current
 from service.tokens import Client
 from tests.service import campus, rights
@@ -192,6 +192,10 @@ def _entries(house: House, after: int) -> dict[str, dict[str, Any]]:
 def test_a_set_says_byte_for_byte_what_its_questions_are_told_alone(house: House, asked):
     item, elements, people = asked
     questions = _questions(house, item, elements, people)
+    asking = bulk._Asking(questions[0], item)
+    assert [asking.write(one) for one in questions] == [
+        canonical(queries.asked_for(one, item)) for one in questions
+    ]
     at, before = now(), house.desk.last()["seq"]
 
     async def both() -> tuple[list[Any], list[Any]]:

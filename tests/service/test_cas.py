@@ -27,25 +27,25 @@ INSIDE = BOMB.replace('<!ENTITY a "aaaaaaaaaa">', '<!ENTITY a SYSTEM "file:///et
 
 
 class Server:
-    """A small CAS server: tickets for people, each good once and for one portal."""
+    """A small CAS server: tickets for people, each good for the address that the person came from."""
 
     def __init__(self, server: ScriptedServer) -> None:
         self.server = server
         self.speaks_json = False
-        self.tickets: dict[str, tuple[str, dict[str, list[str]]]] = {}
+        self.tickets: dict[str, tuple[str, str, dict[str, list[str]]]] = {}
         server.answers["/cas/p3/serviceValidate"] = self.validate
 
-    def ticket(self, user: str, **attributes: list[str]) -> str:
+    def ticket(self, user: str, service: str = PORTAL, **attributes: list[str]) -> str:
         name = f"ST-{len(self.tickets)}-abc.cas01"
-        self.tickets[name] = (user, attributes)
+        self.tickets[name] = (service, user, attributes)
         return name
 
     def validate(self, request: Request) -> Reply:
         found = self.tickets.get(request.query["ticket"][0])
-        if request.query["service"] != [PORTAL] or found is None:
+        if found is None or request.query["service"] != [found[0]]:
             told = {"serviceResponse": {"authenticationFailure": {"code": "INVALID_TICKET"}}}
             return Reply(told) if self.speaks_json else Reply(FAILURE.encode())
-        user, attributes = found
+        _, user, attributes = found
         if self.speaks_json:
             success = {"user": user, "attributes": attributes}
             return Reply({"serviceResponse": {"authenticationSuccess": success}})
@@ -68,8 +68,8 @@ def at_desk(pg_module_database, tmp_path_factory, server: Server) -> Iterator[De
         yield found
 
 
-def handed(at_desk: Desk, ticket: str) -> httpx.Response:
-    return at_desk.http.post("/v1/me/session", json={"ticket": ticket})
+def handed(at_desk: Desk, ticket: str, **state: str) -> httpx.Response:
+    return at_desk.http.post("/v1/me/session", json={"ticket": ticket} | state)
 
 
 def facts(at_desk: Desk, bearer: str) -> httpx.Response:
@@ -99,7 +99,7 @@ def test_several_numbers_of_one_person_are_one_and_of_two_people_nobody(
     assert {"GH", "XH"} <= {one["element"] for one in facts(at_desk, both).json()["facts"]}
     for attributes in ({"studentNumber": ["X003"]}, {"studentNumber": ["X003", "X010"]}):
         mixed = handed(at_desk, server.ticket("T001", **attributes)).json()["access_token"]
-        assert facts(at_desk, mixed).json()["code"] == "SUBJECT_NOT_FOUND"
+        assert facts(at_desk, mixed).json()["code"] == "SUBJECT_AMBIGUOUS"
 
 
 def test_a_ticket_counts_once_though_the_server_would_take_it_again(at_desk: Desk, server: Server):
@@ -110,6 +110,20 @@ def test_a_ticket_counts_once_though_the_server_would_take_it_again(at_desk: Des
     assert at_desk.last()["rule"] == "login:ticket_used"
     kept = at_desk.owner.execute("SELECT string_agg(j::text, ' ') FROM service.jti j").fetchone()[0]
     assert ticket not in kept
+
+
+def test_a_ticket_of_an_address_with_a_state_counts_with_that_state_only(at_desk: Desk, server: Server):
+    state = "a-state-of-one-browser"
+    with_state = f"{PORTAL}?state={state}"
+    assert handed(at_desk, server.ticket("T001", with_state), state=state).status_code == 200
+    for service, told in (
+        (with_state, {}),
+        (with_state, {"state": "a-state-of-another-browser"}),
+        (PORTAL, {"state": state}),
+    ):
+        assert handed(at_desk, server.ticket("T001", service), **told).json()["code"] == "INVALID_TOKEN"
+    for no_state in ("", "short", f"{state}&service=x", "x" * 101):
+        assert handed(at_desk, server.ticket("T001", with_state), state=no_state).status_code == 422
 
 
 @pytest.mark.parametrize(

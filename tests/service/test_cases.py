@@ -1,10 +1,13 @@
 """The live register of cases: registered once whatever the network does, and moved on, never back."""
 
+import hashlib
 import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from service.cases import NewCase
+from service.record import canonical
 from tests.service import campus
 from tests.service.desk import T001, Desk
 
@@ -27,6 +30,17 @@ def test_another_request_under_a_used_key_is_refused(at_desk: Desk):
     reply = at_desk.new_case(key="used", external_no="2026-2")
     assert (reply.status_code, reply.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
     assert at_desk.last()["code"] == "IDEMPOTENCY_KEY_REUSED"
+
+
+def test_what_is_kept_of_a_request_cannot_be_guessed_from_likely_ones(at_desk: Desk):
+    body = {"service_item": campus.EMPLOYED, "parties": [{"role": "applicant", **T001}]}
+    at_desk.post("/v1/cases", body, **{"Idempotency-Key": "guess"})
+    (kept,) = at_desk.owner.execute(
+        "SELECT request_digest FROM service.idempotency WHERE key = 'guess'"
+    ).fetchone()
+    told = NewCase(**body).model_dump(mode="json")
+    assert kept != hashlib.sha256(canonical(told)).hexdigest()
+    assert kept == at_desk.app.state.around.keys.digest("idempotency", canonical(told).decode())
 
 
 def test_a_key_is_a_clients_own(at_desk: Desk):

@@ -25,7 +25,6 @@ import catalogs
 from catalogs.settings import now
 from certificates import pki, status, tokens
 from service import (
-    api_me,
     certificate_authority,
     certificate_following,
     certificate_keys,
@@ -34,17 +33,16 @@ from service import (
 )
 from service.certificate_keys import Seals, read_trust
 from service.configuration import Configuration
-from service.login import LoginSettings
 from tests.service import campus, desk
-from tests.service.conftest import opened, service_url
+from tests.service.certifying import ISSUER, certifying
+from tests.service.conftest import service_url
 from tests.service.desk import CANARY, T001, Desk
-from tests.service.test_me import AUDIENCE, NUMBERS, Provider
+from tests.service.test_me import Provider
 from tests.support.http import scripted_server
 from tests.support.needs import need_program
 from tests.support.postgres import PgDatabase
 from tests.yici.commands import yici
 
-ISSUER = "https://data.test.example"
 KIND = "employment"
 PDF = {"Content-Type": "application/pdf"}
 
@@ -100,19 +98,8 @@ def provider() -> Iterator[Provider]:
 @pytest.fixture(scope="module")
 def at_desk(pg_module_database, tmp_path_factory, provider: Provider) -> Iterator[Desk]:
     home = tmp_path_factory.mktemp("home")
-    certificate_authority.reference_keys(home, "试验大学", ISSUER, now())
-    login = LoginSettings(provider.issuer, AUDIENCE, f"{provider.issuer}/keys", NUMBERS)
-    chosen = Configuration(login=login, verify_rate=100_000)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(certificate_sealing, "starting", _nobody_starts)
-        patch.setattr(api_me, "_PER_MINUTE", 100_000)
-        patch.setattr(certificate_following, "EVERY_S", 0.2)
-        with opened(pg_module_database, home, chosen, catalogs.load(content())) as found:
-            yield found
-
-
-async def _nobody_starts(_pool: asyncpg.Pool) -> None:
-    await asyncio.Event().wait()
+    with certifying(pg_module_database, home, provider, catalogs.load(content())) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

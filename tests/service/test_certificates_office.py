@@ -8,15 +8,11 @@ from typing import Any
 import pytest
 
 import catalogs
-from catalogs.settings import now
-from service import api_me, certificate_authority, certificate_following, certificate_sealing
-from service.configuration import Configuration
-from service.login import LoginSettings
 from tests.service import campus, desk
-from tests.service.conftest import opened
+from tests.service.certifying import certifying
 from tests.service.desk import CANARY, Desk
-from tests.service.test_certificates import ISSUER, Person, _nobody_starts, check, content
-from tests.service.test_me import AUDIENCE, NUMBERS, Provider
+from tests.service.test_certificates import Person, check, content
+from tests.service.test_me import Provider
 from tests.support.http import scripted_server
 
 # T003 heads the unit that issues certificates of employment; T001 stands in, and is certified by it, too.
@@ -46,15 +42,8 @@ def provider() -> Iterator[Provider]:
 @pytest.fixture(scope="module")
 def at_desk(pg_module_database, tmp_path_factory, provider: Provider) -> Iterator[Desk]:
     home = tmp_path_factory.mktemp("home")
-    certificate_authority.reference_keys(home, "试验大学", ISSUER, now())
-    login = LoginSettings(provider.issuer, AUDIENCE, f"{provider.issuer}/keys", NUMBERS)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(certificate_sealing, "starting", _nobody_starts)
-        patch.setattr(api_me, "_PER_MINUTE", 100_000)
-        patch.setattr(certificate_following, "EVERY_S", 0.2)
-        chosen = Configuration(login=login, verify_rate=100_000)
-        with opened(pg_module_database, home, chosen, catalogs.load(files())) as found:
-            yield found
+    with certifying(pg_module_database, home, provider, catalogs.load(files())) as found:
+        yield found
 
 
 @pytest.fixture
@@ -68,6 +57,13 @@ def find(person: Person, number: str, status_code: int = 200) -> dict[str, Any]:
     )
     assert reply.status_code == status_code, reply.text
     return reply.json()
+
+
+def test_a_number_of_another_kind_that_is_the_same_holds_no_post(at_desk: Desk, provider: Provider, people):
+    number = people["T001"].issue()["number"]
+    student = Person(at_desk, provider, "")
+    student.headers["Authorization"] = f"Bearer {provider.token(employee_number=None, student_number='T003')}"
+    assert find(student, number, 403)["code"] == "NOT_PERMITTED"
 
 
 def test_the_issuing_post_finds_one_by_its_number_and_learns_no_value(at_desk: Desk, people):

@@ -8,15 +8,13 @@ import pytest
 
 import catalogs
 from catalogs.model_certificates import SELF
-from catalogs.settings import DEFAULT_CAMPUS, now
-from service import certificate_authority, certificate_sealing
+from catalogs.settings import DEFAULT_CAMPUS
+from service import certificate_sealing
 from service.certificate_keys import Seals
-from service.configuration import Configuration
-from service.login import LoginSettings
-from tests.service.conftest import opened
+from tests.service.certifying import certifying
 from tests.service.desk import Desk
-from tests.service.test_certificates import ISSUER, _nobody_starts, judge, with_pool
-from tests.service.test_me import AUDIENCE, Provider
+from tests.service.test_certificates import judge, with_pool
+from tests.service.test_me import Provider
 from tests.support.http import scripted_server
 
 NUMBERS = {
@@ -31,7 +29,10 @@ _STUDENT = _PERSON | {
     "expected_graduation_on": "2028-06-30",
 }  # fmt: skip
 ROWS: dict[str, list[dict[str, Any]]] = {
-    "academic.students": [_STUDENT],
+    "academic.students": [
+        _STUDENT,
+        _STUDENT | {"student_no": "20249002", "name": "陈三", "id_type": "6", "id_no": "H1234567"},
+    ],
     "logistics.student_beds": [
         {
             "allocation_no": "B1", "student_no": "20249001", "building": "7号楼", "room": "312",
@@ -85,12 +86,8 @@ def provider() -> Iterator[Provider]:
 @pytest.fixture(scope="module")
 def at_desk(pg_module_database, tmp_path_factory, provider: Provider) -> Iterator[Desk]:
     home, content = tmp_path_factory.mktemp("home"), catalogs.load(DEFAULT_CAMPUS)
-    certificate_authority.reference_keys(home, content.campus.name_zh, ISSUER, now())
-    login = LoginSettings(provider.issuer, AUDIENCE, f"{provider.issuer}/keys", NUMBERS)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(certificate_sealing, "starting", _nobody_starts)
-        with opened(pg_module_database, home, Configuration(login=login), content, ROWS) as found:
-            yield found
+    with certifying(pg_module_database, home, provider, content, ROWS, NUMBERS) as found:
+        yield found
 
 
 def ask(at_desk: Desk, provider: Provider, kind: str, whom: dict[str, str]) -> Any:
@@ -136,6 +133,12 @@ def test_every_kind_is_issued_and_its_paper_says_what_the_systems_hold(
         assert wanted in [told["value"] for told in stated.values()], (kind, stated)
         masked = [told["value"] for name, told in stated.items() if name == "SFZJH"]
         assert all("*" in value for value in masked), kind
+
+
+def test_whoever_one_row_makes_a_member_of_two_populations_need_not_choose(at_desk: Desk, provider: Provider):
+    """An undergraduate from Hong Kong is one of both, and what is certified is the same."""
+    told = ask(at_desk, provider, "student-status", {"student_number": "20249002"})
+    assert told.status_code == 201, told.text
 
 
 def test_what_somebody_s_systems_do_not_hold_is_named_and_not_certified(at_desk: Desk, provider: Provider):

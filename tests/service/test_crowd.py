@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 from joserfc.errors import JoseError
 
-from service.crowd import Crowd, Reader
+from service.crowd import APART_S, Crowd, Reader
 from service.keys import Keys
 from service.tokens import Client, Proven, issue
 from tests.service.conftest import service_url
@@ -47,6 +47,40 @@ def test_who_comes_while_statements_are_under_way_goes_with_the_next_one():
     assert told == [10, 20, 30, 40, 50]
     assert len(statements.asked) <= 3  # two at once, the others together
     assert sorted(number for company in statements.asked for number in company) == [1, 2, 3, 4, 5]
+
+
+def test_who_comes_alone_goes_at_once_and_who_comes_right_after_waits_for_company():
+    async def run() -> Statements:
+        crowd, statements = Crowd(None, None), Statements()
+        statements.go.set()
+        began = asyncio.get_running_loop().time()
+        await crowd.load("kind", statements, 1)
+        assert (
+            asyncio.get_running_loop().time() - began < APART_S
+        )  # nobody waited for company that never came
+        await asyncio.gather(
+            asyncio.ensure_future(crowd.load("kind", statements, 2)), later(crowd, statements, 3)
+        )
+        return statements
+
+    async def later(crowd: Crowd, statements: Statements, number: int) -> None:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        await crowd.load("kind", statements, number)
+
+    assert asyncio.run(run()).asked == [[1], [2, 3]]
+
+
+def test_a_kind_that_nobody_asks_for_any_more_is_forgotten():
+    async def run() -> int:
+        crowd, statements = Crowd(None, None), Statements()
+        statements.go.set()
+        for kind in range(20):
+            await crowd.load(kind, statements, 1)
+        await asyncio.sleep(3 * APART_S)
+        return len(crowd._lines)
+
+    assert asyncio.run(run()) == 0
 
 
 def test_nobody_fails_of_what_another_asked():

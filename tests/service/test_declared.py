@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import asyncpg
+import psycopg
 import pytest
 
 import catalogs
@@ -30,8 +31,24 @@ def at_desk(pg_module_database, tmp_path_factory) -> Iterator[Desk]:
     home = tmp_path_factory.mktemp("home")
     (home / "login.json").write_text(json.dumps({"keys": [LOGIN.as_dict(private=False)]}))
     login = LoginSettings("https://login.example", "yici", str(home / "login.json"), {"sub": "staff_no"})
-    with opened(pg_module_database, home, Configuration(login=login), rights.catalog(), rights.ROWS) as found:
+    content = catalogs.load(with_windows())
+    with opened(pg_module_database, home, Configuration(login=login), content, rights.ROWS) as found:
         yield found
+
+
+def with_windows() -> dict[str, bytes]:
+    """Return the campus of rights with T002 at the windows of 人事处, and T001 at those of 教务处."""
+    found = rights.files()
+    desks = {"RS,人事处,HR": "post:rs-desk", "JW,教务处,Academic affairs": "post:jw-desk"}
+    units = found["units.csv"].decode()
+    for unit, desk in desks.items():
+        units = units.replace(f"{unit},,机关,,post:a,post:b,,", f"{unit},,机关,,post:a,post:b,{desk},")
+    found["units.csv"] = units.encode()
+    found["posts.csv"] = (
+        b"id,person,post,role,validFrom,validTo,deputyOf,note\n"
+        b"P-1,T002,post:rs-desk,clerk,2020-01-01,,,\nP-2,T001,post:jw-desk,clerk,2020-01-01,,,\n"
+    )
+    return found
 
 
 @pytest.fixture(autouse=True)
@@ -286,3 +303,69 @@ def test_an_answer_with_such_values_is_replayed_as_it_was_while_they_are_kept(at
     assert at_desk.post(path, replay).json()["matches"]
     typed(at_desk, {"CC": "43"})
     assert at_desk.post(path, replay).json()["code"] == "NOT_REPLAYABLE"
+
+
+def confirmed(at_desk: Desk, answer: dict, name: str, client_id: str = campus.PAGES, **changes):
+    """Let a clerk say that they have seen the proof of a field of a filled form."""
+    (evidence,) = field(answer, name)["verification"]["evidence"]
+    body = {
+        "case": answer["request"]["case_id"],
+        "clerk": "T002",
+        "declared_id": evidence["serial"],
+        "evidence_digest": "0" * 64,
+    } | changes
+    return at_desk.post("/v1/window:confirm", body, client_id)
+
+
+def test_a_clerk_who_has_seen_the_proof_makes_it_officer_verified_until_another_is_typed(at_desk: Desk):
+    typed(at_desk, {"CC": "42", "JJDH": PHONE})
+    before = filled(at_desk)
+    reply = confirmed(at_desk, before, "cc")
+    assert reply.status_code == 200, reply.text
+    entry = at_desk.last()
+    assert (entry["action"], entry["elements"], entry["receiver_unit"]) == ("window_confirm", ["CC"], "RS")
+    assert at_desk.details(entry)["actor_id"] == "T002"
+    said = field(filled(at_desk), "cc")["verification"]
+    assert (said["level"], said["verifier"], said["unmet"]) == ("officer_verified", "RS", "self_declared")
+    assert said["evidence"][0]["serial"] == reply.json()["declared_id"]
+    assert field(filled(at_desk), "jjdh")["verification"]["level"] == "self_declared"
+    again = filled(at_desk)
+    outcome = {
+        "field": "cc",
+        "outcome": "kept",
+        "source": "self_declared",
+        "serial": said["evidence"][0]["serial"],
+    }
+    told = at_desk.post(f"/v1/prefills/{again['transaction_id']}:reconcile", {"fields": [outcome]})
+    assert told.status_code == 200, told.text
+    kept = field(filled(at_desk), "cc")["verification"]
+    assert (kept["level"], kept["time"]) == ("officer_verified", said["time"])  # seen once, not again
+    typed(at_desk, {"CC": "44"})
+    assert field(filled(at_desk), "cc")["verification"]["level"] == "self_declared"
+
+
+def test_only_a_clerk_of_the_unit_confirms_and_only_what_the_case_s_applicant_declared(at_desk: Desk):
+    typed(at_desk, {"CC": "42"})
+    typed(at_desk, {"CC": "40"}, T001)
+    answer, others = filled(at_desk), filled(at_desk, T001)
+    theirs = field(others, "cc")["verification"]["evidence"][0]["serial"]
+    for changes, status, code in (
+        ({"client_id": campus.HALL}, 403, "NOT_PERMITTED"),
+        ({"clerk": "T003"}, 403, "NOT_PERMITTED"),
+        ({"clerk": "T001"}, 403, "CASE_NOT_VALID"),
+        ({"case": str(uuid.uuid4())}, 403, "CASE_NOT_VALID"),
+        ({"declared_id": theirs}, 404, "NOT_FOUND"),
+        ({"declared_id": str(uuid.uuid4())}, 404, "NOT_FOUND"),
+    ):
+        refused(at_desk, confirmed(at_desk, answer, "cc", **changes), status, code)
+    assert field(filled(at_desk), "cc")["verification"]["level"] == "self_declared"
+    own = {"id_type": "staff_no", "id": "T002"}
+    typed(at_desk, {"CC": "39"}, own)
+    mine = filled(at_desk, own)
+    refused(at_desk, confirmed(at_desk, mine, "cc"), 403, "SELF_ACCESS_FORBIDDEN")
+
+
+def test_a_proof_that_was_seen_has_a_unit_a_day_and_a_digest(at_desk: Desk):
+    typed(at_desk, {"CC": "42"})
+    with pytest.raises(psycopg.errors.CheckViolation):
+        at_desk.owner.execute("UPDATE service.declared SET verified_by = 'RS'")

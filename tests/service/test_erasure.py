@@ -67,7 +67,7 @@ def kept_of(at: Desk, number: str, actor: str, case_id: str) -> None:
     )
     for table, columns in {
         "session (digest, person, csrf, began_at, seen_at)": "gen_random_uuid(), %s, '', now(), now()",
-        "draft (person, page, fields, at)": "%s, '/', '{}', now()",
+        "draft (person, page, sealed, at)": "%s, '/', '{}', now()",
         "wish (person, source, base, edits, faults, left_alone, at)": "%s, '', 1, '[]', '[]', '[]', now()",
         "account (name, person, password_hash, totp_secret, totp_step, made_at)":
             "gen_random_uuid(), %s, '', '', 0, now()",

@@ -100,8 +100,8 @@ def test_a_person_of_two_numbers_is_one_and_numbers_of_two_people_are_nobody(
     found = {one["element"]: one for one in me(at_desk, "facts", both)["facts"]}
     assert (found["XM"]["value"], found["XH"]["value"]) == (f"{CANARY}丙", "X003")
     mixed = provider.token(employee_number="T001", student_number="X003")
-    assert me(at_desk, "facts", mixed, 404)["code"] == "SUBJECT_NOT_FOUND"
-    assert me(at_desk, "usages", mixed, 404)["code"] == "SUBJECT_NOT_FOUND"
+    assert me(at_desk, "facts", mixed, 409)["code"] == "SUBJECT_AMBIGUOUS"
+    assert me(at_desk, "usages", mixed, 409)["code"] == "SUBJECT_AMBIGUOUS"
     assert at_desk.last()["rule"] == "subject:one_person"
 
 

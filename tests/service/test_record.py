@@ -1,17 +1,24 @@
 """The record: one entry per decision, written before the answer leaves, without values, never changed."""
 
+import asyncio
 import concurrent.futures
 import hashlib
 import hmac
 import json
 import time
+from base64 import urlsafe_b64decode
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import uuid4
 
+import asyncpg
 import httpx
 import psycopg
 import pytest
 from joserfc import jws
 from joserfc.jwk import KeySet
 
+from service import record, transactions
 from service.keys import load as load_keys
 from service.record import canonical, leaf_hash, written
 from tests.service import campus, desk
@@ -75,6 +82,68 @@ def test_numbers_have_no_gap_and_every_leaf_can_be_computed_again(at_desk: Desk)
     assert len(entries) == before + 60
     assert [entry["seq"] for entry in entries] == list(range(1, len(entries) + 1))
     assert all(leaf_hash(written(entry)) == entry["leaf_hash"] for entry in entries)
+
+
+_TOO_LATE = "SELECT $1::bigint - 1 WHERE $2::jsonb IS NOT NULL AND $3::jsonb IS NOT NULL"
+
+
+@pytest.mark.parametrize("append", [record._APPEND, _TOO_LATE])
+def test_workers_that_append_by_turns_leave_no_gap_even_if_each_always_comes_too_late(
+    at_desk: Desk, pg_module_database, tmp_path, monkeypatch, append
+):
+    monkeypatch.setattr(record, "_APPEND", append)
+    at, keys = datetime(2026, 3, 2, tzinfo=UTC), load_keys(tmp_path)
+
+    async def by_turns() -> list[int]:
+        async with asyncpg.create_pool(service_url(pg_module_database), min_size=2, max_size=2) as pool:
+            workers = [record.Recorder(pool, keys) for _ in range(2)]
+            given = [
+                await worker.append(record.Decision(uuid4(), "facts", campus.HALL), {}, {}, at)
+                for worker in (*workers, *workers, workers[1])
+            ]
+            for worker in workers:
+                await worker.stop()
+        return [json.loads(urlsafe_b64decode(one.split(".")[1] + "=="))["seq"] for one in given]
+
+    last = at_desk.owner.execute("SELECT coalesce(max(seq), 0) FROM service.record").fetchone()[0]
+    assert asyncio.run(by_turns()) == [last + n for n in range(1, 6)]
+
+
+_OWN = ("seq", "transaction_id", "request_digest", "response_digest", "detail_hash", "leaf_hash", "salt")
+
+
+def test_many_entries_at_once_stand_on_record_just_as_a_few(at_desk: Desk, pg_module_database, tmp_path):
+    at, keys = datetime(2026, 3, 2, 7, 30, 1, 250_001, tzinfo=UTC), load_keys(tmp_path)
+    plain = record.Decision(uuid4(), "token", campus.HALL)
+    told = replace(
+        plain, action="facts", receiver_unit="DT", receiver_name='系统 "hall"\t1', actor_id="U1", actor_role="officer",
+        subject=("staff_no", "T001"), purpose=campus.EMPLOYED, case_id=str(uuid4()), ground="statutory_duty",
+        elements=("XM", "ZT"), outcome="allowed", code="OK", rule="granted", release=1,
+    )  # fmt: skip
+    decisions = (plain, told, replace(told, actor_id="T001", actor_role="applicant", outcome="refused"))
+
+    async def add(times: int) -> list[dict]:
+        before = at_desk.last()["seq"]
+        entries = [
+            record.prepared(keys, replace(one, transaction_id=uuid4()), {}, {}, at)[0]
+            for one in decisions * times
+        ]
+        async with (
+            asyncpg.create_pool(service_url(pg_module_database), min_size=1) as pool,
+            transactions.opened(pool, record.LOCKED) as con,
+        ):
+            assert await record.add(con, entries) == before
+        return at_desk.record("seq > %s", before)
+
+    def shown(entries: list[dict]) -> list[dict]:
+        both = [entry | at_desk.details(entry) for entry in entries]
+        return [{name: value for name, value in one.items() if name not in _OWN} for one in both]
+
+    few, many = asyncio.run(add(1)), asyncio.run(add(record._COPIED))
+    assert shown(many) == shown(few) * record._COPIED
+    for entry in (*few, *many):
+        assert leaf_hash(written(entry)) == entry["leaf_hash"]
+        assert record.detail_hash(at_desk.details(entry)) == entry["detail_hash"]
 
 
 def test_no_value_is_on_record_and_people_only_as_keyed_digests(at_desk: Desk):
@@ -209,3 +278,26 @@ def test_a_warehouse_that_fails_in_the_middle_is_on_record_as_our_fault(at_desk:
         True,
     )
     assert (at_desk.last()["outcome"], at_desk.last()["code"]) == ("failed", "SOURCE_UNAVAILABLE")
+
+
+def test_a_warehouse_that_does_not_answer_in_time_is_told_apart_from_one_that_fails(
+    at_desk: Desk, pg_module_database
+):
+    case_id = at_desk.case()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool, psycopg.connect(pg_module_database.url) as other:
+        other.execute("LOCK TABLE store.hr__staff")
+        asked = pool.submit(at_desk.facts, ["XM"], case_id=case_id)
+        # What a statement that takes too long comes to: it is cancelled.
+        while not asked.done():
+            at_desk.owner.execute(
+                "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
+                " WHERE wait_event_type = 'Lock' AND datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            time.sleep(0.05)
+        other.rollback()
+    problem = asked.result().json()
+    assert (problem["status"], problem["code"], problem["fault"]) == (504, "SOURCE_TIMEOUT", "us")
+    assert problem["retryable"] is True
+    assert (at_desk.last()["outcome"], at_desk.last()["code"]) == ("failed", "SOURCE_TIMEOUT")
+    assert str(at_desk.last()["transaction_id"]) in problem["instance"]
+    assert at_desk.facts(["XM"], case_id=case_id).status_code == 200

@@ -164,6 +164,8 @@ def test_nothing_is_sent_inside_or_without_tls_unless_the_campus_says_so(at_desk
         ("93.184.216.34", True), ("2606:2800:220:1::1", True), ("127.0.0.1", False), ("::1", False),
         ("10.1.2.3", False), ("192.168.1.1", False), ("169.254.169.254", False), ("fe80::1%eth0", False),
         ("::ffff:10.1.2.3", False), ("0.0.0.0", False), ("100.64.0.1", False), ("10.7.0.1", True),
+        ("64:ff9b::5db8:d822", True), ("64:ff9b::a01:203", False), ("64:ff9b::a07:1", True),
+        ("64:ff9b:1::a01:203", False), ("2002:a01:203::1", False), ("::10.1.2.3", False),
     ],
 )  # fmt: skip
 def test_what_lies_inside_is_known_by_its_number(address, allowed):

@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COMMANDS = ("yici.cli", "pipelines.run", "pipelines.definitions", "expectations.suites", "great_expectations")
@@ -164,18 +164,17 @@ def _serve(modules: list[str]) -> None:
         elif order:
             answer = os.fork()
             if answer == 0:
-                _be(order)
+                os.setsid()
+                become(order, os.open(os.devnull, os.O_RDONLY))
         print(json.dumps(answer), flush=True)
 
 
-def _be(order: Mapping[str, Any]) -> None:
-    """Become the command, and end with its exit code."""
+def become(order: Mapping[str, Any], reads: int) -> NoReturn:
+    """Be the command of an order in this process, reading from a file descriptor, and end with its exit code."""
     code: Any = 1
     try:
-        os.setsid()
         log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        for source, target in ((nothing, 0), (log, 1), (log, 2)):
+        for source, target in ((reads, 0), (log, 1), (log, 2)):
             os.dup2(source, target)
         os.environ.clear()
         os.environ.update(order["environment"])

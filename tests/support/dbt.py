@@ -2,7 +2,8 @@
 
 A release calls dbt twice, and half of what that costs is dbt's start. A project that this worker has parsed before is
 not parsed again: its manifest is put there, and the build that follows finds nothing changed, as it does in the next
-release of an installation. What the pipeline itself starts is run by the tests of killed runs, and by the drills.
+release of an installation. What the pipeline itself starts is run by the drills, and by the commands of the
+documentation.
 """
 
 import atexit
@@ -18,7 +19,7 @@ from tests.support.apart import Stable
 from tests.support.postgres import worker
 from tests.support.session import shared_folder
 
-_MODULES = (
+MODULES = (
     "dbt.cli.main",
     "dbt.adapters.postgres",
     "dbt.parser.manifest",
@@ -32,7 +33,7 @@ _PLACE = ("YICI_DBT_HOST", "YICI_DBT_PORT", "YICI_DBT_USER", "YICI_DBT_DBNAME", 
 
 @functools.cache
 def _stable() -> Stable:
-    stable = Stable(_MODULES)
+    stable = Stable(MODULES)
     atexit.register(stable.close)
     return stable
 

@@ -111,6 +111,14 @@ COMMENT ON TABLE yy_jl IS '预约记录, 尚未启用';
 CREATE TABLE fq_rz (rq date, bz text) PARTITION BY RANGE (rq);
 CREATE TABLE fq_rz_2026 PARTITION OF fq_rz FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
 CREATE VIEW v_zjdz AS SELECT "DZTM" AS tm, count(*) AS zjs FROM "DZ_JBXX" JOIN jy_jl ON dztm = "DZTM" GROUP BY 1;
+CREATE DOMAIN tsg.bh AS integer CHECK (value > 0);
+CREATE DOMAIN tsg.ylje AS numeric(12, 2) NOT NULL;
+CREATE TABLE sb_zc (
+    id bh PRIMARY KEY, "Mc" text, mc text, yl ylje, qx daterange, sm varchar(6000), b1 boolean
+);
+COMMENT ON TABLE sb_zc IS '设备资产';
+INSERT INTO sb_zc SELECT n, 'A' || n, 'b' || n, n + 0.25, daterange('2026-01-01', '2026-01-01'::date + n),
+    repeat('文', 100 * n), n % 2 = 0 FROM generate_series(1, 50) n;
 CREATE TABLE geheim (id integer PRIMARY KEY);
 CREATE SCHEMA arc;
 CREATE TABLE arc.dz_ls (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, wyh uuid, je money, xx jsonb, z tsg.zt);
@@ -127,14 +135,15 @@ def meals(database: MariaDatabase) -> None:
             "CREATE TABLE shops (id int unsigned PRIMARY KEY AUTO_INCREMENT, "
             "shopName varchar(40) NOT NULL COMMENT '档口名称', "
             "isOpen tinyint(1), closed_on date, balance decimal(20,4), big bigint unsigned, at_ timestamp NULL, "
-            "y year, kind enum('面', '饭'), bits bit(3), pic blob, UNIQUE KEY (shopName)) COMMENT '档口'"
+            "y year, kind enum('面', '饭'), bits bit(3), pic blob, no_ int(6) zerofill, "
+            "UNIQUE KEY (shopName)) COMMENT '档口'"
         )
         cursor.execute(
             "CREATE TABLE sales (shop int unsigned NOT NULL, day date NOT NULL, seq smallint NOT NULL, cents bigint, "
             "card varchar(20), note text, PRIMARY KEY (shop, day, seq), FOREIGN KEY (shop) REFERENCES shops (id))"
         )
         cursor.executemany(
-            "INSERT INTO shops VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            "INSERT INTO shops VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             [
                 (
                     n,
@@ -148,6 +157,7 @@ def meals(database: MariaDatabase) -> None:
                     "面",
                     n % 8,
                     bytes([n, 0, 255]),
+                    n,
                 )
                 for n in range(1, 31)
             ],
@@ -191,7 +201,7 @@ def gym(file: Path) -> None:
 
 
 def dorm(folder: Path) -> None:
-    """A dormitory's drop folder: a GBK file per day, and a workbook."""
+    """A dormitory's drop folder: a GBK file per day, a text file as a spreadsheet exports it, and a workbook."""
     folder.mkdir()
     header = "床位号,学号,姓名,入住日期,押金\n"
     for day in (1, 2):
@@ -199,6 +209,8 @@ def dorm(folder: Path) -> None:
             f"A{n:04d},{2026000 + n:08d},住户{n},2026-09-{day:02d},{n}.50\n" for n in range(60 + day)
         )
         (folder / f"住宿_2026090{day}.csv").write_bytes((header + rows).encode("gb18030"))
+    lines = ["水表号\t楼号\t读数\t", *(f"S{n:03d}\tL{n % 25 + 1:02d}\t{n}.5\t" for n in range(40))]
+    (folder / "水表.txt").write_text("\r\n".join(lines) + "\r\n", encoding="utf-16")
     book = Workbook()
     sheet = book.active
     sheet.title = "楼栋"

@@ -26,8 +26,10 @@ def begin() -> None:
     if _VARIABLE in os.environ:
         return
     for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        if left.stat().st_uid == os.geteuid() and not _owner_lives(left):
-            _clear(left)
+        # A session that ends meanwhile, or another one that begins, removes it itself.
+        with contextlib.suppress(FileNotFoundError):
+            if left.stat().st_uid == os.geteuid() and not _owner_lives(left):
+                _clear(left)
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     folder.chmod(0o711)
     (folder / _OWNER).write_text(str(os.getpid()), encoding="ascii")

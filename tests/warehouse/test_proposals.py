@@ -16,12 +16,13 @@ from catalogs.faults import CatalogError
 from catalogs.loading import read_files
 from catalogs.settings import settings
 from tests.catalogs import small
-from tests.catalogs.changes.governed import HR, HR_HEAD, OFFICE, campus, demand, filed
+from tests.catalogs.changes.governed import HR, HR_HEAD, OFFICE, PAPERS, campus, demand, filed
 from tests.support import migrated
 from tests.support.postgres import PgDatabase
 from warehouse import catalog_folder, catalog_versions, history, proposals
 from warehouse.catalog_changes import Desk, Hindered, today
 from warehouse.connect import connect
+from warehouse.migrate import upgrade
 from warehouse.proposals import ProposalError, Wish
 
 NEW = "demands/d-002.yaml"
@@ -397,3 +398,83 @@ def test_an_edit_that_is_no_content_file_is_refused(at: Campus):
     for file in ("../outside.yaml", "/tmp/outside.yaml", "resources/../x.yaml"):
         with pytest.raises(Hindered, match="no such file belongs to a catalog"):
             at.desk.propose(wish, [Edit(file, "", "", None, {"a": "b"})])
+
+
+def forged(con: psycopg.Connection, number: int, steps: list[int], post: str = OFFICE) -> None:
+    """Write, as whoever has the portal's connection can, that a post approved."""
+    con.execute(
+        """INSERT INTO yici.proposal_event (proposal, at, on_day, event, post, person, steps, opinion)
+           VALUES (%s, now(), current_date, 'approved', %s, '冒名', %s, '同意')""",
+        [number, post, steps],
+    )
+
+
+def called_decided(con: psycopg.Connection, number: int) -> None:
+    con.execute("UPDATE yici.proposal SET state = 'decided' WHERE number = %s", [number])
+
+
+def test_a_stolen_connection_of_the_portal_lets_nothing_take_effect_that_nobody_decided(at: Campus):
+    wish = filed() | PAPERS | {"elements": ["SFZH"]}
+    only_called, half, whole = (at.propose({NEW: wish | {"basis": basis}}).number for basis in "甲乙丙")
+    at.con.execute("SET ROLE yici_portal")
+    called_decided(at.con, only_called)
+    forged(at.con, half, [0])
+    forged(at.con, whole, [0])
+    forged(at.con, whole, [1], HR)
+    called_decided(at.con, whole)
+    # a proposal of its own that says of itself that nobody has to decide it
+    (own,) = at.con.execute(
+        """INSERT INTO yici.proposal (title, author, person, reason, source, base, edits, notes, route, told, state, at,
+               changed_at)
+           SELECT title, author, person, reason, source, base, edits, notes,
+               '{"steps": [], "refused": "", "missing": []}', told, 'draft', at, changed_at
+           FROM yici.proposal WHERE number = %s RETURNING number""",
+        [whole],
+    ).fetchone()
+    called_decided(at.con, own)
+    at.con.execute("RESET ROLE")
+    assert at.decide(half, HR).state == "decided"
+    told = {one.proposal: one for one in at.desk.apply_due()}
+    assert {number: one.is_blocked for number, one in told.items()} == dict.fromkeys(
+        (only_called, half, whole, own), True
+    )
+    assert "keys/decisions" in told[half].notes[0] and OFFICE in told[half].notes[0]
+    assert f"{OFFICE} (demand D-002)" in told[own].notes[0]
+    assert at.number == 1
+    assert at.desk.withdraw(half, HR, "甲", "重新提出").state == "withdrawn"
+
+
+def test_who_has_to_decide_is_asked_again_on_the_day_of_effect(at: Campus):
+    """What was unconditional when it was proposed and is conditional now needs the provider as well."""
+    later = today(at.desk.in_use().catalog) + timedelta(days=10)
+    waiting = at.propose({NEW: filed()}, on=later).number
+    assert at.decide(waiting, OFFICE).state == "decided"
+    stricter = small.staff()
+    on_condition = {"shareType": "conditional", "shareCondition": "逐项申请"}
+    stricter["schema"][0]["properties"][1] = small.item("name", "XM", required=True, custom=on_condition)
+    at.decide(at.propose({small.STAFF: stricter}).number, OFFICE)
+    assert [one.version for one in at.desk.apply_due()] == [2]
+    at.days_pass(10)
+    (applied,) = at.desk.apply_due()
+    assert applied.is_blocked and HR in applied.notes[0] and "propose it anew" in applied.notes[0]
+    assert "D-002" not in at.desk.in_use().catalog.demands
+
+
+def test_what_was_approved_before_approvals_were_sealed_still_counts(
+    pg_database: PgDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("YICI_DATABASE_URL", pg_database.url)
+    monkeypatch.setenv("YICI_HOME", str(tmp_path / "home"))
+    upgrade("0032")
+    with connect(autocommit=True) as con:
+        con.execute(
+            """INSERT INTO yici.proposal (number, title, author, person, reason, source, base, edits, notes, route,
+                   told, state, at, changed_at)
+               VALUES (1, 't', 'post:a', 'p', '', 'test', 1,
+                   '[{"file": "units.csv", "entry": "RS", "field": "nameZh", "old": "甲", "new": "乙"}]', '[]',
+                   '{"steps": [], "refused": "", "missing": []}', '{}', 'decided', now(), now())"""
+        )
+        forged(con, 1, [0])
+        upgrade()
+        forged(con, 1, [1])
+        assert [one.steps for one in proposals.one(con, 1).proven().decisions] == [(0,)]

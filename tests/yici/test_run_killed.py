@@ -14,6 +14,7 @@ from catalogs.settings import settings
 from tests.pipelines.house import STAFF, STUDENTS, House
 from tests.service.conftest import service_url
 from tests.support.apart import Stable
+from tests.support.dbt_apart import StableWithDbt
 from tests.support.postgres import PgServer
 from warehouse import releases
 from warehouse.connect import connect
@@ -26,8 +27,8 @@ _MANY = [
 
 
 @pytest.fixture(scope="module")
-def stable() -> Iterator[Stable]:
-    found = Stable()
+def stable() -> Iterator[StableWithDbt]:
+    found = StableWithDbt()
     yield found
     found.close()
 
@@ -47,13 +48,14 @@ def _killed_run(stable: Stable, log: Path, after_s: float) -> None:
 
 
 def test_a_killed_run_loses_and_doubles_nothing(
-    stable: Stable, tmp_path: Path, pg_server: PgServer, monkeypatch: pytest.MonkeyPatch
+    stable: StableWithDbt, tmp_path: Path, pg_server: PgServer, monkeypatch: pytest.MonkeyPatch
 ):
     log = tmp_path / "said"
     undisturbed = pg_server.create_database()
     house = House(tmp_path, undisturbed, monkeypatch)
     house.fill("hr.staff", [*STAFF, *_MANY])
     first = _run(stable, log)
+    stable.learn_project(settings().home)
     # The day that is disturbed begins where the other one does.
     disturbed, home = pg_server.create_database(undisturbed.name), tmp_path / "disturbed"
     shutil.copytree(settings().home, home)

@@ -51,7 +51,8 @@ SYSTEMS = """- system: "lib"
   paging: {style: "page", size: 10, rows: "$.items", total: "$.total"}
 """
 ROOMS = [
-    {"no": f"R{n:02d}", "floor": n % 4, "unit": {"code": f"U{n % 3}"}, "tags": ["a", n]} for n in range(25)
+    {"no": f"R{n:02d}", "floor": n % 4, "unit": {"code": f"U{n % 3}"}, "tags": ["a", n], "bz": "x", "BZ": "y"}
+    for n in range(25)
 ]
 
 
@@ -166,7 +167,7 @@ def test_a_campus_of_drafts_runs_to_a_release_that_holds_what_its_systems_hold(
             "SELECT resource, outcome FROM yici.release_resource WHERE release = 1"
         ).fetchall()
     assert {outcome for _, outcome in outcomes} == {"applied"}
-    assert len(outcomes) == len(catalogs.load(unseen.campus).resources) == 15
+    assert len(outcomes) == len(catalogs.load(unseen.campus).resources) == 17
 
     with library.connect() as con:
         con.execute("SET TimeZone = 'UTC'")
@@ -183,24 +184,26 @@ def test_a_campus_of_drafts_runs_to_a_release_that_holds_what_its_systems_hold(
         old = con.execute(
             "SELECT id::bigint, wyh::text, je::numeric, xx::text, z::text FROM arc.dz_ls ORDER BY 1"
         ).fetchall()
+        goods = con.execute('SELECT id, "Mc", mc, yl, qx::text, sm FROM tsg.sb_zc ORDER BY 1').fetchall()
     assert len(readers) == foreign.READERS
     columns = "dztm, xm, xbdm, csrq, sfzh, sjhm, dzlx, dzyx, yzbm, gxsj"
     assert unseen.raw("lib__dz_jbxx", columns, "dztm") == readers
     assert unseen.raw("lib__jy_jl", "dztm, tstm, xh, fk, sfyh, jcrq, wz", "1, 2, 3") == loans
     assert unseen.raw("lib__order", "select_, group_, from_, mixed_case, no_", "1") == orders
     assert unseen.raw("lib__dz_ls", "id, wyh, je, xx, z", "1") == old
+    assert unseen.raw("lib__sb_zc", "id, mc, mc_2, yl, qx, sm", "1") == goods
     assert unseen.raw("lib__yy_jl", "count(*)", "1") == [(0,)]
     assert unseen.raw("lib__v_zjdz", "count(*), sum(zjs)", "1") == [(foreign.READERS, Decimal(len(loans)))]
 
     with meals.connect() as con, con.cursor() as cursor:
         cursor.execute(
             "SELECT id, shopName, isOpen + 0, CAST(closed_on AS CHAR), balance, big, y + 0, CAST(bits + 0 AS CHAR), "
-            "CONCAT('\\\\x', LOWER(HEX(pic))) FROM shops ORDER BY id"
+            "CONCAT('\\\\x', LOWER(HEX(pic))), CAST(no_ AS CHAR) FROM shops ORDER BY id"
         )
         shops = list(cursor.fetchall())
         cursor.execute("SELECT shop, day, seq, cents, card, note FROM sales ORDER BY 1, 2, 3")
         sales = list(cursor.fetchall())
-    columns = "id, shop_name, is_open, closed_on, balance, big, y_, bits, pic"
+    columns = "id, shop_name, is_open, closed_on, balance, big::text::numeric, y_, bits, pic, no_"
     assert unseen.raw("meals__shops", columns, "id") == shops
     assert unseen.raw("meals__sales", "shop, day, seq, cents, card, note", "1, 2, 3") == sales
 
@@ -216,6 +219,11 @@ def test_a_campus_of_drafts_runs_to_a_release_that_holds_what_its_systems_hold(
     assert beds == [(f"A{n:04d}", f"{2026000 + n:08d}", "2026-09-02", Decimal(f"{n}.50")) for n in range(62)]
     assert len(unseen.raw("dorm__lou_dong_lou_dong", "lou_hao", "1")) == 25
 
+    meters = unseen.raw("dorm__shui_biao", "shui_biao_hao, lou_hao, du_shu", "1")
+    assert meters == [(f"S{n:03d}", f"L{n % 25 + 1:02d}", Decimal(f"{n}.5")) for n in range(40)]
+
+    # Two fields that nothing can tell apart are in no contract.
+    assert "bz" not in {item.name for item in catalogs.load(unseen.campus).resources["labs.rooms"].items}
     rooms = unseen.raw("labs__rooms", "no_, floor, unit_code, tags", "1")
     assert [(no, floor, code, json.loads(tags)) for no, floor, code, tags in rooms] == [
         (room["no"], str(room["floor"]), room["unit"]["code"], room["tags"]) for room in ROOMS
@@ -298,3 +306,25 @@ def test_a_probe_lists_files_and_paths_too(unseen: Unseen, labs: None):
     shown = unseen.run("source", "probe", "labs")
     assert "/rooms" in shown and "25" in shown
     assert COUNTED not in shown
+
+
+def test_what_a_database_declares_in_its_own_way_is_understood(unseen: Unseen, meals: MariaDatabase):
+    unseen.draft("lib", "--table", "tsg.sb_zc")
+    unseen.draft("meals", "--table", "shops")
+    resources = catalogs.load(unseen.campus).resources
+    goods = {item.name: item for item in resources["lib.sb_zc"].items}
+    # A domain is what is under it, and NOT NULL where it says so; a range of dates is no date.
+    assert goods["id"].logical_type == "integer"
+    assert (goods["yl"].logical_type, goods["yl"].scale, goods["yl"].required) == ("number", 2, True)
+    assert goods["qx"].logical_type == "string"
+    # A text may be as long as it is, although nobody had said so.
+    assert goods["sm"].max_length == 10_000
+    shops = {item.name: item for item in resources["meals.shops"].items}
+    assert (shops["big"].logical_type, shops["big"].scale) == ("number", 0)
+    assert shops["no_"].logical_type == "string"
+
+
+def test_a_user_who_may_read_nothing_is_told_so(unseen: Unseen, library: PgDatabase):
+    with library.connect() as con:
+        con.execute(f"REVOKE USAGE ON SCHEMA tsg, arc FROM reader_{library.name}")
+    assert "GRANT SELECT" in unseen.run("source", "probe", "lib")

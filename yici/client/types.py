@@ -259,6 +259,25 @@ class ClaimsQuery(TypedDict):
     claims: list["Claim"]
 
 
+class ConfirmedOut(TypedDict):
+    """What is `officer_verified` from now on; the value is not repeated."""
+
+    case_id: str
+    declared_id: str
+    element: str
+    verifier: str
+    verified_at: str
+
+
+class Confirming(TypedDict):
+    """`POST /v1/window:confirm`."""
+
+    case: str
+    clerk: str
+    declared_id: str
+    evidence_digest: str
+
+
 class ConsentOut(TypedDict):
     """A consent as the service system that registered it, and the person, see it."""
 
@@ -491,6 +510,7 @@ class Handed(TypedDict):
     """`POST /v1/me/session`."""
 
     ticket: str
+    state: NotRequired[str | None]
 
 
 class InclusionOut(TypedDict):
@@ -619,6 +639,7 @@ class NewSession(TypedDict):
 
     proof_type: Literal["id_token", "ticket", "account"]
     proof: str
+    state: NotRequired[str | None]
     session: str
 
 

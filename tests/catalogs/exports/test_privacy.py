@@ -18,8 +18,8 @@ from catalogs.exports.filing import filing_pack
 from catalogs.lists import derived_lists
 from catalogs.model import Catalog
 from catalogs.publish import publish
-from catalogs.settings import DEFAULT_CAMPUS
 from tests.catalogs.exports.support import INNER_ITEMS, INNER_WORDS, PERSONS, layered_campus
+from tests.support.reference import reference_campus
 
 
 def texts(name: str, content: bytes) -> Iterator[tuple[str, str]]:
@@ -105,7 +105,7 @@ def inner_names(catalog: Catalog) -> set[str]:
 
 
 def test_the_reference_campus_shows_the_public_none_of_its_inner_names(tmp_path):
-    catalog = catalogs.load(DEFAULT_CAMPUS)
+    catalog = reference_campus()
     names = inner_names(catalog)
     assert len(names) > 400
     found = folder_texts(publish(catalog, tmp_path / "site", ("public",)) / "public")

@@ -10,9 +10,9 @@ from catalogs.exports.cpsv import cpsv_graph
 from catalogs.exports.dcat import dcat_graph
 from catalogs.exports.graph import Graph, Link, Text, Typed
 from catalogs.exports.terms import base_uri, slug
-from catalogs.settings import DEFAULT_CAMPUS
 from tests.catalogs.exports.support import layered_campus, standard
 from tests.catalogs.small import campus
+from tests.support.reference import reference_campus
 
 DCAT = rdflib.Namespace("http://www.w3.org/ns/dcat#")
 ODRL = rdflib.Namespace("http://www.w3.org/ns/odrl/2/")
@@ -25,7 +25,7 @@ CPSV_SHAPES = ("cpsv-ap-3.2.0/cpsv-ap-SHACL.ttl",)
 
 @pytest.fixture(scope="module")
 def reference():
-    return catalogs.load(DEFAULT_CAMPUS)
+    return reference_campus()
 
 
 @pytest.fixture(scope="module")
