@@ -1,6 +1,6 @@
 """Reads of all the questions that a worker answers at the same time, made together as the record's entries are written.
 
-Statements of one kind begin a hundredth of a second apart, and not more than two are under way: whoever comes
+Statements of one kind begin five thousandths of a second apart, and not more than two are under way: whoever comes
 meanwhile goes with the next one, and who comes alone does not wait at all. So a busy worker makes fewer and larger
 statements, and each question still sees the warehouse as it was after the question had come. Nothing is kept from one
 question to the next. Every way to the database also stops the process for a moment, after which it is slow for a while:
@@ -24,7 +24,7 @@ from service.reads import Answering, Together, answer
 # So many statements of one kind at once: the second goes on where the first meets something slow.
 _AT_ONCE = 2
 _MOST = 200
-APART_S = 0.01
+APART_S = 0.005
 
 
 @dataclass
