@@ -3,8 +3,8 @@
 Statements of one kind begin five thousandths of a second apart, and not more than two are under way: whoever comes
 meanwhile goes with the next one, and who comes alone does not wait at all. So a busy worker makes fewer and larger
 statements, and each question still sees the warehouse as it was after the question had come. Nothing is kept from one
-question to the next. Every way to the database also stops the process for a moment, after which it is slow for a while:
-200 questions a second that each went their own way cost twice the processor time of those that go in company.
+question to the next. Every way to the database also stops the process for a moment, after which it is slow for a while,
+so that company costs less than its statements alone.
 
 What a release says is read over connections of their own, which cannot write and stay pinned to the release that they
 read last: no transaction has to be opened for one statement. The other connections stay pinned to nothing, so that

@@ -203,6 +203,9 @@ declared = Table(
     Column("confirmed_at", _at, nullable=False),
     Column("ended_at", _at),
     Column("ended_by", Text),
+    Column("verified_by", Text),
+    Column("verified_at", _at),
+    Column("evidence_digest", Text),
 )
 
 record = Table(

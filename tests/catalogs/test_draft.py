@@ -184,7 +184,7 @@ def test_numbers_get_the_digits_that_their_type_allows():
     assert scale("decimal(20,4)", 2) == ("number", 4)
     assert scale("numeric", 0) == ("number", 6)
     assert scale("numeric", 9) == ("number", 9)
-    assert scale("double precision", 1) == ("number", 15)
+    assert scale("double precision", 1) == ("number", 20)
     assert scale("numeric(60,30)", 12) == ("number", 12)
 
 

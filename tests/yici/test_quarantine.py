@@ -123,7 +123,7 @@ def test_a_steward_sees_corrects_and_releases_rows_and_the_service_says_so(waiti
     assert (fact["status"], fact["value"], fact["verification"]["level"]) == (
         "available",
         "物理系",
-        "system_verified",
+        "officer_verified",
     )
     assert (fact["verification"]["unmet"], fact["reason"]) == ("rule_waived", "rule_waived")
     assert answered["T001"]["DW"]["verification"]["level"] == "authoritative"
