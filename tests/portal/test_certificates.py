@@ -10,8 +10,9 @@ from service import certificate_authority, certificate_sealing
 from service.certificate_keys import Seals
 from tests.portal.house import files, token
 from tests.portal.served import served
+from tests.service.certifying import ISSUER, nobody_starts
 from tests.service.desk import CANARY
-from tests.service.test_certificates import ISSUER, _nobody_starts, content, with_pool
+from tests.service.test_certificates import content, with_pool
 
 PATH = re.compile(r"/mine/certificates/[0-9a-f-]{36}")
 
@@ -24,7 +25,7 @@ def here(pg_module_database, tmp_path_factory):
     posts = files()["posts.csv"] + b"P-bing,T003,post:rs-head,head,2020-01-01,,\n"
     told = files() | {"certificates/staff.yaml": kinds, "posts.csv": posts}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(certificate_sealing, "starting", _nobody_starts)
+        patch.setattr(certificate_sealing, "starting", nobody_starts)
         with served(pg_module_database, home, told=told) as found:
             yield found
 

@@ -45,12 +45,13 @@ def certifying(
     chosen = Configuration(login=login, verify_rate=100_000)
     given = () if rows is None else (rows,)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(certificate_sealing, "starting", _nobody_starts)
+        patch.setattr(certificate_sealing, "starting", nobody_starts)
         patch.setattr(api_me, "_PER_MINUTE", 100_000)
         patch.setattr(certificate_following, "EVERY_S", 0.2)
         with opened(database, home, chosen, content, *given) as found:
             yield found
 
 
-async def _nobody_starts(_pool: asyncpg.Pool) -> None:
+async def nobody_starts(_pool: asyncpg.Pool) -> None:
+    """Stand in for what starts the printing processes."""
     await asyncio.Event().wait()
