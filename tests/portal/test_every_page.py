@@ -108,7 +108,8 @@ def test_a_clerk_fills_a_form_at_the_window(visitors):
     assert "<script>window.ran=1</script>" in visitor.page.inner_text("main")
 
 
-def test_a_person_goes_by_keyboard_from_the_top_to_a_correction(here, chromium):
+def test_a_person_goes_by_keyboard_from_the_top_to_a_correction_and_sees_who_looked(here, chromium):
+    assert here.desk.facts(["XM"], {"id_type": "staff_no", "id": "T002"}).status_code == 200
     visitor = Visitor(here.portal, chromium, "yi")
     page = visitor.page
     page.goto(f"{here.portal.url}/mine")
@@ -129,6 +130,9 @@ def test_a_person_goes_by_keyboard_from_the_top_to_a_correction(here, chromium):
     page.keyboard.press("Enter")
     page.wait_for_url("**/mine/corrections")
     assert page.get_by_text("待决定").first.is_visible()
+    page.get_by_role("link", name="谁看过").first.click()
+    page.wait_for_url("**/mine/usages")
+    assert page.get_by_text("读取: 姓名").first.is_visible()
     visitor.context.close()
 
 
