@@ -1,7 +1,8 @@
 """A query from its arrival to its receipt: rights, case, subject, facts, record; refused by default.
 
-The order is fixed: token → client → purpose → elements → case → subject → facts → record → answer. A source that is
-asked live hears of nobody before all of these checks hold.
+The order is fixed: token → client → purpose → elements → case → subject → facts → record → answer. Case and subject are
+looked up at the same time and judged in this order. A source that is asked live hears of nobody before all of these
+checks hold.
 """
 
 import asyncio
@@ -367,9 +368,13 @@ async def found(
     catalog, service_item = current.catalog, terms.item.code
     access.check_capacity(catalog, query.subject.capacity)
     one.learn(elements=terms.elements, ground=terms.ground)
-    row = await around.reads.case(client.client_id, query.case_id)
+    row, ahead = await asyncio.gather(
+        around.reads.case(client.client_id, query.case_id), _subject_ahead(around, current, query, at)
+    )
     case = cases.recorded(row, service_item) if is_replayed else cases.judged(row, service_item, at)
-    subject, gathered, standing, lacking = await _gather(around, client, current, case, query, terms, at)
+    subject, gathered, standing, lacking = await _gather(
+        around, client, current, case, query, terms, at, ahead
+    )
     if lacking:
         if unconsented is None:
             of_claims = isinstance(query, ClaimsQuery)
@@ -385,6 +390,16 @@ async def found(
         reason = f"{service_item} {query.case_id}"
         told = await around.lookups.ask(catalog, gathered.calls, reason, query.max_age)
     return subject, facts.settle(current, gathered, told), told
+
+
+async def _subject_ahead(
+    around: Surroundings, current: Current, query: CaseQuery, at: datetime
+) -> Resolved | None:
+    """Look up the subject while the case is looked up, too; None if it is to be looked up again."""
+    with contextlib.suppress(*_REPLACED):
+        async with around.reads.at(current.release) as reading:
+            return (await reading.resolve(current.catalog, [query.subject.key()], at))[0]
+    return None
 
 
 def rule_of(told: Mapping[str, Told]) -> str:
@@ -425,9 +440,10 @@ async def _gather(
     query: CaseQuery,
     terms: Terms,
     at: datetime,
+    ahead: Resolved | None = None,
 ) -> tuple[Resolved, Gathered, Standing, Needed]:
     with contextlib.suppress(*_REPLACED):
-        return await _gather_once(around, client, current, case, query, terms, at)
+        return await _gather_once(around, client, current, case, query, terms, at, ahead)
     return await _gather_once(around, client, current, case, query, terms, at)
 
 
@@ -439,10 +455,15 @@ async def _gather_once(
     query: CaseQuery,
     terms: Terms,
     at: datetime,
+    ahead: Resolved | None = None,
 ) -> tuple[Resolved, Gathered, Standing, Needed]:
     catalog, service_item = current.catalog, terms.item.code
+    whom = named(query, case)
+    known = {whom[0]: ahead} if ahead else {}
     async with around.reads.at(current.release) as reading:
-        found = await reading.resolve(catalog, named(query, case), at)
+        if others := [one for one in dict.fromkeys(whom) if one not in known]:
+            known |= zip(others, await reading.resolve(catalog, others, at), strict=True)
+        found = [known[one] for one in whom]
         subject, people = judged_party(catalog, query, case, found, at)
         is_thing = things.check_role(catalog, query.subject.key()[0], people, subject)
         if is_thing:

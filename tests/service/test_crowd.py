@@ -1,9 +1,12 @@
 """Reads that are shared by whoever asks at the same time: fewer statements, each question's own answer, no writing."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import asyncpg
+import psycopg
 import pytest
 from joserfc.errors import JoseError
 
@@ -12,6 +15,7 @@ from service.keys import Keys
 from service.tokens import Client, Proven, issue
 from tests.service.conftest import service_url
 from tests.service.desk import Desk
+from tests.support.postgres import PgDatabase
 
 
 class Statements:
@@ -163,6 +167,34 @@ def test_a_reader_cannot_write(at_desk: Desk, pg_module_database):
             await con.execute("DELETE FROM service.jti")
 
     on_reader(service_url(pg_module_database), work)
+
+
+def test_the_subject_is_looked_up_while_the_case_is(at_desk: Desk, pg_module_database: PgDatabase):
+    case_id = at_desk.case()
+    assert at_desk.facts(["XM"], case_id=case_id).status_code == 200
+    looked_up = (
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE %s AND query_start > %s AND state = 'idle'"
+    )
+    url = pg_module_database.url
+    with (
+        psycopg.connect(url) as holder,
+        psycopg.connect(url, autocommit=True) as watcher,
+        ThreadPoolExecutor() as threads,
+    ):
+        holder.execute('LOCK TABLE service."case"')
+        (since,) = watcher.execute("SELECT clock_timestamp()").fetchone()
+        reply = threads.submit(at_desk.facts, ["XM"], case_id=case_id)
+        try:
+            for _ in range(200):
+                if watcher.execute(looked_up, ["%yici.identity_review%", since]).fetchone()[0]:
+                    break
+                time.sleep(0.02)
+            else:
+                pytest.fail("nobody looked the subject up while the case could not be read")
+            assert not reply.done()
+        finally:
+            holder.rollback()
+        assert reply.result().status_code == 200
 
 
 def test_a_token_that_was_verified_once_counts_only_as_long_as_its_key(tmp_path):

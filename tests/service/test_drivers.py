@@ -7,6 +7,7 @@ import time
 import pytest
 
 from benchmarks import service_wrk
+from benchmarks.pauses import Pauses, pauses
 from benchmarks.service_driver import Drive, flat_out, request, steady
 from tests.support.http import Reply, Request, ScriptedServer
 
@@ -45,3 +46,19 @@ def test_at_a_given_rate_a_latency_counts_from_when_its_request_was_due(http_ser
     assert drive.statuses == {200: 20} and len(drive.lags_s) == 20
     assert min(drive.latencies_s) > 0.29
     assert max(drive.latencies_s) >= max(drive.lags_s) + 0.29
+
+
+def test_slow_rounds_close_together_are_one_pause_of_the_machine_and_waiting_for_it_is_none():
+    used = [0.0015] * 200
+    used[50], used[51], used[120] = 0.014, 0.004, 0.009
+    rounds, now = [], 0.0
+    for place, one in enumerate(used):
+        lasted = (
+            0.5 if place == 170 else one
+        )  # another program had the processor: this round used no more of it
+        rounds.append((now, now + lasted, one))
+        now += lasted
+    found = pauses(rounds)
+    assert found == pytest.approx((0.018, 0.009))
+    assert "2 times" in Pauses(1.0, found).line() and "2.7 % of the time" in Pauses(1.0, found).line()
+    assert "never" in Pauses(1.0, ()).line()
