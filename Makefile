@@ -38,7 +38,7 @@ drills: setup ## Failure drills: kill, restart, fill, cut, jump; every one has t
 	@$(BIN)/python -m benchmarks.drills $(DRILLS)
 
 soak: setup ## kill -9 at 200 random points and in 10 whole runs, 100 random tables and calls, every byte of a paper; make test has a few
-	@YICI_KILLS=200 YICI_RUN_KILLS=10 $(BIN)/python -m pytest -n 2 -q tests/warehouse/test_kill.py tests/yici/test_run_killed.py
+	@YICI_KILLS=200 YICI_RUN_KILLS=10 $(BIN)/python -m pytest -n 2 -q -rP tests/warehouse/test_kill.py tests/yici/test_run_killed.py
 	@YICI_EXAMPLES=100 $(BIN)/python -m pytest -n 2 -q tests/warehouse/test_conservation.py tests/warehouse/test_looking_again.py
 	@YICI_FUZZ=100 $(BIN)/python -m pytest -q tests/service/test_openapi.py
 	@YICI_FLIPS=1000000 YICI_SLOW_FLIPS=500 $(BIN)/python -m pytest -q tests/certificates/test_sealing.py -k flipped

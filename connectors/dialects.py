@@ -261,7 +261,11 @@ class DialectSource(CursorSource):
             words = kind.compile(dialect=self.engine.dialect).lower()
         except SQLAlchemyError:
             words = "unknown to SQLAlchemy"
-        return DialectColumn(reflected["name"], words, _family(kind, words), kind)
+        return DialectColumn(self.reflected(reflected["name"]), words, _family(kind, words), kind)
+
+    def reflected(self, name: str) -> str:
+        """Return a column's name as it is: SQLAlchemy cuts MySQL's out of a statement and leaves a backtick doubled."""
+        return name.replace("``", "`") if self.manner is _MYSQL else name
 
     def value(self, column: Column) -> str:
         """See `SqlSource.value`."""

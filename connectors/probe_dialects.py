@@ -1,5 +1,6 @@
 """What a database holds, as SQLAlchemy's Inspector tells it: the connection's own schema, or the one that is set."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -36,17 +37,20 @@ def _table(source: "DialectSource", inspector: sa.Inspector, name: str, kind: st
     schema = source.schema
     with source.translated():
         columns = inspector.get_columns(name, schema)
-        required = {column["name"] for column in columns if not column["nullable"]}
-        primary = tuple(inspector.get_pk_constraint(name, schema)["constrained_columns"])
-        indexes = [index["column_names"] for index in inspector.get_indexes(name, schema)]
+        required = {source.reflected(column["name"]) for column in columns if not column["nullable"]}
+        primary = _names(source, inspector.get_pk_constraint(name, schema)["constrained_columns"])
+        indexes = [_names(source, index["column_names"]) for index in inspector.get_indexes(name, schema)]
+        constraints = inspector.get_unique_constraints(name, schema)
         unique = [
-            tuple(key["column_names"])
-            for key in inspector.get_unique_constraints(name, schema)
-            if required.issuperset(key["column_names"])
+            columns_of
+            for columns_of in (_names(source, key["column_names"]) for key in constraints)
+            if required.issuperset(columns_of)
         ]
         references = tuple(
             FoundReference(
-                tuple(key["constrained_columns"]), key["referred_table"], tuple(key["referred_columns"])
+                _names(source, key["constrained_columns"]),
+                key["referred_table"],
+                _names(source, key["referred_columns"]),
             )
             for key in inspector.get_foreign_keys(name, schema)
             if key["referred_schema"] == schema
@@ -79,6 +83,11 @@ def _table(source: "DialectSource", inspector: sa.Inspector, name: str, kind: st
         references=references,
         notes=notes,
     )
+
+
+def _names(source: "DialectSource", reflected: Iterable[str | None]) -> tuple[str, ...]:
+    """Return columns' names as they are; what an index computes has none."""
+    return tuple(source.reflected(name) if name else "" for name in reflected)
 
 
 def _counted(source: "DialectSource", name: str) -> tuple[int | None, str, tuple[str, ...]]:

@@ -35,6 +35,9 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?\Z")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 _OLDEST = "1000"  # what is older is no day that somebody meant
 _NUMERIC = ("integer", "number")
+# By the number of digits: units in a second since 1970, and how the calendar's numbers are written.
+_SINCE_1970 = {10: 1, 13: 1000}
+_DIGITS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 MAX_SNAPSHOT_S = 300
 
 
@@ -423,21 +426,50 @@ def _orders(column: Column, value: str) -> bool:
 def lower_bound(watermark: str | None, overlap_s: int) -> str | None:
     """Return where to read from: the watermark less the overlap, in the form the watermark has.
 
-    Numbers have no seconds, so an overlap does not move them. A date moves back by whole days.
+    A time may be ISO, have strokes between year, month and day, or be a number: seconds or milliseconds since
+    1970, or the digits of a day, with those of a time or without. A number that only looks like a time reads some
+    rows once more. Other numbers have no seconds, so an overlap does not move them. A day moves back by whole days.
 
     Raises:
-        SourceRefused: an overlap is asked for and the watermark is neither a number nor an ISO time.
+        SourceRefused: an overlap is asked for and the watermark is neither a number nor a time.
     """
-    if watermark is None or not overlap_s or _NUMBER.match(watermark):
+    if watermark is None or not overlap_s:
         return watermark
+    if _NUMBER.match(watermark):
+        return _number_before(watermark, overlap_s)
     try:
-        if _DAY.match(watermark):
-            return (date.fromisoformat(watermark) - timedelta(days=-(-overlap_s // 86_400))).isoformat()
-        moved = datetime.fromisoformat(watermark) - timedelta(seconds=overlap_s)
-    except ValueError:
-        message = "the stored watermark is not an ISO time; read the resource from the beginning"
-        raise SourceRefused(message) from None
-    return moved.isoformat(sep=watermark[10])
+        moved = _time_before(watermark.replace("/", "-"), overlap_s)
+    except (ValueError, OverflowError):
+        raise SourceRefused(
+            "ingest.overlap_s: the watermark that was published last is written in a way that no time can be taken "
+            "from; nothing was read and the last good state stays. Choose another ingest.watermark, or mode full"
+        ) from None
+    return moved.replace("-", "/", 2) if "/" in watermark else moved
+
+
+def _time_before(text: str, overlap_s: int) -> str:
+    if _DAY.match(text):
+        return (date.fromisoformat(text) - timedelta(days=-(-overlap_s // 86_400))).isoformat()
+    moved = datetime.fromisoformat(text) - timedelta(seconds=overlap_s)
+    # An interface may not know a time with more, or with fewer, parts than it writes itself.
+    written = moved.isoformat(sep=text[10], timespec="auto" if text.count(":") > 1 else "minutes")
+    return written.removesuffix("+00:00") + "Z" if text.endswith("Z") else written
+
+
+def _number_before(text: str, overlap_s: int) -> str:
+    """Move a number that may be a time; one that is none stays."""
+    whole, point, rest = text.partition(".")
+    if len(whole) in _SINCE_1970 and whole.isdigit():
+        return f"{int(whole) - overlap_s * _SINCE_1970[len(whole)]}{point}{rest}"
+    form = _DIGITS.get(len(whole))
+    if form is None or whole < _OLDEST:
+        return text
+    back_s = overlap_s if "%H" in form else -(-overlap_s // 86_400) * 86_400
+    try:
+        moved = datetime.strptime(whole, form) - timedelta(seconds=back_s)
+    except (ValueError, OverflowError):
+        return text
+    return f"{moved.strftime(form)}{point}{rest}"
 
 
 def split_name(physical_name: str) -> tuple[str | None, str]:

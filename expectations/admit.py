@@ -185,7 +185,7 @@ class _Work:
                     judged_by=basis(self.catalog, resource),
                 )
             applied = versions.apply(con, pg, self.candidate.id, table, judged, time.monotonic() - begun)
-        self.findings += found
+        self.findings += [*found, *_marked_later(pg, resource, extracts, applied.gone)]
         self.done = _added(self.done, judged, applied)
 
     def _files(self, extract: ledger.Extract) -> list[str]:
@@ -287,6 +287,26 @@ def _told_of_source(
                 f"{partition}: {extract.rows} rows, against {expected.because} {expected.rows}",
                 extract.id,
             )  # fmt: skip
+
+
+def _marked_later(
+    con: psycopg.Connection, resource: Resource, extracts: Sequence[ledger.Extract], gone: int
+) -> Iterator[Finding]:
+    """The finding that rows which had come may be marked secret now: as many more are kept back as are gone, or fewer.
+
+    Which ones cannot be told, since nothing of them is read any more.
+    """
+    more = ledger.newly_excluded(con, extracts[-1].id) if gone and resource.ingest.exclude else 0
+    if more:
+        stays = "in the landing zone and in earlier releases"
+        if resource.ingest.on_absence != "end":
+            stays += ", and is answered as no longer reported,"
+        yield Finding(
+            resource.name, "marked_later", "conformity", "warning", "admission", False, 0, None,
+            f"{gone} rows are gone from the source, and ingest.exclude keeps back {more} more than before: if any "
+            f"was marked after it had come, what came stays {stays} until `yici purge {resource.name}` takes it out",
+            extracts[-1].id,
+        )  # fmt: skip
 
 
 def _clear(con: duckdb.DuckDBPyConnection) -> None:

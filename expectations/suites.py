@@ -29,7 +29,7 @@ from expectations import between, cut_names, distribution, gate, gone, gx_run, r
 from expectations.checks import ACCURACY, COMPLETENESS, TIMELINESS, Check, could_not_run
 from expectations.gx_run import DISTINCT, FILLED, MEASURE, ROW_COUNT, Expected
 from expectations.history import VOLUME, History, collapse_below, read_histories, volume_band
-from warehouse.volume import week_a_year_before
+from warehouse.volume import week_years_before
 
 REFUSE_EXTRACT = "refuse_extract"
 _TABLES = text(
@@ -145,7 +145,7 @@ def run_suites(
     engine = create_engine(pinned)
     names = [resource.name for resource in resources]
     day = _campus_day(catalog, at)
-    week = week_a_year_before(catalog.calendar, day)
+    week = week_years_before(catalog.calendar, day)
     checks, asked = [], {}
     try:
         with engine.connect() as con:

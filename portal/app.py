@@ -40,7 +40,7 @@ from portal import (
 from portal.asking import Asking, Said
 from portal.configuration import Configuration, configuration
 from portal.database import Database
-from portal.entry import House, LoginFirst, enter, keep_form
+from portal.entry import House, LoginFirst, enter, keep_form, recognise
 from portal.problems import Refused, not_found
 from portal.readiness import Readiness
 from portal.rendering import page
@@ -157,6 +157,9 @@ def _failures(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
+        if request.method == "GET":
+            with contextlib.suppress(Refused, *_DATABASE_ERRORS):
+                await run_in_threadpool(recognise, request)
         return _told(request, not_found())
 
     async def database(request: Request, error: Exception) -> Response:

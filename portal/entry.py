@@ -168,6 +168,19 @@ def _enter(request: Request, form: FormData) -> None:
         raise Refused(403, "not_yours", decision.rule, number)
 
 
+def recognise(request: Request) -> None:
+    """Let a page that is not there know who asks, so that it shows them their way on; it shows nothing else."""
+    house: House = request.app.state.house
+    with house.database.connection() as con:
+        session = sessions.find(con, request.cookies.get(house.cookie, ""), house.limits)
+        if session is None or session.person is None:
+            return
+        edition = house.known.edition(con)
+    viewer = viewer_of(edition.catalog, session.person, edition.on)
+    request.state.session = session
+    request.state.entered = Entered(session, viewer, edition, decide(viewer, _page(request)))
+
+
 def keep_form(request: Request, con: psycopg.Connection, person: str, form: FormData) -> tuple[str, str]:
     """Keep what was typed into a form that cannot be taken; returns the page it stands on, and the draft's key.
 

@@ -24,6 +24,8 @@ from portal.texts import text
 router = APIRouter()
 _USAGES = 50
 _MOST_PAGES = 10_000
+# More names than these are folded away in the list of who looked.
+_MOST_NAMED = 12
 _LONGEST_STATED, _LONGEST_REASON = 500, 1000
 # The parts of one's own pages, as they stand side by side.
 TABS = (
@@ -239,11 +241,16 @@ def _usage(request: Request, one: Mapping[str, Any], asked: Mapping[str, Any]) -
     catalog = _catalog(request)
     question = asked.get(one["transaction_id"])
     logtime = datetime.fromisoformat(one["logtime"])
+    what, _, named = one["action"].partition(": ")
+    many = named.count("、") + 1
+    is_long = many > _MOST_NAMED
     return {
         "number": one["transaction_id"],
         "at": moment(logtime, catalog.campus.time_zone),
         "age": age(logtime, language_of(request)),
-        "what": one["action"],
+        "what": what if is_long else one["action"],
+        "named": named,
+        "many": many if is_long else 0,
         "unit": one["receiver_unit"],
         "system": one["receiver_system"],
         "sign": "✓" if one["outcome"] == "allowed" else "✕",

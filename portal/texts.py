@@ -26,7 +26,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "you_are_here": ("当前位置", "You are here"),
     "language": ("English", "中文"),
     "search": ("搜索", "Search"),
-    "search.hint": ("名称、拼音首字母或编码", "A name, pinyin initials or a code"),
+    "search.hint": ("名称、拼音首字母或编码", "Name, initials or code"),
     "search.title": ("搜索目录", "Search the catalog"),
     "search.found": ("找到 {n} 条", "{n} found"),
     "search.shown": (

@@ -99,6 +99,11 @@ WORDS: Mapping[str, str] = {
     "本人取用证明": "you fetched a certificate", "本人撤销证明": "you revoked a certificate",
     "本人分享证明": "you shared a certificate", "本人撤回分享": "you took back a share",
     "窗口代填申请表": "filled in a form at a window",
+    "复核过去的答复": "looked again at an answer of the past", "不给出数据": "no data given",
+    "向本人展示访问记录": "showed you who looked",
+    "本人查看可开具的证明": "you looked at which certificates there are",
+    "出具单位查看证明": "the issuing unit looked at a certificate", "按任务名单取用": "read by a task's list",
+    "窗口核实本人填报内容": "confirmed at a window what was declared",
 }  # fmt: skip
 # What has a figure or a name in it; the English takes it at {}.
 PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(

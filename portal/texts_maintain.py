@@ -165,7 +165,7 @@ MAINTAIN_TEXTS: Mapping[str, tuple[str, str]] = {
     "wish.title": ("检查结果：{source}", "Checked: {source}"),
     "wish.faults": (
         "有 {n} 处问题，没有提出任何变更。改好后重新上传即可。",
-        "{n} faults; nothing was proposed. Mend them and upload it again.",
+        "Faults: {n}; nothing was proposed. Mend them and upload it again.",
     ),
     "wish.marked": ("下载标注了问题的副本", "Download a copy with the faults marked"),
     "wish.again": ("重新上传或填写", "Upload or fill in again"),
@@ -209,7 +209,7 @@ MAINTAIN_TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "edit.faults": (
         "有 {n} 处问题，标在相应的位置；没有提出任何变更。",
-        "{n} faults, shown in their places; nothing was proposed.",
+        "Faults: {n}, shown in their places; nothing was proposed.",
     ),
     "edit.problem.nothing": ("没有改动。", "Nothing was changed."),
     "edit.send": ("看看会怎样", "See what it means"),

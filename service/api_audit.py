@@ -13,7 +13,7 @@ from service.api import Around, Caller, refusals
 from service.guard import ZIP
 from service.problems import Problem
 from service.record import written
-from service.replay import FactsReplay, PrefillReplay
+from service.replay import Replay
 from service.transactions import opened
 
 router = APIRouter(tags=["audit"])
@@ -132,7 +132,7 @@ class ReplayOut(BaseModel):
 )
 async def replay_of(
     transaction_id: UUID,
-    asked: Annotated[FactsReplay | PrefillReplay, Body(discriminator="action")],
+    asked: Annotated[Replay, Body(discriminator="action")],
     caller: Caller,
     around: Around,
 ) -> ReplayOut:

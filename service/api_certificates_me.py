@@ -15,7 +15,7 @@ from service import certificate_shares as shares
 from service import certificates, decisions, idempotency
 from service.api import Around, refusals, required_key
 from service.api_certificates import WithSeals
-from service.api_me import SELF, myself, own_keys
+from service.api_me import SELF, keys_of, myself, own_keys
 from service.certificate_acts import PAPER, Asker, Revocation, TokenOut
 from service.certificate_orders import OwnOrder
 from service.certificate_shares import NewShare, ShareOut, ViewOut
@@ -98,8 +98,6 @@ async def issue(
     """Issue a certificate about the person who is logged in, from what is verified now; its paper follows."""
     at, current = now(), await around.state.current(around.pool)
     whom, decision = await myself(request, around, "me_certificate_issue", current.release)
-    # Keys of one person must not meet those of another.
-    whose = f"{SELF} {around.keys.digest('me', ' '.join(whom[0]))}"
     async with decisions.deciding(around, decision, order.model_dump(mode="json"), at) as one:
         kind = certificates.check_order(current.catalog, order, BY_SELF)
         one.learn(elements=kind.elements)
@@ -113,7 +111,7 @@ async def issue(
             current,
             one,
             ordered,
-            whose,
+            keys_of(around, whom),
             idempotency_key,
             at,
             "certificate:own_data",

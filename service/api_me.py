@@ -28,6 +28,7 @@ router = APIRouter()
 SELF = "campus-login"
 _VIEWS = ("full", "masked")
 _PER_MINUTE = 60
+_TRACKED = 1000  # most that the Data Tracker's contract gives at once
 _ME = refusals(404, 409, 422)
 
 
@@ -133,7 +134,7 @@ async def own_usages(
     return OwnUsages(total=total, usages=[_usage(current.catalog, row) for row in rows])
 
 
-@router.get("/v2/findUsage", tags=["usage"], operation_id="findUsage", responses=refusals(400, 403, 404, 422))
+@router.get("/v2/findUsage", tags=["usage"], operation_id="findUsage", responses=refusals(400, 403))
 async def find_usage(
     around: Around,
     caller: Caller,
@@ -142,9 +143,12 @@ async def find_usage(
     since: Annotated[AwareDatetime | None, Query(alias="periodStart")] = None,
     until: Annotated[AwareDatetime | None, Query(alias="periodEnd")] = None,
     offset: Annotated[int, Query(ge=0, lt=2**31)] = 0,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
+    limit: Annotated[int, Query(ge=0, lt=2**31)] = _TRACKED,
 ) -> dict[str, Any]:
-    """Accesses to a person's data, for the portal that shows them (Data Tracker 2.1.0); `userCode` is kind:number."""
+    """Accesses to a person's data, for the portal that shows them (Data Tracker 2.1.0); `userCode` is kind:number.
+
+    A number that nobody is known by is answered too: with what the record says of the number itself.
+    """
     kind, _, number = whose.rpartition(":")
     decision = replace(
         decisions.decision_of(caller.client, "usages", caller.current.release),
@@ -156,11 +160,11 @@ async def find_usage(
     async with decisions.deciding(around, decision, asked, now()) as one:
         _check_shows_usages(caller.catalog, caller.client.client_id)
         async with pinned(around.pool, caller.current.release) as con:
-            subject = one_person(await resolve(con, caller.catalog, [(kind, number)], now()))
-        keys = usages.subject_keys(around.keys, subject.keys)
+            (subject,) = await resolve(con, caller.catalog, [(kind, number)], now())
+        keys = usages.subject_keys(around.keys, subject.keys or {kind: [number]})
         over = usages.over(caller.catalog, campus_day(caller.catalog, now()))
         total = await usages.count(around.pool, over, keys, since, until)
-        rows = await usages.read(around.pool, over, keys, since, until, offset, limit)
+        rows = await usages.read(around.pool, over, keys, since, until, offset, min(limit, _TRACKED))
         await decisions.allow(around, one, {"total": total}, now(), "usages:shown_to_the_person")
     return {"totalUsages": total, "usages": [_tracked(caller.catalog, row) for row in rows]}
 
@@ -246,6 +250,11 @@ async def myself(
         release=release,
     )
     return whom, decision
+
+
+def keys_of(around: Surroundings, whom: list[tuple[str, str]]) -> str:
+    """Return whose idempotency keys these are: those of one person must not meet those of another."""
+    return f"{SELF} {around.keys.digest('me', ' '.join(whom[0]))}"
 
 
 async def _who(request: Request, around: Surroundings) -> list[tuple[str, str]]:

@@ -309,7 +309,8 @@ def _failures(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         faults = error.errors()
-        malformed = any(fault["type"] == "json_invalid" for fault in faults)
+        # The Data Tracker's contract knows no other status of a request that is not as it should be.
+        malformed = _is_tracker(request.url.path) or any(fault["type"] == "json_invalid" for fault in faults)
         errors = [
             {"pointer": _pointer(_named(fault)), "code": fault["type"]} for fault in faults[:_MAX_FAULTS]
         ]
@@ -342,6 +343,10 @@ def _methods(request: Request) -> list[str]:
     return sorted({method for route in found for method in route.methods or ()})
 
 
+def _is_tracker(path: str) -> bool:
+    return path.startswith("/v2/")
+
+
 def _pointer(location: tuple[int | str, ...]) -> str:
     """Return a JSON pointer into the body, or the place of a parameter."""
     first, *rest = location
@@ -367,14 +372,16 @@ def _document(app: FastAPI) -> None:
             schemas["ProblemOut"] = api.ProblemOut.model_json_schema()
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
-            for operations in document["paths"].values():
+            for path, operations in document["paths"].items():
                 for operation in operations.values():
                     for parameter in operation.get("parameters", ()):
                         # Its absence is a refusal of ours, on record, not FastAPI's.
                         parameter["required"] |= parameter["name"].lower() == "idempotency-key"
                     answers = operation["responses"]
                     if "HTTPValidationError" in str(answers.get("422", "")):
-                        answers["422"] = api.refusals(422)[422]
+                        status = 400 if _is_tracker(path) else 422
+                        del answers["422"]
+                        answers[str(status)] = api.refusals(status)[status]
             app.openapi_schema = document
         return app.openapi_schema
 

@@ -206,6 +206,7 @@ class Spoken:
         promise: how old it may be.
         voice: the same for sources of which the same rows speak.
         head, tail: what stands before and after the row's key where a value is digested.
+        has_middle_levels: as the release says.
     """
 
     source: FactSource
@@ -223,6 +224,7 @@ class Spoken:
     code_system: str | None
     head: str
     tail: str
+    has_middle_levels: bool
 
     def masked(self, value: Any, code: Any) -> tuple[Any, Any]:
         """Return value and code as the grant shows them: under a mask there is no code."""
@@ -375,6 +377,7 @@ def _spoken(
         code_system=code_table or None,
         head=f"{canonical(resource.name)}\0",
         tail=f"\0{canonical(item.name)}\0",
+        has_middle_levels=current.has_middle_levels,
     )
 
 
@@ -714,6 +717,7 @@ class Telling:
         )
         # A person of the provider looked at this very row, and only the rule that they waived speaks against it.
         is_confirmed = unmet == "rule_waived" and not (state.failed_checks or question.in_doubt)
+        is_confirmed = is_confirmed and one.has_middle_levels
         provider = one.resource.provider
         provenance, verification = _verified(
             row.updated_at, provider, confirmed, question.at, promise, unmet, is_confirmed
@@ -835,6 +839,8 @@ def _agreed(
     first = min(ranks)
     leading = [answer for answer, rank in zip(known, ranks, strict=True) if rank == first]
     if len(leading) == 1 or len({canonical(answer.raw) for answer in leading}) == 1:
+        if not leading[0].spoken.has_middle_levels:
+            return min(leading, key=telling.is_late)
         best = min(leading, key=lambda one: (telling.is_late(one), telling.unmet(one) != ""))
         return best._replace(witness=_witness(best, known, telling))
     return Fact(

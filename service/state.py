@@ -46,6 +46,8 @@ class Current:
     Attributes:
         faults: what the check told of the catalog when it was read: warnings only.
         sources: resource → how it stands in the release.
+        has_middle_levels: whether its facts may be `officer_verified` or `cross_checked`. What was answered before
+            there were these levels is composed again without them (`service.replay`).
     """
 
     release: int
@@ -53,6 +55,7 @@ class Current:
     catalog: Catalog
     faults: tuple[Fault, ...]
     sources: Mapping[str, SourceState]
+    has_middle_levels: bool = True
 
 
 class State:

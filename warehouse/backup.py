@@ -5,26 +5,41 @@ landing zone and the keys are folders of files beside it, copied with whatever t
 to agree with what, and in which order, says docs/operations.md. `pg_dump` is the embedded server's.
 """
 
+import json
 import os
 import subprocess
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from catalogs.settings import ConfigurationError
+from catalogs.settings import ConfigurationError, now, settings
 from warehouse.connect import connect, pg_params
 from warehouse.placement import wheel_binaries
 
 _SCHEMAS = ("yici", "service", "store", "raw")
+# In the state folder: a purge has to name the files that it does not reach.
+_MADE = "backups.jsonl"
 
 
 class BackupFailed(Exception):
     """PostgreSQL's program failed; the message says what stays."""
 
 
+@dataclass(frozen=True)
+class Made:
+    """A backup that this installation has written; the file may have been moved or deleted since."""
+
+    file: Path
+    at: datetime
+
+
 def backup(file: Path) -> int:
     """Write a dump of the whole database and return its size in bytes; an interrupted one leaves no file.
+
+    Where it lies is noted, for `made_since`.
 
     Raises:
         ConfigurationError: the file exists already, or its folder does not.
@@ -36,10 +51,29 @@ def backup(file: Path) -> int:
     partial.touch(mode=0o600)
     try:
         _call("pg_dump", "--format=custom", f"--file={partial}")
+        _note(Made(file.resolve(), now()))
         partial.rename(file)
     finally:
         partial.unlink(missing_ok=True)
     return file.stat().st_size
+
+
+def made_since(at: datetime | None) -> list[Made]:
+    """Return the backups that were written from a time on, oldest first; of an unknown time: all."""
+    noted = settings().home / _MADE
+    if not noted.exists():
+        return []
+    lines = map(json.loads, noted.read_text(encoding="utf-8").splitlines())
+    made = [Made(Path(line["file"]), datetime.fromisoformat(line["at"])) for line in lines]
+    return [one for one in made if at is None or one.at >= at]
+
+
+def _note(made: Made) -> None:
+    line = json.dumps({"file": str(made.file), "at": made.at.isoformat()}, ensure_ascii=False)
+    home = settings().home
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / _MADE).open("a", encoding="utf-8") as noted:
+        noted.write(f"{line}\n")
 
 
 def restore(file: Path) -> None:

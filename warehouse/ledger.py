@@ -104,6 +104,19 @@ def older_than(
     return row and row[0]
 
 
+def newly_excluded(con: psycopg.Connection, extract: int) -> int:
+    """Return how many rows more the exclusion kept back than in the last published extract of its kind, at least 0."""
+    (more,) = con.execute(
+        """SELECT e.excluded_rows - coalesce(
+               (SELECT excluded_rows FROM yici.extract p WHERE p.resource = e.resource AND p.state = 'published'
+                AND p.scope ->> 'kind' = e.scope ->> 'kind' AND p.ordinal < e.ordinal
+                ORDER BY p.ordinal DESC LIMIT 1), e.excluded_rows)
+           FROM yici.extract e WHERE e.id = %s""",
+        [extract],
+    ).fetchone()
+    return max(0, more)
+
+
 def unjudged(con: psycopg.Connection, resource: str) -> tuple[Extract, ...]:
     """Return the extracts that the next release has to judge, oldest first.
 

@@ -71,12 +71,17 @@ class Judged:
 
 @dataclass(frozen=True)
 class Applied:
-    """What one application changed in the store."""
+    """What one application changed in the store.
+
+    Attributes:
+        gone: rows that an extract which lists its keys has no longer, and the one before it had.
+    """
 
     inserted: int
     ended: int
     quarantine_opened: int
     quarantine_closed: int
+    gone: int = 0
 
 
 def q(name: str) -> str:
@@ -119,13 +124,14 @@ def apply(
     stored = _rows_stored(pg, table)
     if stored:
         compare(con, pg, table, judged)
+    gone = _gone(con) if stored and judged.lists_keys else 0
     _quarantine_difference(con, judged)
     with pg.transaction():
         inserted, ended = (
             write(con, pg, candidate, table, judged) if stored else _fill(con, pg, candidate, table, judged)
         )
         opened, closed = _write_quarantine(con, pg, candidate, judged)
-        applied = Applied(inserted, ended, opened, closed)
+        applied = Applied(inserted, ended, opened, closed, gone)
         pg.execute(_ledger_entry(candidate, judged, applied, seconds))
     if inserted and inserted >= _STALE * stored:
         pg.execute(f"ANALYZE store.{q(table.name)}")
@@ -317,6 +323,14 @@ def compare(
         else ""
     )
     con.execute(f"CREATE OR REPLACE TEMP VIEW change AS FROM compared{changed}")
+
+
+def _gone(con: duckdb.DuckDBPyConnection) -> int:
+    absent = ", ".join(map(literal, ABSENT_STATE.values()))
+    (count,) = con.execute(
+        f"SELECT count(*) FROM compared WHERE _op = 'end' OR _state IN ({absent})"
+    ).fetchone()
+    return count
 
 
 def _offer(con: duckdb.DuckDBPyConnection, pg: psycopg.Connection, table: StoreTable, judged: Judged) -> None:

@@ -2,9 +2,10 @@
 
 A full reading is compared with the last good one. Where the same teaching week of an earlier year is in the ledger,
 what was lost in that week then may be lost again: a quarter of the students leave every July. A day that was read
-before is compared with itself; a new day with the same weekday of the same teaching week a year earlier, since a card
-is swiped less in the holidays, else with the same day of the week before. A new day replaces nothing, so few rows are
-only a finding. A term is compared with itself alone: the present one still grows.
+before is compared with itself; a new day with the same weekday of the same teaching week of an earlier year, since a
+card is swiped less in the holidays, else with the same day of the week before. Of the earlier years the newest that
+is known counts. A new day replaces nothing, so few rows are only a finding. A term is compared with itself alone: the
+present one still grows.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from catalogs.model import Calendar, Catalog, Resource
 
 _WEEK, _YEAR = timedelta(days=7), timedelta(days=365)
 _HALF_WEEK = timedelta(days=3)
+_YEARS = range(1, 6)
 # How far apart the beginnings of a term may lie in two years, and how old a reading before a week may be.
 _SLACK = timedelta(days=45)
 _FULL = """FROM yici.extract WHERE resource = %s AND state = 'published' AND scope ->> 'kind' = 'full'"""
@@ -53,8 +55,12 @@ def expected_full(
     row = con.execute(f"SELECT rows {_FULL} ORDER BY ordinal DESC LIMIT 1", [resource.name]).fetchone()
     if row is None:
         return None
-    share = _share_left_a_year_ago(con, catalog, resource, day)
-    because = "the last good" if share == 1 else f"{share:.0%} of the last good {row[0]}, as a year earlier:"
+    share, year = _share_left_before(con, catalog, resource, day)
+    because = (
+        "the last good"
+        if share == 1
+        else f"{share:.0%} of the last good {row[0]}, as in this week of {year}:"
+    )
     return Expected(int(row[0] * share), because)
 
 
@@ -75,9 +81,10 @@ def expected_partition(
     if day >= today:
         return None
     calendar = catalog.calendar
-    earlier = year_before(calendar, day)
-    if earlier and (rows := _published(con, resource, earlier.isoformat())):
-        return Expected(rows, f"those of {earlier}, in the same teaching week:", replaces=False)
+    for years in _YEARS:
+        earlier = years_before(calendar, day, years)
+        if earlier and (rows := _published(con, resource, earlier.isoformat())):
+            return Expected(rows, f"those of {earlier}, in the same teaching week:", replaces=False)
     before = day - _WEEK
     if _kind(calendar, before) == _kind(calendar, day) and (
         rows := _published(con, resource, before.isoformat())
@@ -86,8 +93,8 @@ def expected_partition(
     return None
 
 
-def year_before(calendar: Calendar, day: date) -> date | None:
-    """Return the same weekday of the same teaching week a year earlier, counted from the beginning of term.
+def years_before(calendar: Calendar, day: date, years: int) -> date | None:
+    """Return the same weekday of the same teaching week some years earlier, counted from the beginning of term.
 
     None where the calendar does not list that term from its beginning.
     """
@@ -95,15 +102,15 @@ def year_before(calendar: Calendar, day: date) -> date | None:
     begun = max((start for start in starts if start <= day), default=None)
     if begun is None:
         return None
-    near = [start for start in starts if abs(begun - start - _YEAR) <= _SLACK]
+    near = [start for start in starts if abs(begun - start - years * _YEAR) <= _SLACK]
     if not near:
         return None
-    return min(near, key=lambda start: abs(begun - start - _YEAR)) + (day - begun)
+    return min(near, key=lambda start: abs(begun - start - years * _YEAR)) + (day - begun)
 
 
-def week_a_year_before(calendar: Calendar, day: date) -> Week | None:
-    """Return the week about the same day of the same teaching week a year earlier; None as for `year_before`."""
-    earlier = year_before(calendar, day)
+def week_years_before(calendar: Calendar, day: date, years: int = 1) -> Week | None:
+    """Return the week about the same day of the same teaching week years earlier; None as for `years_before`."""
+    earlier = years_before(calendar, day, years)
     if earlier is None:
         return None
     first = earlier - _HALF_WEEK
@@ -124,19 +131,27 @@ def _kind(calendar: Calendar, day: date) -> str:
     return listed.kind if listed else ""
 
 
-def _share_left_a_year_ago(con: psycopg.Connection, catalog: Catalog, resource: Resource, day: date) -> float:
-    """Return what share of a resource was left in this teaching week a year ago, at most 1; 1 if nobody knows."""
-    week = week_a_year_before(catalog.calendar, day)
-    if week is None:
-        return 1.0
+def _share_left_before(
+    con: psycopg.Connection, catalog: Catalog, resource: Resource, day: date
+) -> tuple[float, int | None]:
+    """Return what share was left in this teaching week of the newest earlier year that is known, and of which year.
+
+    At most 1, and 1 where nobody knows.
+    """
     zone = ZoneInfo(catalog.campus.time_zone).key
     on = "(taken_at AT TIME ZONE %s)::date"
-    lowest, before = con.execute(
-        f"""SELECT (SELECT min(rows) {_FULL} AND {on} BETWEEN %s AND %s),
-                   (SELECT rows {_FULL} AND {on} < %s AND {on} >= %s ORDER BY taken_at DESC LIMIT 1)""",
-        [resource.name, zone, week.first, week.last, resource.name, zone, week.first, zone, week.since],
-    ).fetchone()
-    return min(1.0, lowest / before) if lowest is not None and before else 1.0
+    for years in _YEARS:
+        week = week_years_before(catalog.calendar, day, years)
+        if week is None:
+            continue
+        lowest, before = con.execute(
+            f"""SELECT (SELECT min(rows) {_FULL} AND {on} BETWEEN %s AND %s),
+                       (SELECT rows {_FULL} AND {on} < %s AND {on} >= %s ORDER BY taken_at DESC LIMIT 1)""",
+            [resource.name, zone, week.first, week.last, resource.name, zone, week.first, zone, week.since],
+        ).fetchone()
+        if lowest is not None and before:
+            return min(1.0, lowest / before), week.first.year
+    return 1.0, None
 
 
 def _published(con: psycopg.Connection, resource: Resource, partition: str) -> int | None:

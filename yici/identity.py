@@ -210,11 +210,11 @@ def _by(post: str, reason: str = "") -> "By":
     from warehouse.identity.decisions import By
     from yici.warehouse import load_catalog
 
-    _require_post(load_catalog(), post)
+    require_post(load_catalog(), post)
     return By(post, getpass.getuser(), reason)
 
 
-def _require_post(catalog: "Catalog", post: str) -> None:
+def require_post(catalog: "Catalog", post: str) -> None:
     from catalogs.check_decisions import posts_of
     from catalogs.faults import did_you_mean
     from catalogs.settings import ConfigurationError

@@ -159,13 +159,19 @@ def _print_purged(done, what: str) -> None:
 
 def _print_what_remains(done, resource: str) -> None:
     from catalogs.settings import now
+    from warehouse.backup import made_since
     from yici.screen import console
 
+    backups = "".join(
+        f"  {one.file} ({one.at:%Y-%m-%d %H:%M} UTC{'' if one.file.exists() else '; no longer there: moved?'})\n"
+        for one in made_since(done.first_at)
+    )
     since = f"from {done.first_at:%Y-%m-%d %H:%M} UTC" if done.first_at else "of an unknown time"
     console.print(
         "Not reached, and yours to see to:\n"
         f"- backups of the database and of the landing zone {since} to {now():%Y-%m-%d %H:%M} UTC, and the\n"
-        "  database's write-ahead log until it is written over, still hold them;\n"
+        "  database's write-ahead log until it is written over, still hold them"
+        f"{': of `yici db backup` these,' if backups else ';'}\n{backups}"
         f"- the source still has them: unless the contract of {resource} excludes them (ingest.exclude), the next\n"
         "  reading brings them back;\n"
         "- what services were told meanwhile is in the service's record.",

@@ -58,21 +58,33 @@ def lift(
 
 @app.command()
 def signals(
+    post: str = typer.Option(..., "--as", help="The post that looks; the look is on record."),
     days: int = typer.Option(30, min=1, help="How far back to look."),
 ) -> None:
     """Show what the record has to be looked at for: bursts, guesses, cases nobody handled, unused grants."""
+    import asyncio
     from datetime import timedelta
 
-    from catalogs.settings import now
+    from catalogs.settings import now, settings
+    from service.looking import put_on_record
+    from service.problems import Problem
     from service.signals import signals as found_in
     from warehouse.connect import connect
     from warehouse.migrate import upgrade
+    from yici.identity import require_post
     from yici.warehouse import load_catalog
 
     upgrade()
-    at = now()
+    at, catalog = now(), load_catalog()
+    require_post(catalog, post)
     with connect(autocommit=True) as con:
-        found = found_in(con, load_catalog(), at - timedelta(days=days), at)
+        found = found_in(con, catalog, at - timedelta(days=days), at)
+    try:
+        told = [[one.kind, one.who, one.count, one.detail] for one in found]
+        asyncio.run(put_on_record("record_signals", post, {"days": days}, told, at, settings().home))
+    except Problem:
+        typer.echo("✕ The look could not be put on record, so nothing is shown. Run it again.", err=True)
+        raise typer.Exit(3) from None
     for one in found:
         typer.echo(f"{one.kind:<13} {one.count:>6,}  {one.who}: {one.detail}")
     if not found:

@@ -179,6 +179,7 @@ class DemandsForm(Form):
         wanted, plain = [], []
         for record in group.rows:
             cells = {key: record.cells.get(key) for key in ("element", "elementName")}
+            read = "element"
             try:
                 code, name = as_text(cells["element"]), as_text(cells["elementName"])
                 if not code and not name:
@@ -195,10 +196,11 @@ class DemandsForm(Form):
                     )
                     continue
                 wanted.append(found)
-                if Flag().read(record.cells.get("unmasked")):
+                read = "unmasked"
+                if Flag().read(record.cells.get(read)):
                     plain.append(found)
             except CellError as error:
-                told.error(record.place("element"), error)
+                told.error(record.place(read), error)
         return wanted, plain
 
     def _file(self, group: Group, code: str, entry: dict[str, Any], draft: Draft, told: Told) -> None:

@@ -25,6 +25,7 @@ _RULES: Mapping[str, tuple[str, str]] = {
     "refused_share": ("退回比例不过高", "refused share"), "schema": ("字段齐全", "all columns there"),
     "partition": ("行属于所在分区", "rows of their partition"),
     "new_columns": ("没有未约定的新字段", "no new columns"),
+    "marked_later": ("没有入库后才标密的行", "no rows marked secret after they came"),
     "partition_volume": ("分区数据量正常", "usual volume of a partition"), "suite": ("规则已运行", "suite ran"),
     "conservation": ("行数守恒", "rows conserved"),
     "shift": ("取值分布未突变", "values spread as before"), "sampled": ("双随机抽查属实", "random sample is right"),

@@ -37,6 +37,25 @@ def test_columns_of_a_database_that_differ_in_case_only_are_told_apart(
         assert rows(landing, manifest) == [values]
 
 
+@pytest.mark.parametrize("way", [maria_system, maria_dialect_system])
+def test_columns_of_mariadb_with_a_backtick_or_a_driver_s_signs_are_read_and_drafted(
+    way: Callable[[MariaDatabase], System], mariadb_database: MariaDatabase, landing: Landing
+) -> None:
+    with mariadb_database.connect() as con, con.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE t (`a``b` varchar(9) NOT NULL PRIMARY KEY, `c``` int UNIQUE, `p%q:r` int)"
+        )
+        cursor.execute("INSERT INTO t VALUES ('x', 1, 2)")
+    contract = resource("t", [item("a", "a`b"), item("c", "c`"), item("p", "p%q:r")])
+    (manifest,) = land(landing, way(mariadb_database), contract)
+    assert rows(landing, manifest) == [("x", "1", "2")]
+    with open_source(way(mariadb_database)) as source:
+        (found,) = source.tables()
+    described = [(column.name, column.is_required, column.is_indexed) for column in found.columns]
+    assert described == [("a`b", True, True), ("c`", False, True), ("p%q:r", False, False)]
+    assert found.keys == (("a`b",),)
+
+
 def _csv(path: Path) -> None:
     path.write_text("Code,code\nA,b\n", encoding="utf-8")
 

@@ -1,10 +1,12 @@
 """REST sources that misbehave: what passes is waited for, what will not is refused, nothing half-read lands."""
 
+import base64
 import contextlib
 import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -77,6 +79,7 @@ def test_busy_and_limited_answers_are_waited_for_at_the_source_s_pace(
         Reply(status=503, headers={"Retry-After": "0"}),
         Reply(status=429, headers={"Retry-After": "1"}),
         Reply(b'{"data": {"items": [', headers={}),
+        Reply({"data": {"total": 3, "items": [project(0), project(1)]}}, cut_after=40),
     ]
 
     def moody(request: Request) -> Reply:
@@ -136,6 +139,57 @@ def test_a_refused_token_is_final_and_not_shown(
         land(landing, research(http_server), PROJECT)
     assert "CANARY" not in str(caught.value)
     assert len(http_server.requests) == 1
+
+
+def test_a_user_and_a_password_open_an_interface_as_well_and_are_not_shown(
+    http_server: ScriptedServer, landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_PASSWORD", "CANARY:päss")
+    right = "Basic " + base64.b64encode("reader:CANARY:päss".encode()).decode()
+
+    def answer(request: Request) -> Reply:
+        if request.headers.get("authorization") != right:
+            return Reply({"message": "CANARY"}, 401)
+        return Reply({"data": {"total": 1, "items": [project(1)]}})
+
+    http_server.answers[PATH] = answer
+    place = research(http_server)
+    entry = {"type": "basic", "user": "reader", "password": "env:TEST_PASSWORD"}
+    place = replace(place, settings=dict(place.settings) | {"auth": entry})
+    assert land(landing, place, PROJECT)[0].rows == 1
+    monkeypatch.setenv("TEST_PASSWORD", "CANARY-old")
+    with pytest.raises(SourceRefused) as caught:
+        land(landing, place, PROJECT, extract_id=2)
+    assert "CANARY" not in str(caught.value)
+
+
+def test_pages_are_asked_for_no_faster_than_the_source_allows(
+    http_server: ScriptedServer, landing: Landing
+) -> None:
+    asked_at: list[float] = []
+    answer = pages([project(n) for n in range(5)])
+
+    def timed(request: Request) -> Reply:
+        asked_at.append(time.monotonic())
+        return answer(request)
+
+    http_server.answers[PATH] = timed
+    assert land(landing, research(http_server, per_minute=200), PROJECT)[0].rows == 5
+    # The gap lies between two sendings; how long one is under way differs by a little.
+    assert len(asked_at) == 3 and asked_at[2] - asked_at[0] > 2 * 0.3 - 0.1
+
+
+def test_a_token_that_expires_between_two_pages_lands_nothing_and_is_not_tried_again(
+    http_server: ScriptedServer, landing: Landing
+) -> None:
+    answer = pages([project(n) for n in range(5)])
+    expired = Reply({"message": "CANARY"}, 401)
+    http_server.answers[PATH] = lambda request: answer(request) if request.query["page"] == ["1"] else expired
+    with pytest.raises(SourceRefused, match="the token was refused") as caught:
+        land(landing, research(http_server), PROJECT)
+    assert "CANARY" not in str(caught.value)
+    assert len(http_server.requests) == 2
+    assert landing.extracts() == []
 
 
 def test_a_page_that_repeats_is_refused(http_server: ScriptedServer, landing: Landing) -> None:
@@ -237,6 +291,51 @@ def test_a_watermark_is_asked_for_and_moves(http_server: ScriptedServer, landing
     (second,) = land(landing, research(http_server), contract, extract_id=2, watermark=first.watermark_to)
     assert http_server.requests[-1].query["updated_since"] == ["2026-10-20T06:59:00"]
     assert (second.scope["kind"], second.scope["low"]) == ("upsert", "2026-10-20T06:59:00")
+
+
+@pytest.mark.parametrize(
+    ("published", "asked"),
+    [
+        ("2026/10/20 07:00", "2026/10/20 06:45"),
+        ("2026-10-20T07:00:00Z", "2026-10-20T06:45:00Z"),
+        ("2026-10-20T07:00:00+08:00", "2026-10-20T06:45:00+08:00"),
+        ("2026/10/20", "2026/10/19"),
+        ("20261020", "20261019"),
+        ("20261020070000", "20261020064500"),
+        ("1792458000", "1792457100"),
+        ("1792458000000", "1792457100000"),
+        ("17", "17"),
+    ],
+)
+def test_the_overlap_reaches_back_in_the_form_that_the_interface_writes_times_in(
+    published: str, asked: str, http_server: ScriptedServer, landing: Landing
+) -> None:
+    contract = resource(
+        PATH,
+        [item("no"), item("at")],
+        name="research.projects",
+        ingest=Ingest(mode="watermark", watermark="at", overlap_s=900),
+        read={"since": "updated_since"},
+    )
+    http_server.answers[PATH] = pages([{"no": "1", "at": published}])
+    (manifest,) = land(landing, research(http_server), contract, watermark=published)
+    assert http_server.requests[-1].query["updated_since"] == [asked]
+    assert manifest.scope["low"] == asked
+
+
+def test_a_time_that_no_overlap_can_be_taken_from_is_refused_with_what_to_do(
+    http_server: ScriptedServer, landing: Landing
+) -> None:
+    contract = resource(
+        PATH,
+        [item("no"), item("at")],
+        name="research.projects",
+        ingest=Ingest(mode="watermark", watermark="at", overlap_s=900),
+        read={"since": "updated_since"},
+    )
+    with pytest.raises(SourceRefused, match=r"overlap_s.*last good state stays\. Choose"):
+        land(landing, research(http_server), contract, watermark="20 Oct 2026")
+    assert http_server.requests == []
 
 
 @pytest.mark.parametrize(

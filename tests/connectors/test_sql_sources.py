@@ -186,6 +186,27 @@ def test_a_watermark_reads_on_with_an_overlap_and_rows_without_a_time_again(
     assert again.watermark_to == second.watermark_to
 
 
+@pytest.mark.parametrize(
+    ("late", "newest", "low"),
+    [
+        (1792457500, 1792458000, "1792457400"),
+        (1792457500000, 1792458000000, "1792457400000"),
+        (20261020065500, 20261020070000, "20261020065000"),
+    ],
+)
+def test_an_overlap_reaches_back_where_times_are_kept_as_numbers(
+    place: Place, landing: Landing, late: int, newest: int, low: str
+) -> None:
+    place.execute("CREATE TABLE xsjbxx (XH varchar(12), XM varchar(20), GXSJ bigint)")
+    place.execute(f"INSERT INTO xsjbxx VALUES ('000', 'x', 1), ('001', 'x', {newest})")
+    ingest = Ingest(mode="watermark", watermark="changed_at", overlap_s=600)
+    (first,) = land(landing, place.system, students(ingest))
+    place.execute(f"INSERT INTO xsjbxx VALUES ('002', 'x', {late})")
+    (second,) = land(landing, place.system, students(ingest), 2, first.watermark_to)
+    assert (first.watermark_to, second.scope["low"]) == (str(newest), low)
+    assert numbers(landing, second) == ["001", "002"]
+
+
 def test_a_time_in_the_far_future_does_not_move_the_watermark(
     place: Place, landing: Landing, monkeypatch: pytest.MonkeyPatch
 ) -> None:

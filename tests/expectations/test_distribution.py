@@ -18,7 +18,7 @@ from tests.support import campus
 from tests.support.postgres import PgDatabase
 from warehouse import releases
 from warehouse.connect import connect, engine
-from warehouse.volume import Week, week_a_year_before
+from warehouse.volume import Week, week_years_before
 
 STAFF = "hr.staff"
 DAY = date(2026, 10, 20)
@@ -152,7 +152,7 @@ def test_an_announced_event_explains_twice_as_much(warehouse):
 
 def test_what_the_same_teaching_week_of_a_year_ago_was_like_passes(warehouse):
     a_year_ago = datetime(2025, 10, 14, 4, tzinfo=UTC)
-    week = week_a_year_before(TERMS, DAY)
+    week = week_years_before(TERMS, DAY)
     assert week and week.first <= a_year_ago.date() <= week.last
     release(warehouse, people(women=0.9))
     with connect(autocommit=True) as con:

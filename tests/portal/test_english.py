@@ -7,6 +7,7 @@ import pytest
 import catalogs
 from portal.english import english_names, in_english
 from portal.texts_lists import CLAUSES
+from service import usages
 from tests.service import campus
 
 NAMES = {
@@ -59,6 +60,12 @@ ZH = '<span lang="zh-CN">'
 )
 def test_what_the_catalog_knows_in_english_is_told_so_and_the_rest_is_marked(page, expected):
     assert in_english(page, NAMES) == expected
+
+
+@pytest.mark.parametrize("told", [*usages._ACTIONS.values(), *usages._ROLES.values()])
+def test_whatever_the_record_tells_people_about_an_access_is_known_in_english(told):
+    names = english_names(catalogs.load(campus.files()))
+    assert ZH not in in_english(f"<td>{told}</td>", names)
 
 
 def test_a_name_is_told_as_the_catalog_has_it_in_english_and_an_item_else_by_its_element_or_column():

@@ -77,9 +77,7 @@ def test_faults_of_a_workbook_are_shown_with_their_cell_and_marked_in_a_copy(mai
     page = wish_of(upload(steward, saved(book)))
     told = steward.get(page).text
     letter = openpyxl.utils.get_column_letter(column)
-    assert (
-        "有 2 处问题" in told and f"<td>{letter}{row}</td>" in told and f"<td>{letter}{row + 1}</td>" in told
-    )
+    assert "有 2 处问题" in told and f">{letter}{row}</td>" in told and f">{letter}{row + 1}</td>" in told
     assert "不是本列可填的词" in told and "复制该单元格并粘贴为数值" in told
     copy = openpyxl.load_workbook(io.BytesIO(steward.get(f"{page}/marked.xlsx").content))
     assert copy.sheetnames[0] == "问题清单"
@@ -131,7 +129,7 @@ def test_a_wish_is_its_author_s_alone(browsers):
 def test_a_form_on_a_page_knows_columns_words_and_what_follows_from_the_catalog(maintained, browsers):
     html = browsers["steward"].get("/maintain/edit/guide/hr.staff").text
     assert 'name="f-0-all-updateCycle"' in html and "<option selected>每日</option>" in html
-    assert html.count("f-0-6-itemName") == 1 and "<option>无条件共享</option>" in html
+    assert html.count('name="f-0-6-itemName"') == 1 and "<option>无条件共享</option>" in html
     duties = browsers["steward"].get("/maintain/edit/demands/D-1").text
     assert 'name="f-0-all-demandId"' not in duties and 'list="list-element"' in duties
 
@@ -149,6 +147,9 @@ def test_a_form_on_a_page_shows_its_faults_in_place_and_keeps_what_was_typed(bro
     assert answer.status_code == 422 and "有 1 处问题" in answer.text
     place = answer.text.index('name="f-0-all-serviceItem"')
     assert "没有这个名称或编码的服务事项" in answer.text[place : place + 600]
+    told = answer.text.partition('role="alert"')[2].partition("<form")[0]
+    assert '<a href="#f-0-all-serviceItem">关联事项</a>' in told and 'id="f-0-all-serviceItem"' in answer.text
+    assert "<title>数据共享需求清单 新需求" in answer.text
     assert "&lt;b&gt;校人" in answer.text and "<b>校人" not in answer.text
 
 

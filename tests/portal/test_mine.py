@@ -7,6 +7,8 @@ import html5lib
 import psycopg
 import pytest
 
+from portal import pages_mine
+from portal.rendering import LANGUAGE_COOKIE
 from tests.portal.house import portal_url, token
 from tests.portal.served import served
 from tests.service import campus
@@ -52,6 +54,20 @@ def test_a_person_sees_who_looked_and_asks_why(here, jia):
     assert send(jia, path, reason="我没有办过这件事").headers["location"] == "/mine/usages"
     after = jia.get("/mine/usages").text
     assert "我没有办过这件事" in after and "待大厅答复" in after
+
+
+def test_who_looked_at_many_items_names_them_when_asked_and_in_english_says_it_was_oneself(jia, monkeypatch):
+    monkeypatch.setattr(pages_mine, "_MOST_NAMED", 2)
+    assert jia.get("/mine").status_code == 200
+    shown = jia.get("/mine/usages").text
+    folded = re.search(
+        r"<details><summary>本人查看自己的数据.*?（(\d+) 项）.*?</summary>(.*?)</details>", shown
+    )
+    assert int(folded[1]) == folded[2].count("、") + 1 > 2
+    jia.cookies.set(LANGUAGE_COOKIE, "en")
+    english = jia.get("/mine/usages").text
+    jia.cookies.delete(LANGUAGE_COOKIE)
+    assert ">yourself</td>" in english and "本人" not in english
 
 
 def test_a_person_corrects_a_value_and_sees_the_provider_s_decision(here, jia):

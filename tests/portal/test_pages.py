@@ -180,3 +180,13 @@ def test_a_page_that_is_not_there_says_where_to_go(office):
         answer = office.get(address)
         assert answer.status_code == 404
         assert "没有这一页" in answer.text and 'href="/"' in answer.text
+        assert 'action="/search"' in answer.text and 'href="/maintain"' in answer.text, address
+
+
+def test_a_page_that_is_not_there_tells_nobody_more_than_that(portal, office):
+    with closing(portal.browser()) as nobody:
+        answer = nobody.get("/nowhere")
+    assert answer.status_code == 404 and "没有这一页" in answer.text
+    assert 'action="/search"' not in answer.text
+    assert office.post("/nowhere", data={"x": "1"}).status_code == 404
+    assert office.head("/nowhere").status_code == 404

@@ -1,6 +1,7 @@
 """What people see: their own facts, who looked at them, and nothing of anybody else."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +18,7 @@ from tests.catalogs.exports.support import standard
 from tests.service import campus
 from tests.service.conftest import opened
 from tests.service.desk import CANARY, Desk
+from tests.service.test_replay import asked, replayed
 from tests.support.http import Reply, ScriptedServer, scripted_server
 
 AUDIENCE = "yici"
@@ -201,6 +203,9 @@ def test_the_portal_that_shows_usages_asks_as_the_data_trackers_contract_says(at
     ).json()
     assert later == {"totalUsages": 0, "usages": []}
     assert at_desk.http.get("/v2/heartbeat").json()["status"] == "OK"
+    for wrong in ("userCode=T001", "userCode=staff_no:T001&offset=-1", "userCode=staff_no:T001&periodEnd=x"):
+        reply = at_desk.http.get(f"/v2/findUsage?{wrong}", headers=headers)
+        assert (reply.status_code, reply.json()["code"]) == (400, "MALFORMED")
     ours = at_desk.http.get("/openapi.json").json()["paths"]
     for path, operations in contract["paths"].items():
         for method, operation in operations.items():
@@ -212,6 +217,38 @@ def test_the_portal_that_shows_usages_asks_as_the_data_trackers_contract_says(at
             assert {
                 (one["name"].lower(), one["in"], one["required"]) for one in mine.get("parameters", [])
             } == wanted
+
+
+def test_of_a_number_that_nobody_is_known_by_it_is_told_who_asked_about_it(at_desk: Desk):
+    """Its answer is that of the contract, and nobody learns from it whether there is such a person."""
+    headers = at_desk.headers(campus.PORTAL) | {"X-Road-UserId": "staff_no:T001"}
+    address = "/v2/findUsage?userCode=staff_no:T987&limit=5000"
+    assert at_desk.http.get(address, headers=headers).json() == {"totalUsages": 0, "usages": []}
+    case_id = at_desk.case()
+    at_desk.facts(["XM"], {"id_type": "staff_no", "id": "T987"}, case_id)
+    found = at_desk.http.get(address, headers=headers).json()
+    assert found["totalUsages"] == len(found["usages"]) == 2  # and who looked at who looked
+    assert "未给出数据: 办件无效" in found["usages"][0]["action"]
+
+
+def test_every_access_is_told_in_words_of_the_person(at_desk: Desk, provider: Provider):
+    request, answer = asked(at_desk, ["XM"])
+    assert replayed(at_desk, request, answer).json()["matches"]
+    headers = at_desk.headers(campus.PORTAL) | {"X-Road-UserId": "staff_no:T001"}
+    at_desk.http.get("/v2/findUsage?userCode=staff_no:T001", headers=headers)
+    for page in (
+        "facts",
+        "usages",
+        "questions",
+        "corrections",
+        "consents",
+        "certificates",
+        "certificate-kinds",
+    ):
+        me(at_desk, page, provider.token())
+    told = [one["action"] for one in me(at_desk, "usages?limit=1000", provider.token())["usages"]]
+    assert "复核过去的答复(不给出数据)" in told and "向本人展示访问记录 (本人)" in told
+    assert [one for one in told if re.search("[a-z]", one)] == []
 
 
 def test_no_other_system_may_ask_who_looked(at_desk: Desk):
@@ -239,7 +276,10 @@ def test_of_several_numbers_of_a_login_the_one_that_is_known_is_told_to_whoever_
 ):
     """A login may name a number of a system that the warehouse does not read."""
     login = {"Authorization": f"Bearer {provider.token(employee_number='T999', student_number='X003')}"}
-    filed = at_desk.http.post("/v1/me/corrections", json={"element": "DH", "reason": "有电话"}, headers=login)
+    stated = {"element": "DH", "reason": "有电话"}
+    assert at_desk.http.post("/v1/me/corrections", json=stated, headers=login).json()["code"] == "MALFORMED"
+    login["Idempotency-Key"] = "k-1"
+    filed = at_desk.http.post("/v1/me/corrections", json=stated, headers=login)
     assert filed.status_code == 201, filed.text
     told = at_desk.get(f"/v1/corrections/{filed.json()['correction_id']}", campus.HR).json()["stated"]
     assert (told["id_type"], told["id"]) == ("student_no", "X003")

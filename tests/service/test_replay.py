@@ -2,15 +2,18 @@
 
 import asyncio
 import uuid
+from dataclasses import replace
 
 import asyncpg
 
 import catalogs
 from service.reading import Wish, plan, read
+from service.state import Current, State
 from service.transactions import pinned
 from tests.service import campus, desk
 from tests.service.conftest import opened, service_url
 from tests.service.desk import T001, Desk
+from tests.service.test_verified import fail_a_check, made_up
 
 
 def asked(at_desk: Desk, elements=("XM", "ZT", "GZ", "DW"), subject=T001) -> tuple[dict, dict]:
@@ -86,6 +89,34 @@ def test_an_answer_is_the_same_after_everything_has_changed(
         assert "物理系" not in told.text + again.text
 
 
+def test_statements_are_judged_again_as_they_were_without_being_told_or_counted(
+    pg_database, tmp_path, own_surroundings, monkeypatch
+):
+    with opened(pg_database, tmp_path) as at_desk:
+        monkeypatch.setenv("YICI_DATABASE_URL", pg_database.url)
+        subject, case_id = {"subject": T001}, at_desk.case()
+        request = subject | {
+            "case_id": case_id, "actor": {"user_id": "U1", "role": "officer"}, "service_item": campus.EMPLOYED,
+            "claims": [{"element": "XM", "op": "eq", "value": "别名"}, {"element": "ZT", "op": "eq", "value": "11"}],
+        }  # fmt: skip
+        answer = at_desk.post("/v1/claims:verify", request).json()
+        assert [one["outcome"] for one in answer["claims"]] == ["no_match", "match"]
+        campus.publish(at_desk.owner, at_desk.catalog, {"hr.staff": [desk.STAFF[0] | {"status": "21"}]})
+        counted = at_desk.owner.execute("SELECT * FROM service.claim_miss").fetchall()
+        for _ in range(7):
+            told = replayed(at_desk, request, answer, action="claims").json()
+            assert (told["matches"], told["statuses"]) == (True, {"XM": "answered", "ZT": "answered"})
+        assert at_desk.owner.execute("SELECT * FROM service.claim_miss").fetchall() == counted
+        other = replayed(at_desk, request | {"claims": request["claims"][:1]}, answer, action="claims")
+        assert other.json()["errors"] == [{"pointer": "/request", "code": "not_recorded"}]
+
+
+def test_a_question_names_no_moment_of_its_own(at_desk: Desk):
+    request, _ = asked(at_desk)
+    reply = at_desk.post("/v1/facts:query", request | {"as_of": "2026-05-03T00:00:00Z"})
+    assert (reply.status_code, reply.json()["code"]) == (422, "INVALID_PARAMETER")
+
+
 def test_history_that_was_rewritten_does_not_match(at_desk: Desk):
     request, answer = asked(at_desk)
     assert replayed(at_desk, request, answer).json()["matches"]
@@ -95,6 +126,37 @@ def test_history_that_was_rewritten_does_not_match(at_desk: Desk):
     finally:
         at_desk.owner.execute("UPDATE store.hr__staff SET unit = '物理系' WHERE staff_no = 'T001'")
     assert replayed(at_desk, request, answer).json()["matches"]
+
+
+def test_an_answer_from_before_there_were_levels_in_between_is_the_same(
+    pg_database, tmp_path, own_surroundings, monkeypatch
+):
+    """Of a row that its provider released, and of one that another system bears out, less was said of it then."""
+    both = {"id_type": "staff_no", "id": "T003"}
+
+    def ask_then_and_now(at_desk: Desk, element: str, subject: dict, level: str) -> list[tuple[dict, dict]]:
+        state, current = at_desk.app.state.around.state, asyncio.run(_current(pg_database))
+        state._releases[current.release] = replace(current, has_middle_levels=False)
+        then = asked(at_desk, [element], subject)
+        state._releases.clear()
+        since = asked(at_desk, [element], subject)
+        told = [answer["facts"][element]["verification"]["level"] for _, answer in (then, since)]
+        assert told == ["system_verified", level]
+        return [then, since]
+
+    with opened(pg_database, tmp_path, content=made_up()) as at_desk:
+        monkeypatch.setenv("YICI_DATABASE_URL", pg_database.url)
+        campus.publish(at_desk.owner, at_desk.catalog, {"hr.staff": [desk.STAFF[0] | {"_state": "released"}]})
+        kept = ask_then_and_now(at_desk, "ZT", T001, "officer_verified")
+        campus.publish(at_desk.owner, at_desk.catalog, {"hr.staff": [desk.STAFF[0], desk.STAFF[2]]})
+        fail_a_check(at_desk, "hr.staff")
+        kept += ask_then_and_now(at_desk, "XM", both, "cross_checked")
+        assert [replayed(at_desk, *one).json()["matches"] for one in kept] == [True] * 4
+
+
+async def _current(database) -> Current:
+    async with asyncpg.create_pool(service_url(database), min_size=1, max_size=1) as pool:
+        return await State().current(pool)
 
 
 def test_only_ones_own_answer_with_its_own_request_and_receipt_is_replayed(at_desk: Desk):

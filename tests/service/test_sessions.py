@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -45,6 +46,8 @@ def begin(
 
 def ask(at_desk: Desk, token: str, path: str = "facts", secret: str = SECRET, **sent: Any) -> httpx.Response:
     headers = {"Authorization": f"Bearer {token}", "Yici-Session": secret}
+    if sent:
+        headers["Idempotency-Key"] = sent.pop("key", None) or uuid.uuid4().hex
     return at_desk.http.request("POST" if sent else "GET", f"/v1/me/{path}", headers=headers, **sent)
 
 
@@ -120,8 +123,11 @@ def test_an_own_fact_is_corrected_by_its_provider_and_the_person_sees_what_came_
 ):
     token = begin(at_desk, provider.token()).json()["access_token"]
     stated = {"element": "DH", "stated": "13911112222", "reason": "换号"}
-    filed = ask(at_desk, token, "corrections", json=stated)
+    filed = ask(at_desk, token, "corrections", json=stated, key="k-1")
     assert filed.status_code == 201, filed.text
+    assert ask(at_desk, token, "corrections", json=stated, key="k-1").json() == filed.json()
+    other = ask(at_desk, token, "corrections", json=stated | {"reason": "换卡"}, key="k-1")
+    assert other.json()["code"] == "IDEMPOTENCY_KEY_REUSED"
     told = filed.json()
     assert (told["provider"], told["state"], told["case_id"]) == ("RS", "routed", None)
     assert at_desk.last()["elements"] == ["DH"]

@@ -13,8 +13,9 @@ from service.reconciliation import MANY, Reconciled, reconcile
 from service.signals import BURST, signals
 from tests.service import campus, desk
 from tests.service.campus import contract, item
-from tests.service.conftest import opened
+from tests.service.conftest import opened, service_url
 from tests.service.desk import T001, Desk
+from tests.yici.commands import yici
 
 T002 = {"id_type": "staff_no", "id": "T002"}
 
@@ -175,3 +176,30 @@ def test_what_is_over_on_the_campus_is_over_although_it_is_still_the_day_before_
     # the grants end with 2099; in Shanghai that is at four in the afternoon of Greenwich
     assert "D-2" in unused(datetime(2099, 12, 31, 15, 59, tzinfo=UTC))
     assert unused(datetime(2099, 12, 31, 16, 1, tzinfo=UTC)) == []
+
+
+def test_who_looks_at_the_signals_stands_on_record_or_sees_nothing(
+    fresh: Desk, pg_database, own_surroundings, monkeypatch
+):
+    for name, value in (
+        ("HOME", str(fresh.home)), ("DATABASE_URL", pg_database.url),
+        ("SERVICE_DATABASE_URL", service_url(pg_database)),
+    ):  # fmt: skip
+        monkeypatch.setenv(f"YICI_{name}", value)
+    monkeypatch.setattr("yici.warehouse.load_catalog", lambda: fresh.catalog)
+    fresh.facts(["XM"], actor={"user_id": "T001", "role": "officer"})
+    before = fresh.last()["seq"]
+    assert "no post of this campus" in yici("record", "signals", "--as", "post:none", exit_code=2)
+    assert fresh.last()["seq"] == before
+    assert f"{campus.HALL} T001: an officer asked about themselves" in yici(
+        "record", "signals", "--as", "post:a"
+    )
+    entry = fresh.last()
+    assert (entry["seq"], entry["action"], entry["outcome"]) == (before + 1, "record_signals", "allowed")
+    assert fresh.details(entry)["actor_id"] == "post:a"
+    fresh.owner.execute("REVOKE INSERT ON service.record FROM yici_service")
+    try:
+        said = yici("record", "signals", "--as", "post:a", exit_code=3)
+    finally:
+        fresh.owner.execute("GRANT INSERT ON service.record TO yici_service")
+    assert "nothing is shown" in said and "T001" not in said

@@ -4,7 +4,7 @@ import asyncio
 import json
 import uuid
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import asyncpg
 import httpx
@@ -21,6 +21,7 @@ from service.state import State
 from tests.service import campus
 from tests.service.conftest import opened, service_url
 from tests.service.desk import CANARY, Desk
+from tests.service.test_subjects_of_things import REFERENCE
 from tests.service.test_tasks import PEOPLE, TASK, made_up, rows
 
 ROWS = ["GH", "ZT", "DWDM"]
@@ -281,3 +282,42 @@ def test_who_was_told_a_value_in_rows_hears_that_it_was_corrected(
     asyncio.run(follow())
     assert told in {change["transaction_id"] for change in at_desk.get("/v1/changes").json()}
     campus.publish(at_desk.owner, at_desk.catalog, {"hr.staff": [one]})
+
+
+def _student(number: str, kind: str, status: str = "02") -> dict:
+    return {
+        "student_no": number, "name": f"{CANARY}{number[-1]}", "sex": "1", "major_name": "物理学", "student_kind": kind,
+        "status": status, "born_on": "2005-05-01",
+    }  # fmt: skip
+
+
+def test_on_the_reference_campus_the_registry_is_told_of_undergraduates_on_the_roll(
+    pg_database, tmp_path, own_surroundings, monkeypatch
+):
+    content = catalogs.load(REFERENCE)
+    demand = content.demands["D-2026-0204"]
+    then = datetime.combine(demand.valid_from + timedelta(days=60), time(4), UTC)
+    monkeypatch.setenv("YICI_CLOCK_OFFSET_S", str((then - datetime.now(UTC)).total_seconds()))
+    monkeypatch.setattr(working, "starting", _nobody_starts)
+    students = [
+        _student("20250000001", "11"), _student("20250000002", "12"),
+        _student("20250000003", "41"), _student("20250000004", "11", status="07"),
+    ]  # fmt: skip
+    with opened(
+        pg_database, tmp_path, content=content, rows={"hr.staff": [], "academic.students": students}
+    ) as at:
+        for name, value in (("HOME", str(tmp_path)), ("SERVICE_DATABASE_URL", service_url(pg_database))):
+            monkeypatch.setenv(f"YICI_{name}", value)
+        monkeypatch.setenv("YICI_DATABASE_URL", pg_database.url)
+        at.register(demand.client, tmp_path, "XX")
+        reply = asked(at, demand.client, demand.purpose)
+        assert reply.status_code == 202, reply.text
+        asyncio.run(working.main())
+        told = results(at, reply.json()["job_id"], demand.client)
+        found = [json.loads(line)["answer"]["facts"] for line in told.text.splitlines()]
+        assert [one["XH"]["value"] for one in found] == ["20250000002", "20250000001"]  # by population
+        assert {one["XM"]["value"] for one in found} == {f"{CANARY}1", f"{CANARY}2"}
+        assert all(one.keys() == set(demand.rows) for one in found)
+        assert {fact["status"] for one in found for fact in one.values()} == {"available"}
+        again = asked(at, demand.client, demand.purpose)
+        assert (again.json()["code"], again.json()["rule"]) == ("NOT_PERMITTED", "task:once_a_period")

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
 import catalogs
 from catalogs.model import Catalog
@@ -104,6 +105,13 @@ class Warehouse:
         self.landing = Landing(str(folder / "landing"))
         self.catalog = content
         migrated.begin()
+
+    @classmethod
+    def again(cls, root: str, content: Catalog) -> Self:
+        """Open the warehouse and the landing zone that another process has begun."""
+        self = cls.__new__(cls)
+        self.landing, self.catalog = Landing(root), content
+        return self
 
     def empty(self) -> None:
         """Forget everything, landing zone included, as if newly made."""

@@ -414,15 +414,16 @@ def test_how_much_may_be_lost_is_a_matter_of_the_contract(place):
     assert "no rows" in here.read().error
 
 
-def test_what_was_lost_in_the_same_teaching_week_a_year_ago_may_be_lost_again(place):
-    """The year before, a third of the rows left in the first week of term."""
+@pytest.mark.parametrize("years", [1, 2])
+def test_what_was_lost_in_the_same_teaching_week_of_an_earlier_year_may_be_lost_again(place, years):
+    """Then a third of the rows left in the first week of term; of years between nothing is known."""
     here = place()
     starts = {
-        "2025-2026-1": now().date() - timedelta(days=367),
-        "2026-2027-1": now().date() - timedelta(days=3),
+        f"{2026 - earlier}-{2027 - earlier}-1": now().date() - timedelta(days=3 + 364 * earlier)
+        for earlier in range(years, -1, -1)
     }
     here.house.catalog = with_terms(here.house.catalog, starts)
-    for days, count in ((-371, 30), (-365, 20), (-10, 30)):
+    for days, count in ((-364 * years - 7, 30), (-364 * years - 1, 20), (-10, 30)):
         here.days_pass(days)
         here.house.land([row(n) for n in range(1, count + 1)])
         here.house.release()
@@ -501,6 +502,49 @@ def test_where_anything_is_kept_back_a_new_column_is_only_reported(place, kept_b
     assert len(here.findings("new_columns")) == 1
     manifest = here.house.landing.verify(_newest_path())
     assert (manifest.extra_columns, manifest.beside) == (("dh",), None)
+
+
+# Rows that are marked secret.
+
+
+@pytest.mark.parametrize(
+    ("mode", "absence", "stays"),
+    [
+        ("full", "end", "earlier releases until"),
+        ("full", "keep_as_former", "answered as no longer reported"),
+        ("watermark", "keep", "answered as no longer reported"),
+    ],
+)
+def test_rows_that_may_be_marked_after_they_came_are_told_with_what_stays_of_them(
+    place, mode, absence, stays
+):
+    extra = ", exclude: \"xb = '密'\""
+    if mode == "watermark":
+        extra += WATERMARK + ", keySweep: {everyDays: 1}"
+    here = place(mode=mode, absence=absence, extra=extra)
+    here.put(*people(30), at(31, "02 08:00:00", sex="密"))
+    here.read_and_release()
+    # Neither a new row that is secret from the beginning nor a row that is deleted is one that was marked later.
+    here.days_pass(2)
+    here.put(at(32, "02 08:00:00", sex="密"))
+    here.read_and_release()
+    here.days_pass(4)
+    here.delete(30)
+    here.read_and_release()
+    assert here.findings("marked_later") == []
+
+    here.days_pass(6)
+    here.put(at(7, "02 08:00:00", name="CANARY", sex="密"))
+    here.read_and_release()
+    ((severity, passed, detail),) = here.findings("marked_later")
+    assert (severity, passed) == ("warning", False)
+    assert "1 rows are gone from the source, and ingest.exclude keeps back 1 more" in detail
+    assert stays in detail
+    assert "`yici purge hr.staff`" in detail
+    assert "CANARY" not in detail
+    here.days_pass(8)
+    here.read_and_release()
+    assert len(here.findings("marked_later")) == 1
 
 
 def _newest_path() -> str:

@@ -106,6 +106,8 @@ def test_a_campus_is_purged_and_rebuilt_with_derived_resources_and_marts(
     assert "No fault." in yici("landing", "verify")
     assert len(kept(deriving, secret)) >= 3
 
+    dump = deriving.folder / "warehouse.dump"
+    yici("db", "backup", str(dump))
     order = ("purge", "hr.staff", "--key", "T001", "--reason", "误报涉密人员")
     assert "would go" in yici(*order, "--dry-run")
     assert "1 baselines are written anew" in (said := yici(*order, "--yes"))
@@ -113,6 +115,7 @@ def test_a_campus_is_purged_and_rebuilt_with_derived_resources_and_marts(
         "Removed. Release 3 is current" in said
     )
     assert f"derived.{CARD}: 2 rows in landing, 2 versions" in said
+    assert f"{dump} (" in said and "no longer there" not in said
     assert "ingest.exclude" in said
     assert CANARY not in said and "T001" not in said
     for text in (secret, f"{CANARY}甲", STAFF[0]["id_no"]):

@@ -3,7 +3,9 @@
 import os
 import random
 import shutil
+import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,10 +43,27 @@ def _run(stable: Stable, log: Path) -> str:
         return releases.digest(con, catalogs.load(settings().campus))
 
 
-def _killed_run(stable: Stable, log: Path, after_s: float) -> None:
+def _killed_run(stable: Stable, log: Path, after_s: float) -> str:
+    """Kill a run some time after it began; returns what it had come to."""
+    extracts, candidates = _made()
     child = stable.start("run", environment=os.environ, log=log)
     time.sleep(after_s)
     child.kill()
+    if child.code == 0:
+        return "ended"
+    assert child.code == -signal.SIGKILL, child.said()
+    more_extracts, more_candidates = _made()
+    if more_candidates > candidates:
+        return "releasing"
+    return "landed" if more_extracts > extracts else "begun"
+
+
+def _made() -> tuple[int, int]:
+    """How many extracts and releases were ever begun."""
+    with connect(autocommit=True) as con:
+        return con.execute(
+            "SELECT (SELECT count(*) FROM yici.extract), (SELECT count(*) FROM yici.release)"
+        ).fetchone()
 
 
 def test_a_killed_run_loses_and_doubles_nothing(
@@ -70,8 +89,10 @@ def test_a_killed_run_loses_and_doubles_nothing(
     monkeypatch.setenv("YICI_HOME", str(home))
     monkeypatch.setenv("YICI_DATABASE_URL", disturbed.url)
     monkeypatch.setenv("YICI_SERVICE_DATABASE_URL", service_url(disturbed))
-    for _ in range(KILLS):
-        _killed_run(stable, log, after_s=random.uniform(0.1, 0.9) * takes_s)
+    hits: Counter[str] = Counter()
+    while sum(hits.values()) - hits["ended"] < KILLS:
+        hits[_killed_run(stable, log, after_s=random.uniform(0.1, 0.9) * takes_s)] += 1
+    print(f"kills of runs of {takes_s:.0f} s, by what had been done: {dict(hits)}")
     assert _run(stable, log) == expected
     pg_server.drop_database(disturbed)
     pg_server.drop_database(undisturbed)

@@ -259,6 +259,14 @@ class ClaimsQuery(TypedDict):
     claims: list["Claim"]
 
 
+class ClaimsReplay(TypedDict):
+    """A recorded `claims:verify`."""
+
+    action: Literal["claims"]
+    request: "ClaimsQuery"
+    receipt: str
+
+
 class ConfirmedOut(TypedDict):
     """What is `officer_verified` from now on; the value is not repeated."""
 

@@ -54,6 +54,18 @@ def test_what_follows_from_the_catalog_cannot_be_written(form, heading, shown, n
     assert "follows from the catalog" in found.faults[0].what
 
 
+def test_a_word_that_does_not_say_yes_or_no_is_told_where_it_stands():
+    def spoil(book):
+        sheet = book.worksheets[0]
+        heads = {cell.value: cell.column_letter for cell in sheet[2]}
+        sheet[f"{heads['须用明文']}3"].value = "也许"
+
+    content = changed(written("demands", CATALOG), spoil)
+    (fault,) = reading(content, CATALOG).faults
+    heads = {cell.column_letter: cell.value for cell in openpyxl.load_workbook(io.BytesIO(content)).active[2]}
+    assert (heads[fault.column], fault.row) == ("须用明文", 3)
+
+
 def test_a_new_demand_that_says_it_is_granted_is_a_fault():
     def file(book):
         sheet = book.worksheets[0]
