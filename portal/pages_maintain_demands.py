@@ -84,6 +84,8 @@ def _cards(
                 "id": number,
                 "unit": row["requesterUnit"],
                 "purpose": row["purpose"],
+                # A task has no name but its document's.
+                "basis": demand.basis if demand.purpose_kind == "task" else "",
                 "state": row["state"],
                 "may_edit": demand.requester_unit in own,
                 "since": since or demand.valid_from or "",

@@ -171,10 +171,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "home.quality.none": ("首次发布后生成", "comes with the first release"),
     "home.prefill": ("预填使用", "Prefill"),
     "home.prefill.note": ("{month} 预填次数，保留字段 {kept} 个", "prefills in {month}; {kept} fields kept"),
-    "home.prefill.none": (
-        "尚无预填；可免提交的材料 / 全部材料（项次）",
-        "no prefill yet; materials that can be spared, of all that are asked for",
-    ),
+    "home.spared": ("可免提交材料", "Materials to be spared"),
+    "home.spared.note": ("占全部材料项次；尚无预填", "of all that are asked for; no prefill yet"),
     "home.once": ("最多跑一次", "At most one visit"),
     "home.once.note": ("指南所承诺，共 {n} 个事项", "promised, of {n} service items"),
     "home.once.real": (

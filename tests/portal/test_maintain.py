@@ -5,7 +5,7 @@ import json
 import re
 import time
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
 
 import openpyxl
@@ -467,6 +467,21 @@ def test_the_board_names_who_waits_for_whom_and_the_gap_that_is_in_the_way(maint
     board = browsers["head"].get("/demands", params={"gap": "无源"}).text
     assert 'href="/maintain/edit/demands/D-90"' in board and "须认责" in board and "D-1<" not in board
     assert "D-90" not in browsers["head"].get("/demands", params={"unit": "教务处"}).text
+
+
+def test_a_task_is_told_with_the_document_that_orders_it(maintained):
+    content = maintained.catalog
+    demand = replace(
+        content.demands["D-1"], demand_id="D-92", purpose_kind="task", purpose="T-9", basis="监测通知(2026)"
+    )
+    asked = {"requesterUnit": "人事处", "state": "filed", "elementName": "姓名", "gap": "", "provider": ""}
+    rows = [
+        asked | {"demandId": "D-92", "purpose": "T-9"},
+        asked | {"demandId": "D-1", "purpose": "在职证明"},
+    ]
+    known = replace(content, demands={**content.demands, "D-92": demand})
+    cards = pages_maintain_demands._cards(rows, known, {}, ())
+    assert [(one["purpose"], one["basis"]) for one in cards] == [("T-9", "监测通知(2026)"), ("在职证明", "")]
 
 
 def test_a_demand_waits_since_the_campus_s_day_although_it_was_another_one_in_greenwich(maintained):
