@@ -81,9 +81,13 @@ def arrow(name: str, color: str) -> str:
 def broken(text: str, width: int, size: int) -> list[str]:
     """Break a text into lines of a width; Chinese breaks anywhere, a Latin word stays whole where it fits."""
     room = width - 10
+
+    def long_of(word: str) -> float:
+        return sum(size if ord(sign) > _LATIN else size * 0.56 for sign in word)
+
     lines, line, used = [], "", 0.0
-    for word in _words(text):
-        long = sum(size if ord(sign) > _LATIN else size * 0.56 for sign in word)
+    for word in (part for one in _words(text) for part in (one if long_of(one) > room else (one,))):
+        long = long_of(word)
         if line and used + long > room:
             lines.append(line.strip())
             line, used = "", 0.0
