@@ -166,7 +166,9 @@ def test_the_home_page_answers_whether_data_can_be_trusted_today(office):
     html = office.get("/").text
     assert re.search(r"\d+ / \d+ 项资源在承诺期内，2 张工单逾期", html)
     assert "91.0" in html and "7 天前尚无得分" in html
-    assert "<dt>可免提交材料</dt>" in html and "<dt>预填使用</dt>" not in html  # a number stands below its own name
+    assert (
+        "<dt>可免提交材料</dt>" in html and "<dt>预填使用</dt>" not in html
+    )  # a number stands below its own name
 
 
 def test_a_page_that_is_not_there_says_where_to_go(office):
