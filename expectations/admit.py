@@ -292,9 +292,9 @@ def _told_of_source(
 def _marked_later(
     con: psycopg.Connection, resource: Resource, extracts: Sequence[ledger.Extract], gone: int
 ) -> Iterator[Finding]:
-    """The finding that rows which had come may be marked secret now: as many more are kept back as are gone, or fewer.
+    """The finding that rows which had come may be marked secret now: some are gone, and more are kept back than before.
 
-    Which ones cannot be told, since nothing of them is read any more.
+    Which ones cannot be told, since nothing of them is read any more; that both had other reasons is possible.
     """
     more = ledger.newly_excluded(con, extracts[-1].id) if gone and resource.ingest.exclude else 0
     if more:

@@ -215,6 +215,11 @@ def _by(post: str, reason: str = "") -> "By":
 
 
 def require_post(catalog: "Catalog", post: str) -> None:
+    """Check that the catalog names a post.
+
+    Raises:
+        ConfigurationError: it does not; with a similar one, if there is one.
+    """
     from catalogs.check_decisions import posts_of
     from catalogs.faults import did_you_mean
     from catalogs.settings import ConfigurationError

@@ -81,19 +81,20 @@ def arrow(name: str, color: str) -> str:
 def broken(text: str, width: int, size: int) -> list[str]:
     """Break a text into lines of a width; Chinese breaks anywhere, a Latin word stays whole where it fits."""
     room = width - 10
-
-    def long_of(word: str) -> float:
-        return sum(size if ord(sign) > _LATIN else size * 0.56 for sign in word)
-
     lines, line, used = [], "", 0.0
-    for word in (part for one in _words(text) for part in (one if long_of(one) > room else (one,))):
-        long = long_of(word)
-        if line and used + long > room:
-            lines.append(line.strip())
-            line, used = "", 0.0
-        line += word
-        used += long
+    for word in _words(text):
+        for part in [word] if _long(word, size) <= room else word:
+            long = _long(part, size)
+            if line and used + long > room:
+                lines.append(line.strip())
+                line, used = "", 0.0
+            line += part
+            used += long
     return [*lines, line.strip()] if line.strip() else lines
+
+
+def _long(text: str, size: int) -> float:
+    return sum(size if ord(sign) > _LATIN else size * 0.56 for sign in text)
 
 
 def _words(text: str) -> Iterator[str]:

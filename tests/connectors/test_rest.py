@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from catalogs.model import Ingest, System
+from catalogs.model import Ingest, Resource, System
 from connectors import http
 from connectors.base import SourceChanged, SourceRefused, SourceUnavailable
 from connectors.landing import Landing
@@ -26,6 +26,17 @@ PROJECT = resource(
     name="research.projects",
     ingest=Ingest(exclude="secret = 1"),
 )
+
+
+def changing(overlap_s: int = 0) -> Resource:
+    """Return the contract of an interface that tells what has changed since a time."""
+    return resource(
+        PATH,
+        [item("no"), item("at")],
+        name="research.projects",
+        ingest=Ingest(mode="watermark", watermark="at", overlap_s=overlap_s),
+        read={"since": "updated_since"},
+    )
 
 
 def project(number: int, **other: object) -> dict[str, object]:
@@ -277,13 +288,7 @@ def test_the_token_never_goes_to_another_host(http_server: ScriptedServer, landi
 
 
 def test_a_watermark_is_asked_for_and_moves(http_server: ScriptedServer, landing: Landing) -> None:
-    contract = resource(
-        PATH,
-        [item("no"), item("at")],
-        name="research.projects",
-        ingest=Ingest(mode="watermark", watermark="at", overlap_s=60),
-        read={"since": "updated_since"},
-    )
+    contract = changing(60)
     changed = [{"no": "1", "at": "2026-10-20T07:00:00"}]
     http_server.answers[PATH] = pages(changed)
     (first,) = land(landing, research(http_server), contract)
@@ -310,13 +315,7 @@ def test_a_watermark_is_asked_for_and_moves(http_server: ScriptedServer, landing
 def test_the_overlap_reaches_back_in_the_form_that_the_interface_writes_times_in(
     published: str, asked: str, http_server: ScriptedServer, landing: Landing
 ) -> None:
-    contract = resource(
-        PATH,
-        [item("no"), item("at")],
-        name="research.projects",
-        ingest=Ingest(mode="watermark", watermark="at", overlap_s=900),
-        read={"since": "updated_since"},
-    )
+    contract = changing(900)
     http_server.answers[PATH] = pages([{"no": "1", "at": published}])
     (manifest,) = land(landing, research(http_server), contract, watermark=published)
     assert http_server.requests[-1].query["updated_since"] == [asked]
@@ -326,13 +325,7 @@ def test_the_overlap_reaches_back_in_the_form_that_the_interface_writes_times_in
 def test_a_time_that_no_overlap_can_be_taken_from_is_refused_with_what_to_do(
     http_server: ScriptedServer, landing: Landing
 ) -> None:
-    contract = resource(
-        PATH,
-        [item("no"), item("at")],
-        name="research.projects",
-        ingest=Ingest(mode="watermark", watermark="at", overlap_s=900),
-        read={"since": "updated_since"},
-    )
+    contract = changing(900)
     with pytest.raises(SourceRefused, match=r"overlap_s.*last good state stays\. Choose"):
         land(landing, research(http_server), contract, watermark="20 Oct 2026")
     assert http_server.requests == []
@@ -357,13 +350,7 @@ def test_a_time_in_the_future_does_not_move_the_watermark(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("connectors.rest.now", lambda: AT)
-    contract = resource(
-        PATH,
-        [item("no"), item("at")],
-        name="research.projects",
-        ingest=Ingest(mode="watermark", watermark="at"),
-        read={"since": "updated_since"},
-    )
+    contract = changing()
     http_server.answers[PATH] = pages([{"no": "1", "at": good}, {"no": "2", "at": ahead}])
     (manifest,) = land(landing, research(http_server), contract)
     assert (manifest.rows, manifest.watermark_to) == (2, good)
