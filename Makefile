@@ -30,9 +30,9 @@ serve: setup ## The HTTP service and the portal on the last published release
 dev: setup ## Dagster's pages and the service, for working on Yici
 	@$(BIN)/yici dev
 
-test: setup ## All tests, in two workers (WORKERS=3); names the slowest; sets up what they need
+test: setup ## All tests, in three workers, which wait much (WORKERS=2); names the slowest; sets up what they need
 	@tests/setup.sh
-	@$(BIN)/python -m pytest -n $(or $(WORKERS),2) --dist loadfile --no-loadscope-reorder -q --durations=25 --durations-min=5
+	@$(BIN)/python -m pytest -n $(or $(WORKERS),3) --dist loadfile --no-loadscope-reorder -q --durations=25 --durations-min=5
 
 drills: setup ## Failure drills: kill, restart, fill, cut, jump; every one has to leave the undisturbed state (docs/drills.md)
 	@$(BIN)/python -m benchmarks.drills $(DRILLS)

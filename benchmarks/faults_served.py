@@ -16,11 +16,12 @@ from benchmarks.faults_caught import Label
 from catalogs.model import Catalog, Grant, Resource
 from catalogs.settings import now
 from service import facts
-from service.facts import Fact, Question
 from service.reads import Reading
 from service.state import Current, State
 from service.subjects import resolve
+from service.telling import Fact
 from service.transactions import pinned
+from service.wanted import Question
 from warehouse.connect import connect, pg_params
 
 Number = tuple[str, str]

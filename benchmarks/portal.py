@@ -25,6 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from urllib.parse import urlencode
 
 import httpx
 import pyotp
@@ -38,7 +39,7 @@ from catalogs import load
 from catalogs.derive import is_valid
 from catalogs.lists.all import today
 from catalogs.model import Catalog
-from catalogs.model_posts import CLERK, DATA_OFFICE, MEMBER, ROLES, STEWARD
+from catalogs.model_posts import CLERK, DATA_OFFICE, MEMBER, ROLES, STEWARD, Numbered
 from catalogs.settings import DEFAULT_CAMPUS
 from portal import accounts
 from portal.app import PAGE_MODULES
@@ -52,6 +53,8 @@ _PER_ROUTE, _ROUNDS, _MOST_ADDRESSES = 5, 4, 3000
 # How often somebody may ask about themselves is limited per minute: then the benchmark waits, and notes the next try.
 _TOO_MANY, _QUOTA_S = 429, 10
 _LINK = re.compile(r'href="(/[^"#]*)')
+# What somebody looks for: a name, the initials of one, a code; no link leads to what is typed.
+_TYPED = ("学生", "jzg", "XM")
 # What ends a session, changes the language or is no page.
 _NOT_FOLLOWED = ("/logout", "/language", "/assets/", "/login")
 
@@ -125,6 +128,8 @@ def _prepare(browser: httpx.Client, role: str) -> None:
     """
     if role == DATA_OFFICE and not portal_work.ask_for_certificate(browser):
         raise RuntimeError("no certificate came about")
+    if role == DATA_OFFICE and not portal_work.propose(browser):
+        raise RuntimeError("no proposal came about")
     if role == STEWARD and not portal_work.hand_in_workbook(browser):
         raise RuntimeError("no workbook with faults came about")
 
@@ -167,7 +172,8 @@ def _worked_ms(processes: Iterable[int]) -> float:
 def _followed(browser: httpx.Client, role: str, known: set[str]) -> dict[str, Page]:
     """Follow every link from the first page; of each route, the first addresses, of a known one only the first."""
     pages: dict[str, Page] = {}
-    waiting, seen = ["/"], {"/"}
+    waiting = ["/", *(f"/search?{urlencode({'q': typed})}" for typed in _TYPED)]
+    seen = set(waiting)
     while waiting and len(seen) < _MOST_ADDRESSES:
         address = waiting.pop(0)
         name = _route(address)
@@ -199,15 +205,17 @@ def _route(address: str) -> str:
     return ""
 
 
-def _people(catalog: Catalog, day: date) -> dict[str, str]:
+def _people(catalog: Catalog, day: date) -> dict[str, Numbered]:
     """Return role → the number of somebody who has it on a day, whoever sees most first, a member without post last."""
     found = {one.role: one.person for one in catalog.holdings if is_valid(one.valid_from, one.valid_to, day)}
     ordered = (DATA_OFFICE, *(role for role in ROLES if role != DATA_OFFICE))
-    return {role: found[role] for role in ordered if role in found} | {MEMBER: "0"}
+    kind = catalog.campus.holder_id_type
+    numbers = {role: found[role] for role in ordered if role in found} | {MEMBER: "0"}
+    return {role: Numbered(kind, number) for role, number in numbers.items()}
 
 
 @contextlib.contextmanager
-def _browser(url: str, role: str, person: str) -> Iterator[httpx.Client]:
+def _browser(url: str, role: str, person: Numbered) -> Iterator[httpx.Client]:
     """A browser in which somebody has logged in."""
     with connect(autocommit=True) as con:
         secret = accounts.make(con, f"bench-{role}", person, _PASSWORD).secret

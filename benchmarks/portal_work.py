@@ -1,4 +1,4 @@
-"""What pages are about that nobody is led to by a link: a certificate, a workbook with faults, a case at the window.
+"""What pages are about that nobody is led to by a link: a certificate, a proposal, a workbook with faults, a case.
 
 `benchmarks.portal` makes each by the way that people have, and then measures the pages that it leads to. The campus is
 another program, as for `yici demo`: its service hall opens the case.
@@ -22,6 +22,9 @@ from warehouse.connect import connect
 _HALL, _HALL_UNIT, _HALL_NAME = "service-hall", "XX", "网上办事大厅"
 _KINDS = re.compile(r'href="(/mine/certificates/new/[^"]+)"')
 _WAITING = re.compile(r'href="(/duty/rows/[^"?]+)"')
+_GUIDES = re.compile(r'href="(/maintain/edit/guide/[^"]+)"')
+_BASE = re.compile(r'name="base" value="(\d+)"')
+_SUMMARY = "f-0-all-abstract"
 _OPTIONS = re.compile(r'<select id="(\w+)"[^>]*><option value="([^"]*)"')
 _UNDER_WAY, _WAIT_S = 'http-equiv="refresh"', 60
 # Above the rows of the workbook stand its words and heads.
@@ -45,6 +48,24 @@ def ask_for_certificate(browser: httpx.Client) -> bool:
             paper = f"{answer.headers['location']}/paper"
             return _settled(browser, paper, lambda got: got.status_code == 200)
     return False
+
+
+def propose(browser: httpx.Client) -> bool:
+    """Propose a summary of a resource, and fill in another that is not proposed; False if one is not taken."""
+    token = csrf(browser)
+    first, second = _GUIDES.findall(browser.get("/maintain/new").text)[:2]
+    wish = _filled_in(browser, first, token)
+    told = {"act": "propose", "title": "基准测试", "reason": "试验", "csrf": token}
+    answer = browser.post(wish, data=told)
+    return answer.status_code == 303 and bool(_filled_in(browser, second, token))
+
+
+def _filled_in(browser: httpx.Client, form: str, token: str) -> str:
+    """Fill in the form of a resource and return the page that says what it would mean."""
+    base = _BASE.search(browser.get(form).text)
+    assert base is not None
+    answer = browser.post(form, data={"base": base[1], _SUMMARY: f"试验 {token[:8]}", "csrf": token})
+    return answer.headers.get("location", "") if answer.status_code == 303 else ""
 
 
 def hand_in_workbook(browser: httpx.Client) -> bool:

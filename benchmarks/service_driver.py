@@ -123,6 +123,8 @@ class _Connection:
 
     async def ask(self, sent: bytes) -> tuple[int, bytes]:
         """Return status and body."""
+        if self._streams and self._streams[0].at_eof():  # the server closed it while it rested
+            self.close()
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self._port)
         reader, writer = self._streams

@@ -1,4 +1,4 @@
-"""What `make bench` measures, one step per process, so that each has a peak memory of its own.
+"""What `make bench` measures, one step per process, so that each has a memory and a processor time of its own.
 
 `python -m benchmarks.steps NAME [ARGUMENT …]` runs one step in the installation that YICI_HOME and YICI_CAMPUS name and
 prints one line of JSON.
@@ -6,13 +6,16 @@ prints one line of JSON.
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import TypeVar
+from unittest import mock
 
 import psycopg
 
@@ -93,49 +96,61 @@ def extract(name: str) -> Figures:
     return {"seconds": seconds, "rows": landed.rows}
 
 
-def judge_alone(name: str) -> Figures:
-    """Judge what landed and compare it with the store, and leave everything as it is."""
+def release(name: str, ends: str) -> Figures:
+    """Judge what landed, apply the difference and publish.
+
+    What judging, comparing and storing took is told apart, all of one application.
+
+    Args:
+        name: the resource.
+        ends: `published`; or `undone`, of a first day, which leaves the table empty for another one.
+    """
     from catalogs.versions import pack
     from connectors.landing import Landing
-    from expectations.admission import judge
-    from expectations.admit import engine
-    from warehouse import ledger, releases, versions
-    from warehouse.store import ensure_table
-
-    catalog = _catalog()
-    contract = catalog.resources[name]
-    landing = Landing(str(Path(os.environ["YICI_HOME"]) / "landing"))
-    with releases.open_candidate(catalog, pack(catalog.files)) as candidate, engine() as con:
-        files = [(e, landing.open(landing.read(e.path))) for e in ledger.unjudged(candidate.con, name)]
-        judged_s, (judged, _) = timed(lambda: judge(con, catalog, contract, files))
-        table = ensure_table(candidate.con, contract)
-        query = f"SELECT EXISTS (SELECT FROM store.{versions.q(table.name)})"
-        (is_filled,) = candidate.con.execute(query).fetchone()
-        versions.show_sealed(con, table)
-        compared_s, _ = timed(lambda: is_filled and versions.compare(con, candidate.con, table, judged))
-    return {"judged_s": judged_s, "compared_s": compared_s}
-
-
-def release(name: str) -> Figures:
-    """Judge what landed, apply the difference and publish."""
-    from catalogs.versions import pack
-    from connectors.landing import Landing
-    from expectations.admit import admit, engine
-    from warehouse import releases
+    from expectations import admit
+    from warehouse import releases, versions
 
     catalog = _catalog()
     landing = Landing(str(Path(os.environ["YICI_HOME"]) / "landing"))
+    parts = {
+        "judged_s": (admit, "judge"),
+        "compared_s": (versions, "compare"),
+        "stored_s": (versions, "apply"),
+    }
     with releases.open_candidate(catalog, pack(catalog.files)) as candidate:
         before = _wal(candidate.con)
-        with engine() as con:
-            seconds, done = timed(lambda: admit(con, candidate, catalog, catalog.resources[name], landing))
+        with admit.engine() as con, stopwatch(parts) as took:
+            work = partial(admit.admit, con, candidate, catalog, catalog.resources[name], landing)
+            seconds, done = timed(work)
         if done.outcome != "applied":
             raise SystemExit(f"bench: {name}: {done.outcome}: {done.reason}")
-        releases.publish(candidate, list(catalog.resources.values()), {})
+        if ends == "undone":
+            candidate.con.execute(f"TRUNCATE store.{versions.q(catalog.resources[name].table)}")
+        else:
+            releases.publish(candidate, list(catalog.resources.values()), {})
         wal_mb = (_wal(candidate.con) - before) / 1e6
-    return {
+    return took | {
         "seconds": seconds, "wal_mb": wal_mb, "rows": done.rows_in, "inserted": done.inserted, "ended": done.ended,
     }  # fmt: skip
+
+
+@contextmanager
+def stopwatch(functions: Mapping[str, tuple[ModuleType, str]]) -> Iterator[Figures]:
+    """Time functions where their modules call them; yields their seconds under the given names."""
+    took = dict.fromkeys(functions, 0.0)
+    with ExitStack() as stack:
+        for figure, (module, name) in functions.items():
+            stack.enter_context(mock.patch.object(module, name, _timing(getattr(module, name), took, figure)))
+        yield took
+
+
+def _timing(function: Callable[..., _T], took: Figures, figure: str) -> Callable[..., _T]:
+    def call(*arguments, **named) -> _T:
+        seconds, result = timed(lambda: function(*arguments, **named))
+        took[figure] += seconds
+        return result
+
+    return call
 
 
 def _catalog():
@@ -148,14 +163,12 @@ def _wal(con: psycopg.Connection) -> int:
     return int(con.execute("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn").fetchone()[0])
 
 
-STEPS = {step.__name__: step for step in (copy_out, copy_in, client_stream, extract, judge_alone, release)}
+STEPS = {step.__name__: step for step in (copy_out, copy_in, client_stream, extract, release)}
 
 
 def main() -> None:
     """Run the named step."""
-    figures = STEPS[sys.argv[1]](*sys.argv[2:])
-    figures["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps(figures))
+    print(json.dumps(STEPS[sys.argv[1]](*sys.argv[2:])))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Who holds which post, and with which role in the portal: plain data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 CLERK, STEWARD, HEAD = "clerk", "steward", "head"
@@ -11,13 +11,29 @@ MEMBER = "member"
 ROLES = (CLERK, STEWARD, HEAD, DATA_OFFICE, REFORM_OFFICE, ADMINISTRATOR, LEADERSHIP, AUDITOR, ENGINEER)
 
 
+# The kind of number by which posts.csv names holders, where campus.yaml says nothing else (`holderIdType`).
+HOLDER_ID_TYPE = "staff_no"
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A person's number with its kind: equal numbers of two kinds are two people's.
+
+    Attributes:
+        id_type: the kind, as identity links it: staff_no, student_no, ….
+    """
+
+    id_type: str
+    number: str = field(repr=False)
+
+
 @dataclass(frozen=True)
 class Holding:
     """A post held by a person, as HR or the unit says it.
 
     Attributes:
         id: of this entry.
-        person: the person's number, as the campus's login gives it; no name.
+        person: the person's number, of the kind that campus.yaml says (`holderIdType`); no name.
         post: `post:rs-data-steward`, as the unit register names it.
         role: what the post lets its holder do in the portal.
         valid_from, valid_to: first and last day; None: without end.

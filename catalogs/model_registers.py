@@ -6,6 +6,8 @@ from datetime import date, time, timedelta
 from functools import cached_property
 from typing import Any
 
+from catalogs.model_posts import HOLDER_ID_TYPE
+
 # 八统一: 主项 子项 依据 材料 办事流程 经办流程 时限 表单.
 UNIFIED = ("mainItem", "code", "legalBasis", "materials", "guideFlow", "steps", "promisedLimit", "form")
 
@@ -88,6 +90,7 @@ class Campus:
         words: words that the campus adds to the open lists of `catalogs.words`.
         minors: None where no one here is under age.
         relations: what may bind a project, unit or room to the persons of a case.
+        holder_id_type: of which kind the numbers are by which posts.csv names holders.
     """
 
     code: str
@@ -102,6 +105,7 @@ class Campus:
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     minors: Minors | None = None
     relations: tuple[Relation, ...] = ()
+    holder_id_type: str = HOLDER_ID_TYPE
 
 
 @dataclass(frozen=True)

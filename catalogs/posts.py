@@ -6,21 +6,26 @@ What was decided:
 - The role has to suit the post: whoever answers for a unit is its head, its data steward a steward, whoever is named
   for enquiries a clerk. The data office and the reform office are the units that campus.yaml names.
 - A deputy has exactly the post and role of the holding stood in for, and no longer than that.
+- Holders are named by numbers of one kind (`holderIdType` of campus.yaml). So is whoever acts in an office, wherever it
+  counts who it was: by the bare number of that kind, and by kind and number of any other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 from catalogs.derive import POST, is_valid
 from catalogs.faults import Faults, did_you_mean
 from catalogs.fields import Fields, read_csv
 from catalogs.model import Catalog, Unit
-from catalogs.model_posts import CLERK, DATA_OFFICE, HEAD, REFORM_OFFICE, ROLES, STEWARD, Holding
+from catalogs.model_posts import CLERK, DATA_OFFICE, HEAD, REFORM_OFFICE, ROLES, STEWARD, Holding, Numbered
 from catalogs.sources import Sources
+from catalogs.views import resource_name
 
 POSTS_FILE = "posts.csv"
+_KIND_ENDS = ":"
 _REQUIRED = ("id", "person", "post", "role", "validFrom")
 _OPTIONAL = ("validTo", "deputyOf", "note")
+_PERSON = "person"
 # Role → the key of campus.yaml that names its unit.
 _OFFICES = {DATA_OFFICE: "dataOffice", REFORM_OFFICE: "leadOffice"}
 # What a place in the unit register is called.
@@ -42,10 +47,14 @@ def read_posts(content: bytes, faults: Faults) -> list[tuple[Holding, Fields]]:
         own.text("validFrom", required=True)
         valid_from, valid_to = own.period("validFrom", "validTo")
         role = own.text("role", required=True, among=ROLES)
+        person = own.text("person", required=True)
+        if _KIND_ENDS in person:
+            what = "a holder is named by the number alone"
+            own.fault("V03", "person", what, expected="a number of the kind that campus.yaml says")
         if name and role:
             holding = Holding(
                 id=name,
-                person=own.text("person", required=True),
+                person=person,
                 post=own.text("post", required=True),
                 role=role,
                 valid_from=valid_from,
@@ -56,8 +65,20 @@ def read_posts(content: bytes, faults: Faults) -> list[tuple[Holding, Fields]]:
     return holdings
 
 
+def named(catalog: Catalog, whose: Numbered) -> str:
+    """Return how whoever has a number is named as an actor: no two people alike, holders of posts as in posts.csv."""
+    is_bare = whose.id_type == catalog.campus.holder_id_type and _KIND_ENDS not in whose.number
+    return whose.number if is_bare else f"{whose.id_type}{_KIND_ENDS}{whose.number}"
+
+
 def holdings_of(catalog: Catalog, person: str, day: date) -> tuple[Holding, ...]:
-    """Return the posts that a person holds on a day, those held as a deputy only while the other's own holds too."""
+    """Return the posts that a person holds on a day, those held as a deputy only while the other's own holds too.
+
+    Args:
+        catalog: the one in force.
+        person: as `named` names them.
+        day: of the question.
+    """
     known = {one.id: one for one in catalog.holdings}
     return tuple(
         one
@@ -85,8 +106,8 @@ def units_of_post(catalog: Catalog, post: str) -> frozenset[str]:
 def post_title(catalog: Catalog, post: str, language: str) -> str:
     """Return what people call a post: its unit and its place there.
 
-    A post that only contracts name has its code beside it, since its unit has another one in that place; one that
-    nothing names is told by its code.
+    A post that only contracts name has the first resource that it answers for beside it, since its unit has another
+    one in that place; one that nothing names is told by its code.
 
     Args:
         catalog: the one in force.
@@ -100,10 +121,15 @@ def post_title(catalog: Catalog, post: str, language: str) -> str:
         for role, posts in _posts_of(unit):
             if post in posts:
                 return _titled(unit, role, language)
-    for resource in catalog.resources.values():
-        for role, named in ((HEAD, resource.accountable), (STEWARD, resource.steward)):
-            if post == named and resource.provider in catalog.units:
-                return f"{_titled(catalog.units[resource.provider], role, language)} ({code})"
+    for role, of in ((HEAD, "accountable"), (STEWARD, "steward")):
+        named = [
+            one
+            for one in catalog.resources.values()
+            if getattr(one, of) == post and one.provider in catalog.units
+        ]
+        if named:
+            of_unit = _titled(catalog.units[named[0].provider], role, language)
+            return f"{of_unit}{_of_resources(catalog, [one.name for one in named], language)}"
     return code
 
 
@@ -112,6 +138,8 @@ def tell_post_faults(sources: Sources, faults: Faults) -> None:
     catalog = sources.catalog
     places = _places(catalog)
     known = {holding.id: holding for holding, _ in sources.holdings}
+    if sources.holdings:
+        _tell_holder_kind(catalog, faults)
     for holding, own in sources.holdings:
         if holding.post not in places:
             what = f'no unit or contract names "{holding.post}"'
@@ -121,6 +149,16 @@ def tell_post_faults(sources: Sources, faults: Faults) -> None:
         if holding.deputy_of:
             for what in _deputy_faults(holding, known.get(holding.deputy_of)):
                 own.fault("O03", "deputyOf", what)
+
+
+def _tell_holder_kind(catalog: Catalog, faults: Faults) -> None:
+    kinds = [kind for kind, of in catalog.types_of_numbers().items() if of == _PERSON]
+    kind = catalog.campus.holder_id_type
+    if kinds and kind not in kinds:
+        lines = catalog.files.get("campus.yaml", b"").decode("utf-8", "replace").splitlines()
+        line = next((at for at, text in enumerate(lines, 1) if "holderIdType" in text), 1)
+        what = f'holderIdType: no resource about persons knows them by "{kind}"'
+        faults.add("O04", "campus.yaml", line, what, mend=did_you_mean(kind, kinds))
 
 
 def _holds(holding: Holding, day: date) -> bool:
@@ -143,6 +181,13 @@ def _places(catalog: Catalog) -> dict[str, frozenset[str]]:
 def _titled(unit: Unit, role: str, language: str) -> str:
     zh, en = _PLACES[role]
     return f"{unit.name_zh}{zh}" if language == "zh" else f"{unit.name_en or unit.name_zh}, {en}"
+
+
+def _of_resources(catalog: Catalog, names: Sequence[str], language: str) -> str:
+    first = resource_name(catalog, names[0], language)
+    if language == "zh":
+        return f"（{first}等 {len(names)} 项资源）" if len(names) > 1 else f"（{first}）"
+    return f" ({first} and {len(names) - 1} more)" if len(names) > 1 else f" ({first})"
 
 
 def _posts_of(unit: Unit) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -27,6 +27,7 @@ from catalogs.model import (
     System,
     Unit,
 )
+from catalogs.model_posts import HOLDER_ID_TYPE
 from catalogs.model_registers import UNIFIED
 from catalogs.relations import read_relations
 from catalogs.words import DATA_LEVELS, GOAL_MEASURES, OPEN_WORDS, PI_CLASSES
@@ -112,6 +113,7 @@ def read_campus(content: bytes, faults: Faults) -> Campus:
         words=_words(fields),
         minors=_minors(fields),
         relations=read_relations(fields),
+        holder_id_type=fields.text("holderIdType", default=HOLDER_ID_TYPE),
     )
 
 

@@ -820,6 +820,13 @@ _TABLE = (
         "A deputy never has more than the person stood in for.",
         "correct deputyOf, the post, the role or the dates",
     ),
+    RuleText(
+        "O04",
+        ERROR,
+        "The kind of number by which posts.csv names holders is one by which resources know persons.",
+        "Numbers of two kinds may be equal: without its kind a number would give a post to somebody else.",
+        "write the kind as holderIdType into campus.yaml",
+    ),
     # certificates
     RuleText(
         "K01",

@@ -88,10 +88,30 @@ def visible_items(resource: Resource, reader: str) -> tuple[Item, ...]:
     return tuple(item for item in resource.items if may_see(item.tier, reader))
 
 
-def unit_name(catalog: Catalog, code: str) -> str:
-    """The unit's Chinese name, or its code where it is not registered."""
+def unit_name(catalog: Catalog, code: str, language: str = "zh") -> str:
+    """The unit's name, in English where the register has it so; its code where it is not registered."""
     unit = catalog.units.get(code)
-    return unit.name_zh if unit else code
+    if unit is None:
+        return code
+    return (unit.name_en if language != "zh" else "") or unit.name_zh
+
+
+def resource_name(catalog: Catalog, name: str, language: str = "zh") -> str:
+    """What people call a resource: in English too where its contract says how, else in Chinese, else by its code."""
+    resource = catalog.resources.get(name)
+    if resource is None:
+        return name
+    english = str(resource.properties.get("nameEn") or "") if language != "zh" else ""
+    return english or resource.business_name or name
+
+
+def item_name(catalog: Catalog, item: Item, language: str = "zh") -> str:
+    """What people call an item; in English as its contract or its element says, else as its column."""
+    if language == "zh":
+        return item.business_name or item.name
+    element = catalog.elements.get(item.element or "")
+    own = str(item.properties.get("nameEn") or "") or (element.name_en if element else "")
+    return own or item.name.replace("_", " ")
 
 
 def visible_elements(catalog: Catalog, reader: str) -> tuple[Element, ...]:

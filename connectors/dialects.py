@@ -2,21 +2,20 @@
 
 The source itself writes as text whatever a driver would convert (numbers, times, JSON …); only texts and
 bytes are fetched as they are. Quoting, casts and constants are SQLAlchemy's, so that a dialect it knows needs
-no line here; what it cannot know about a dialect (which session, which snapshot, how to write a type to the
-last digit) is the table `_MANNERS`. Oracle's driver hands over Arrow tables itself. A driver is an extra: a
-missing one is named with the command that installs it.
+no line here; what it cannot know about a dialect is `connectors.manners`. Oracle's driver hands over Arrow
+tables itself. A driver is an extra: a missing one is named with the command that installs it.
 """
 
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, TypeAlias
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -24,7 +23,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mssql, mysql, oracle, postgresql
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SAWarning, SQLAlchemyError
 from sqlalchemy.pool import NullPool
-from sqlalchemy.types import NullType, TypeEngine
+from sqlalchemy.types import TypeEngine
 
 from catalogs.found import FoundTable
 from catalogs.model import Resource, System
@@ -44,9 +43,9 @@ from connectors.base import (
 from connectors.batches import BATCH_ROWS, as_text, text_batch
 from connectors.cursors import CursorSource
 from connectors.duck import describe, is_transient, session
+from connectors.manners import MYSQL, Expression, Manner, manner_of
 from connectors.sql import MAX_SNAPSHOT_S, Table, split_name
 
-_CONNECT_S = 10
 _LOCK_S = 5
 _STATEMENT_S = 600
 # Where SQLAlchemy would choose another driver than the one that is tried here.
@@ -58,7 +57,6 @@ _DRIVERS = {
 }
 # Module of a driver → extra of this package that brings it.
 _EXTRAS = {"oracledb": "oracle", "pymssql": "sqlserver", "dmPython": "dameng", "dmSQLAlchemy": "dameng"}
-_ISO = "SYYYY-MM-DD HH24:MI:SS"
 _BYTES = (
     sa.LargeBinary,
     sa.BINARY,
@@ -71,144 +69,6 @@ _BYTES = (
 )
 # A type that is none of SQLAlchemy's is read like any other; whoever runs a command need not hear of it.
 warnings.filterwarnings("ignore", "Did not recognize type", SAWarning)
-_Expression: TypeAlias = sa.ColumnElement
-
-
-def _as_is(column: _Expression) -> _Expression:
-    return column
-
-
-def _cast(column: _Expression) -> _Expression:
-    return sa.cast(column, sa.Unicode())
-
-
-def _converted(target: str, style: int) -> Callable[[_Expression], _Expression]:
-    """SQL Server's way of writing a text, with a number for the form."""
-    return lambda c: sa.func.convert(sa.literal_column(target), c, sa.literal_column(str(style)))
-
-
-@dataclass(frozen=True)
-class _Manner:
-    """What SQLAlchemy does not know about a dialect.
-
-    Attributes:
-        arguments: of the driver's connect; names of `_limits` in braces stand for limits.
-        options: SQLAlchemy's execution options of the connection.
-        session: statements at the beginning of a connection, with limits as above. The last ones begin the
-            read-only transaction, where the dialect has one.
-        cast: how a value is written as text.
-        written: types that are written otherwise.
-        pads: CHAR values come filled up with blanks that nobody entered.
-    """
-
-    arguments: Mapping[str, Any]
-    options: Mapping[str, Any]
-    session: tuple[str, ...]
-    cast: Callable[[_Expression], _Expression] = _cast
-    written: tuple[tuple[tuple[type[TypeEngine], ...], Callable[[_Expression], _Expression]], ...] = ()
-    pads: bool = False
-
-
-_POSTGRES = _Manner(
-    arguments={"connect_timeout": _CONNECT_S},
-    options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
-    session=(
-        "SET statement_timeout = {limit_ms}",
-        # Not every database that speaks like PostgreSQL knows these.
-        "SELECT set_config(name, '{lock_ms}', false) FROM pg_settings WHERE name = 'lock_timeout'",
-        "SELECT set_config(name, '{patience_ms}', false) FROM pg_settings "
-        "WHERE name IN ('transaction_timeout', 'idle_in_transaction_session_timeout')",
-        "SET TimeZone = 'UTC'",
-        "SET DateStyle = 'ISO'",
-        "SET bytea_output = 'hex'",
-        "SET extra_float_digits = 1",
-    ),
-    written=(
-        ((postgresql.MONEY,), lambda c: _cast(sa.cast(c, sa.Numeric()))),
-        # A cast adds the mask that nobody entered.
-        ((postgresql.INET,), lambda c: sa.func.textin(sa.func.inet_out(c))),
-    ),
-    pads=True,
-)
-_MYSQL = _Manner(
-    arguments={"connect_timeout": _CONNECT_S},
-    options={"isolation_level": "AUTOCOMMIT"},
-    session=(
-        "SET SESSION time_zone = '+00:00'",
-        "SET SESSION lock_wait_timeout = {lock_s}",
-        "SET SESSION wait_timeout = {patience_s}, net_write_timeout = {patience_s}",
-        "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
-        "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
-    ),
-    written=(
-        ((mysql.BIT,), lambda c: _cast(c + 0)),
-        ((NullType,), _as_is),  # shapes, which have no text, and addresses, which are one
-    ),
-)
-_MANNERS = {
-    "postgresql": _POSTGRES,
-    "mysql": _MYSQL,
-    "mariadb": _MYSQL,
-    "sqlite": _Manner(
-        arguments={"timeout": "{lock_s}", "check_same_thread": False},
-        options={"isolation_level": "AUTOCOMMIT"},
-        session=("PRAGMA query_only = ON", "BEGIN"),
-        written=(((TypeEngine,), _as_is),),  # values have types there, columns do not
-    ),
-    "oracle": _Manner(
-        arguments={"tcp_connect_timeout": _CONNECT_S},
-        options={},
-        session=(
-            "ALTER SESSION SET NLS_NUMERIC_CHARACTERS = '.,'",
-            f"ALTER SESSION SET NLS_DATE_FORMAT = '{_ISO}'",
-            f"ALTER SESSION SET NLS_TIMESTAMP_FORMAT = '{_ISO}.FF'",
-            f"ALTER SESSION SET NLS_TIMESTAMP_TZ_FORMAT = '{_ISO}.FFTZH:TZM'",
-            "ALTER SESSION SET TIME_ZONE = 'UTC'",
-            "SET TRANSACTION READ ONLY",
-        ),
-        # A year has a sign: without one it stands behind a blank.
-        cast=lambda c: sa.func.ltrim(_cast(c)),
-        written=(
-            # Binary fractions come as such; a plain cast would round them.
-            ((oracle.BINARY_DOUBLE, oracle.BINARY_FLOAT), _as_is),
-            # A plain cast rounds beyond 40 characters; the driver would make a double of it.
-            ((sa.Numeric, sa.Float, sa.Integer), lambda c: sa.func.to_char(c, "TM9")),
-            ((sa.Text, oracle.LONG), _as_is),
-        ),
-        pads=True,
-    ),
-    "mssql": _Manner(
-        arguments={"timeout": "{limit_s}", "login_timeout": _CONNECT_S},
-        options={},
-        session=(
-            "SET LOCK_TIMEOUT {lock_ms}",
-            "SET LANGUAGE us_english",
-            "SET DATEFORMAT ymd",
-        ),
-        # 121: times in ISO's form with all digits; 3: digits enough to tell a number apart; 2: all four decimals.
-        cast=_converted("NVARCHAR(max)", 121),
-        written=(
-            ((sa.Float,), _converted("VARCHAR(40)", 3)),
-            ((mssql.MONEY, mssql.SMALLMONEY), _converted("VARCHAR(40)", 2)),
-        ),
-        pads=True,
-    ),
-    "dm": _Manner(
-        arguments={},
-        options={},
-        session=("SET TRANSACTION READ ONLY",),
-        cast=lambda c: sa.cast(c, sa.String(4000)),  # the dialect has no text without a length
-        written=(((sa.Text,), _as_is),),
-        pads=True,
-    ),
-}  # fmt: skip
-_PLAIN = _Manner(arguments={}, options={}, session=())
-
-
-def _manner(dialect: type[sa.Dialect]) -> _Manner:
-    """Return the manner of a dialect; those built upon PostgreSQL's (openGauss, Kingbase) share its."""
-    is_postgres = issubclass(dialect, postgresql.base.PGDialect)
-    return _POSTGRES if is_postgres else _MANNERS.get(dialect.name, _PLAIN)
 
 
 @dataclass(frozen=True)
@@ -221,7 +81,7 @@ class DialectColumn(Column):
 class DialectSource(CursorSource):
     """One connection of an SQLAlchemy engine; what the dialect has of snapshots and limits is asked for."""
 
-    def __init__(self, system: System, con: duckdb.DuckDBPyConnection, engine: sa.Engine, manner: _Manner):
+    def __init__(self, system: System, con: duckdb.DuckDBPyConnection, engine: sa.Engine, manner: Manner):
         super().__init__(system, con)
         self.engine = engine
         self.manner = manner
@@ -265,14 +125,14 @@ class DialectSource(CursorSource):
 
     def reflected(self, name: str) -> str:
         """Return a column's name as it is: SQLAlchemy cuts MySQL's out of a statement and leaves a backtick doubled."""
-        return name.replace("``", "`") if self.manner is _MYSQL else name
+        return name.replace("``", "`") if self.manner is MYSQL else name
 
     def value(self, column: Column) -> str:
         """See `SqlSource.value`."""
         assert isinstance(column, DialectColumn)
         return self.sql(self._written(column.kind, sa.literal_column(self.name(column.name))))
 
-    def _written(self, kind: TypeEngine, column: _Expression) -> _Expression:
+    def _written(self, kind: TypeEngine, column: Expression) -> Expression:
         for kinds, write in self.manner.written:
             if isinstance(kind, kinds):
                 return write(column)
@@ -356,7 +216,7 @@ class DialectSource(CursorSource):
                 db.connection.driver_connection.call_timeout = self.limits["limit_ms"]
             for statement in self.manner.session:
                 db.execute(_statement(statement.format_map(self.limits)))
-            if self.manner is _MYSQL:
+            if self.manner is MYSQL:
                 db.execute(_statement(_mysql_limit(self.engine.dialect, self.limits)))
 
     def end_snapshot(self) -> None:
@@ -451,7 +311,7 @@ def _allows_snapshots(db: sa.Connection) -> bool:
 
 
 def _limits(system: System) -> dict[str, int]:
-    """Return the time limits of a system under the names that `_Manner` uses; no statement outlives a snapshot."""
+    """Return the time limits of a system under the names that `Manner` uses; no statement outlives a snapshot."""
     lock_s = float(system.limits.get("lock_s", _LOCK_S))
     patience_s = float(system.limits.get("max_snapshot_s", MAX_SNAPSHOT_S))
     limit_s = min(float(system.limits.get("statement_s", _STATEMENT_S)), patience_s)
@@ -551,7 +411,7 @@ def open_kind(
             engine.dispose()
 
 
-def _engine(system: System) -> tuple[sa.Engine, _Manner]:
+def _engine(system: System) -> tuple[sa.Engine, Manner]:
     dialect = setting(system, "dialect")
     where = f"systems.yaml: {system.code}.dialect"
     options = system.settings.get("options") or {}
@@ -578,7 +438,7 @@ def _engine(system: System) -> tuple[sa.Engine, _Manner]:
         )
         if url.get_backend_name() == "dm":
             _mend_dameng()
-        manner = _manner(url.get_dialect())
+        manner = manner_of(url.get_dialect())
         limits = _limits(system)
         arguments = {
             name: limits.get(str(value).strip("{}"), value) for name, value in manner.arguments.items()

@@ -84,6 +84,10 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("--capacity", help="population in which the applicant acts")
     ask.set_defaults(run=_ask)
 
+    report = commands.add_parser("report", help="fetch the rows of a reporting task, as its system does")
+    report.add_argument("--service", required=True, help="address of the service")
+    report.set_defaults(run=_report)
+
     scholarship = commands.add_parser("scholarship", help="run the example service system: a form")
     scholarship.add_argument("--service", required=True, help="address of the service")
     scholarship.add_argument("--port", type=int, default=8710)
@@ -105,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     faults.add_argument("--labels", type=Path, help="where to write what was spoiled")
     faults.set_defaults(run=_faults)
 
-    for command in (build, advance, serve, stop, ask, scholarship, faults):
+    for command in (build, advance, serve, stop, ask, report, scholarship, faults):
         command.add_argument("--out", type=Path, required=True, help="folder of the campus")
     return parser
 
@@ -167,9 +171,11 @@ def _run(target: Target, world: object, step: str, day: int | None = None) -> No
 
 
 def _serve(asked: argparse.Namespace) -> int:
+    from demo.report import prepare
     from demo.servers import running
 
     target, _ = built_target(asked.out)
+    prepare(target)
     if asked.daemon:
         running.start(target)
     else:
@@ -203,6 +209,13 @@ def _ask(asked: argparse.Namespace) -> int:
 
     target, state = built_target(asked.out)
     return ask(target, state, asked.service, asked.service_item, asked.applicant, asked.capacity)
+
+
+def _report(asked: argparse.Namespace) -> int:
+    from demo.report import report
+
+    target, _ = built_target(asked.out)
+    return report(target, asked.service)
 
 
 def _scholarship(asked: argparse.Namespace) -> int:

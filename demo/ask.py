@@ -11,18 +11,15 @@ from datetime import datetime
 from typing import Any
 
 import httpx
-from joserfc import jwt
-from joserfc.jwk import ECKey
 from rich.console import Console
 from rich.table import Table
 
 from demo.applicants import APPLICANTS
+from demo.signing import checked, token
 from demo.systems.hall import CLIENT_ID
 from demo.target import CAMPUS_ZONE, Target, TargetError
 from demo.world_campus import UNITS
 
-_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-_ASSERTION_LIFE_S = 120
 _TIMEOUT_S = 30.0
 _STATUS = {
     "available": "已核",
@@ -77,39 +74,17 @@ def ask(
         raise TargetError(f"the campus names no applicant for {service_item}; give one with --applicant")
     try:
         with httpx.Client(base_url=service, timeout=_TIMEOUT_S, trust_env=False) as http:
-            http.headers["Authorization"] = f"Bearer {_token(target, http, service)}"
+            http.headers["Authorization"] = f"Bearer {token(http, service, target.folder('hall'), CLIENT_ID)}"
             http.headers["Accept-Language"] = "zh"
             return max(_one(http, service_item, one) for one in chosen)
     except httpx.TransportError as error:
         raise TargetError(f"{service} does not answer ({type(error).__name__})") from None
 
 
-def _token(target: Target, http: httpx.Client, service: str) -> str:
-    key = ECKey.import_key(
-        json.loads((target.folder("hall") / "client_private.jwk").read_text(encoding="utf-8"))
-    )
-    now = int(time.time())
-    claims = {
-        "iss": CLIENT_ID,
-        "sub": CLIENT_ID,
-        "aud": f"{service.rstrip('/')}/oauth2/token",
-        "iat": now,
-        "exp": now + _ASSERTION_LIFE_S,
-        "jti": uuid.uuid4().hex,
-    }
-    assertion = jwt.encode({"alg": "ES256", "kid": key.kid}, claims, key)
-    form = {
-        "grant_type": "client_credentials",
-        "client_assertion_type": _ASSERTION,
-        "client_assertion": assertion,
-    }
-    return _checked(http.post("/oauth2/token", data=form))["access_token"]
-
-
 def _one(http: httpx.Client, service_item: str, one: dict[str, Any]) -> int:
     subject = {key: one[key] for key in ("id_type", "id", "capacity") if one.get(key)}
     party = {"role": "applicant", "id_type": subject["id_type"], "id": subject["id"]}
-    case = _checked(
+    case = checked(
         http.post(
             "/v1/cases",
             json={"service_item": service_item, "parties": [party]},
@@ -122,7 +97,7 @@ def _one(http: httpx.Client, service_item: str, one: dict[str, Any]) -> int:
         "actor": {"user_id": subject["id"], "role": "applicant"},
     }
     started = time.perf_counter()
-    answer = _checked(http.post(f"/v1/service-items/{service_item}:prefill", json=asked))
+    answer = checked(http.post(f"/v1/service-items/{service_item}:prefill", json=asked))
     spent_ms = (time.perf_counter() - started) * 1000
     _show(answer, one["who"], spent_ms)
     return 0 if is_enough(answer) else 1
@@ -133,17 +108,6 @@ def is_enough(answer: dict[str, Any]) -> bool:
     granted = [f for f in answer["fields"] if f["status"] not in ("applicant", "not_permitted")]
     spared = [m for m in answer["materials"] if m["outcome"] in ("satisfied", "certificate")]
     return bool(spared) and bool(granted) and all(field["status"] == "available" for field in granted)
-
-
-def _checked(reply: httpx.Response) -> dict[str, Any]:
-    if reply.is_success:
-        return reply.json()
-    try:
-        problem = reply.json()
-    except ValueError:
-        problem = {}
-    words = " ".join(str(problem.get(key, "")) for key in ("code", "title", "detail")).strip()
-    raise TargetError(f"{reply.request.url.path}: the service refused with {reply.status_code} {words}")
 
 
 def _show(answer: dict[str, Any], who: str, spent_ms: float) -> None:

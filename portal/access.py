@@ -21,8 +21,9 @@ from catalogs.model_posts import (
     REFORM_OFFICE,
     ROLES,
     STEWARD,
+    Numbered,
 )
-from catalogs.posts import holdings_of, units_of_post
+from catalogs.posts import holdings_of, named, units_of_post
 from catalogs.views import TIERS
 
 ANY, OWN = "any", "own"
@@ -96,6 +97,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
     "window": {CLERK: OWN},
     "window_case": {CLERK: OWN},
     "window_form": {CLERK: OWN},
+    "window_confirm": {CLERK: OWN},
     "runs": dict.fromkeys((ENGINEER, DATA_OFFICE, ADMINISTRATOR), ANY),
     "maintain": _DECIDING,
     "proposal": _DECIDING,
@@ -131,7 +133,7 @@ class Viewer:
     """Somebody who has logged in.
 
     Attributes:
-        person: the number that the login gave.
+        person: who it is, as `catalogs.posts.named` names them: holders of posts by their bare number.
         held: posts held today, besides being a member.
     """
 
@@ -162,8 +164,9 @@ class Decision:
     rule: str
 
 
-def viewer_of(catalog: Catalog, person: str, day: date) -> Viewer:
-    """Return what somebody is on a day."""
+def viewer_of(catalog: Catalog, whose: Numbered, day: date) -> Viewer:
+    """Return what whoever has a number is on a day."""
+    person = named(catalog, whose)
     held = holdings_of(catalog, person, day)
     return Viewer(person, tuple(Held(one.post, one.role, units_of_post(catalog, one.post)) for one in held))
 

@@ -12,6 +12,7 @@ import pyotp
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
+from catalogs.model_posts import Numbered
 from catalogs.settings import ConfigurationError, now
 
 SHORTEST_PASSWORD = 12
@@ -26,7 +27,7 @@ class Account:
     """What a person needs to set up an authenticator; shown once."""
 
     name: str
-    person: str
+    person: Numbered
     secret: str = field(repr=False)
 
     def address(self, campus: str) -> str:
@@ -34,33 +35,36 @@ class Account:
         return pyotp.TOTP(self.secret).provisioning_uri(name=self.name, issuer_name=campus)
 
 
-def make(con: psycopg.Connection, name: str, person: str, password: str) -> Account:
+def make(con: psycopg.Connection, name: str, person: Numbered, password: str) -> Account:
     """Make an account, or replace it with all that was known of it.
 
     Raises:
         ConfigurationError: the password is too short, or something is empty.
     """
-    if not name.strip() or not person.strip():
-        raise ConfigurationError("an account needs a name and a person's number; nothing was made")
+    person = Numbered(person.id_type.strip(), person.number.strip())
+    if not name.strip() or not person.id_type or not person.number:
+        raise ConfigurationError(
+            "an account needs a name and a person's number with its kind; nothing was made"
+        )
     if len(password) < SHORTEST_PASSWORD:
         raise ConfigurationError(f"a password has at least {SHORTEST_PASSWORD} characters; nothing was made")
-    account = Account(name.strip(), person.strip(), pyotp.random_base32())
+    account = Account(name.strip(), person, pyotp.random_base32())
     con.execute(
-        """INSERT INTO portal.account (name, person, password_hash, totp_secret, totp_step, made_at)
-           VALUES (%s, %s, %s, %s, 0, %s) ON CONFLICT (name) DO UPDATE SET person = excluded.person,
-               password_hash = excluded.password_hash, totp_secret = excluded.totp_secret, totp_step = 0,
-               made_at = excluded.made_at""",
-        [account.name, account.person, _hasher.hash(password), account.secret, now()],
+        """INSERT INTO portal.account (name, id_type, person, password_hash, totp_secret, totp_step, made_at)
+           VALUES (%s, %s, %s, %s, %s, 0, %s) ON CONFLICT (name) DO UPDATE SET id_type = excluded.id_type,
+               person = excluded.person, password_hash = excluded.password_hash,
+               totp_secret = excluded.totp_secret, totp_step = 0, made_at = excluded.made_at""",
+        [account.name, person.id_type, person.number, _hasher.hash(password), account.secret, now()],
     )
     return account
 
 
-def check(con: psycopg.Connection, name: str, password: str, code: str) -> str | None:
+def check(con: psycopg.Connection, name: str, password: str, code: str) -> Numbered | None:
     """Return the person whose account this is if password and code are right, else None. A code counts once."""
     row = con.execute(
-        "SELECT person, password_hash, totp_secret FROM portal.account WHERE name = %s", [name]
+        "SELECT id_type, person, password_hash, totp_secret FROM portal.account WHERE name = %s", [name]
     ).fetchone()
-    person, known, secret = row or (None, _NOBODY, pyotp.random_base32())
+    id_type, number, known, secret = row or ("", "", _NOBODY, pyotp.random_base32())
     is_right = _is_right(known, password)
     step = _step_of(secret, code)
     if not (row and is_right and step):
@@ -69,7 +73,7 @@ def check(con: psycopg.Connection, name: str, password: str, code: str) -> str |
         "UPDATE portal.account SET totp_step = %s WHERE name = %s AND totp_step < %s RETURNING 1",
         [step, name, step],
     ).fetchone()
-    return person if used else None
+    return Numbered(id_type, number) if used else None
 
 
 def _is_right(known: str, password: str) -> bool:

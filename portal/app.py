@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import AsyncIterator
 from urllib.parse import quote
 
@@ -44,7 +45,7 @@ from portal.entry import House, LoginFirst, enter, keep_form, recognise
 from portal.problems import Refused, not_found
 from portal.readiness import Readiness
 from portal.rendering import page
-from portal.wall import Wall
+from portal.wall import Wall, told_with_every_answer
 from service import logs
 
 PAGE_MODULES = (
@@ -171,8 +172,14 @@ def _failures(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
+        reference = secrets.token_hex(4)
+        told = logs.without_words(_log, "error", {"reference": reference, "exc_info": error})
+        _log.error("a page could not be made", **told)
         where, key = await _kept(request)
-        return _with_key(request, _told(request, Refused(500, "internal"), where), key)
+        answer = _told(request, Refused(500, "internal"), where, reference)
+        # Starlette answers this outside of all middleware, so that the wall does not see it.
+        answer.headers.update(told_with_every_answer(request.app.state.house.chosen.is_secure))
+        return _with_key(request, answer, key)
 
 
 async def _kept(request: Request) -> tuple[str, str]:
@@ -202,5 +209,13 @@ def _with_key(request: Request, answer: Response, key: str) -> Response:
     return answer
 
 
-def _told(request: Request, error: Refused, form_at: str = "") -> Response:
-    return page(request, "error.html.j2", error.status, kind=error.kind, deed=error.deed, form_at=form_at)
+def _told(request: Request, error: Refused, form_at: str = "", reference: str = "") -> Response:
+    return page(
+        request,
+        "error.html.j2",
+        error.status,
+        kind=error.kind,
+        deed=error.deed,
+        form_at=form_at,
+        reference=reference,
+    )

@@ -12,7 +12,7 @@ import secrets
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,6 +24,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key
 
+from catalogs.model_posts import Numbered
 from catalogs.settings import ConfigurationError, now
 from portal import sessions
 from portal.configuration import ServiceSettings
@@ -50,10 +51,19 @@ class Said(Exception):
         code: as `service.problems` names it.
         title: in the reader's language.
         number: of the entry on the service's record; empty where it was no decision.
+        errors: pointer and code of what is wrong, where the service says so.
     """
 
-    def __init__(self, status: int, code: str, title: str, number: str) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        title: str,
+        number: str,
+        errors: Sequence[Mapping[str, str]] = (),
+    ) -> None:
         super().__init__(code)
+        self.errors = errors
         self.status = status
         self.code = code
         self.title = title
@@ -64,7 +74,7 @@ class Said(Exception):
 class Begun:
     """What a proven login came to: the number that the login gave, and the bearer with its end."""
 
-    person: str
+    person: Numbered
     bearer: str
     until: datetime
 
@@ -90,7 +100,7 @@ class Asking:
         """Give the connections back."""
         self._http.close()
 
-    def begin(self, proof_type: str, proof: str, value: str, state: str = "") -> Begun:
+    def begin(self, proof_type: str, proof: str, value: str, state: str = "", id_type: str = "") -> Begun:
         """Trade the proof of a login for a bearer.
 
         Args:
@@ -98,6 +108,7 @@ class Asking:
             proof: what the campus's login gave, or the number of a local account.
             value: of the session's cookie.
             state: with a ticket: what this browser was sent to the CAS server with.
+            id_type: with an account: the kind of its number.
 
         Raises:
             Said: the service takes it for no proof, or knows nobody by it.
@@ -107,6 +118,8 @@ class Asking:
         sent = {"proof_type": proof_type, "proof": proof, "session": session}
         if state:
             sent["state"] = state
+        if id_type:
+            sent["id_type"] = id_type
         return _begun(self.as_portal("POST", "/v1/sessions", sent))
 
     def renew(self, bearer: str, value: str) -> Begun:
@@ -198,7 +211,8 @@ class Asking:
         instance = str(told.get("instance") or "")
         number = instance.removeprefix(_ENTRY) if instance.startswith(_ENTRY) else ""
         code = str(told.get("code") or told.get("error") or "")
-        raise Said(reply.status_code, code, str(told.get("title") or code), number)
+        title, errors = str(told.get("title") or code), told.get("errors") or ()
+        raise Said(reply.status_code, code, title, number, errors)
 
 
 def asking(request: Request) -> Asking:
@@ -247,7 +261,7 @@ def as_person(
 
 def _begun(told: Mapping[str, Any]) -> Begun:
     until = now() + timedelta(seconds=float(told["expires_in"]))
-    return Begun(str(told["person"]), str(told["access_token"]), until)
+    return Begun(Numbered(str(told["id_type"]), str(told["person"])), str(told["access_token"]), until)
 
 
 def _secret(value: str) -> str:

@@ -1,14 +1,20 @@
-"""How often a login may fail: per account and per address, counted in a table that all workers share."""
+"""How often a login may fail: per account and per address, counted in a table that all workers share.
 
-import hashlib
+What stays for these minutes of a name and an address is a digest under a secret of the portal: without it, few likely
+names could be tried until one fits.
+"""
+
+import secrets
 from datetime import timedelta
 
 import psycopg
 
-from catalogs.settings import now
+from catalogs.settings import kept_secret, now, settings
+from service.values import keyed
 
 PER_ACCOUNT, PER_ADDRESS = 5, 30
 WINDOW = timedelta(minutes=15)
+_SECRET = "portal_secret"
 
 
 def is_allowed(con: psycopg.Connection, account: str, address: str) -> bool:
@@ -44,6 +50,5 @@ def forgive(con: psycopg.Connection, account: str, address: str) -> None:
 
 def _digests(account: str, address: str) -> tuple[str, str]:
     """Names are not kept: somebody may have typed a password in their place."""
-    return tuple(
-        hashlib.sha256(one.encode()).hexdigest() for one in (f"account {account}", f"address {address}")
-    )  # type: ignore[return-value]
+    key = bytes.fromhex(kept_secret(settings().home, _SECRET, lambda: secrets.token_hex(32)))
+    return keyed(key, f"account {account}".encode()).hex(), keyed(key, f"address {address}".encode()).hex()

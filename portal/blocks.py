@@ -56,7 +56,7 @@ class Block:
         rows: key → value; `page` leads to more about the row, `hidden` says that its figures are not shown.
         figure: the chart; None: a table only.
         threshold: fewer cases than that are not shown.
-        of_list: whether its cells are those of a derived list, which is written in Chinese.
+        of_list: whether its cells are those of a derived list, whose texts are long, and Chinese where not known else.
     """
 
     name: str

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from catalogs.settings import ConfigurationError
+from service.configuration import kinds_of_claims
 
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
@@ -19,13 +20,13 @@ class OidcSettings:
         issuer: its address, under which it describes itself (YICI_PORTAL_OIDC_ISSUER).
         client: our name there (YICI_PORTAL_OIDC_CLIENT).
         secret: our secret there; empty for a public client (YICI_PORTAL_OIDC_SECRET).
-        number: the claim that is the person's number, as posts.csv has it (YICI_PORTAL_OIDC_NUMBER).
+        numbers: claim → kind of the person's number; the first that a token has counts (YICI_PORTAL_OIDC_NUMBERS).
     """
 
     issuer: str
     client: str
+    numbers: Mapping[str, str]
     secret: str = field(repr=False, default="")
-    number: str = "sub"
 
 
 @dataclass(frozen=True)
@@ -114,12 +115,8 @@ def _oidc(is_reference_campus: bool) -> OidcSettings | None:
         raise ConfigurationError("YICI_PORTAL_OIDC_ISSUER is set, so YICI_PORTAL_OIDC_CLIENT is needed too")
     if not _is_safe(issuer, is_reference_campus):
         raise ConfigurationError("YICI_PORTAL_OIDC_ISSUER: expected an address starting with https://")
-    return OidcSettings(
-        issuer,
-        client,
-        os.environ.get("YICI_PORTAL_OIDC_SECRET") or "",
-        os.environ.get("YICI_PORTAL_OIDC_NUMBER") or OidcSettings.number,
-    )
+    numbers = kinds_of_claims("YICI_PORTAL_OIDC_NUMBERS", "YICI_PORTAL_OIDC_ISSUER")
+    return OidcSettings(issuer, client, numbers, os.environ.get("YICI_PORTAL_OIDC_SECRET") or "")
 
 
 def _cas(is_reference_campus: bool) -> str | None:

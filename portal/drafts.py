@@ -23,6 +23,8 @@ from starlette.datastructures import FormData
 from catalogs.settings import now
 
 KEPT_DAYS = 7
+# Characters of a field where its page says nothing else.
+LONGEST = 1000
 COOKIE = "yici-draft"
 _KEY = re.compile(r"[A-Za-z0-9_-]{43}")
 _NONCE = 12
@@ -95,6 +97,12 @@ def texts_of(request: Request) -> dict[str, str]:
     """Return what is offered again on the page that is asked for: field → text; empty if nothing."""
     found: Draft | None = getattr(request.state, "draft", None)
     return found.texts if found is not None else {}
+
+
+def typed(request: Request, name: str, longest: int = LONGEST) -> str:
+    """Return what was typed into a field of the form, without blanks around it and the sign that no text holds."""
+    value = request.state.form.get(name)
+    return value.strip().replace("\x00", "")[:longest] if isinstance(value, str) else ""
 
 
 def forget(con: psycopg.Connection, person: str, page: str) -> None:

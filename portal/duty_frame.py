@@ -13,8 +13,6 @@ from portal.access import decide
 from portal.entry import Entered, House, about_unit
 from portal.problems import Refused, not_found
 
-_LONGEST_TEXT = 1000
-
 
 @contextmanager
 def desk_of(request: Request) -> Iterator[psycopg.Connection]:
@@ -63,9 +61,3 @@ def answering_post(request: Request, contract: Resource) -> str:
     if post is None:
         raise Refused(403, "not_yours", "waiting:answering_post")
     return post
-
-
-def typed(request: Request, name: str) -> str:
-    """Return what was typed into a field, without blanks around it and the sign that no text holds."""
-    value = request.state.form.get(name)
-    return value.strip().replace("\x00", "")[:_LONGEST_TEXT] if isinstance(value, str) else ""

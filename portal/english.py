@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from catalogs.model import Catalog
+from catalogs.views import item_name
 from portal.texts_catalog import PATTERNS, WORDS
 from portal.texts_lists import CLAUSES, REASONS
 from service.problems import KINDS
@@ -101,12 +102,14 @@ def _codes(catalog: Catalog) -> Iterable[tuple[str, str]]:
 
 
 def _columns(catalog: Catalog) -> Iterable[tuple[str, str]]:
-    """What an item is called: as it says itself, as its element is called, or as its column, which is English."""
     for resource in catalog.resources.values():
         for item in resource.items:
-            element = catalog.elements.get(item.element or "")
-            own = str(item.properties.get("nameEn") or "") or (element.name_en if element else "")
-            yield item.business_name, own or item.name.replace("_", " ")
+            yield item.business_name, item_name(catalog, item, "en")
+
+
+def english_of(text: str, names: Mapping[str, str]) -> str:
+    """Return a text of the catalog in English, and as it is where a part of it is known in Chinese only."""
+    return _told(text, names) or text
 
 
 def in_english(page: str, names: Mapping[str, str]) -> str:

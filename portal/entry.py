@@ -16,6 +16,8 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
+from catalogs.model_posts import Numbered
+from catalogs.posts import named
 from portal import deeds, drafts, sessions
 from portal.access import OPEN, Decision, Viewer, decide, viewer_of
 from portal.configuration import Configuration
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 _FORM = "application/x-www-form-urlencoded"
 _WITH_FILE = "multipart/form-data"
 # The pages whose form sends a file.
-TAKES_FILE = frozenset(("upload", "waiting_upload"))
+TAKES_FILE = frozenset(("upload", "waiting_upload", "window_confirm"))
 _MOST_FIELDS = 6000
 _NAME = re.compile(r"[A-Za-z0-9._~-]{1,100}")
 
@@ -57,6 +59,14 @@ class House:
     def limits(self) -> Limits:
         """How long sessions last."""
         return Limits(self.chosen.idle_min, self.chosen.session_h)
+
+    def named(self, con: psycopg.Connection, whose: Numbered) -> str:
+        """Return how whoever has a number is named in deeds and drafts.
+
+        Raises:
+            Refused: nothing is published yet.
+        """
+        return named(self.known.edition(con).catalog, whose)
 
     @property
     def cookie(self) -> str:
@@ -254,7 +264,8 @@ def _check_form(request: Request, con: psycopg.Connection, session: Session | No
     author = sessions.author_of(con, sent) if isinstance(sent, str) and is_from_here else None
     is_late = author is not None and (session is None or session.person in (None, author))
     if author is not None and is_late and _page(request) not in (*OPEN, "logout"):
-        page, key = keep_form(request, con, author, form)
+        house: House = request.app.state.house
+        page, key = keep_form(request, con, house.named(con, author), form)
         raise LoginFirst(page, is_late=True, draft_key=key)
     raise Refused(403, "form_stale", "form:token")
 

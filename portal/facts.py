@@ -55,22 +55,25 @@ def _sign(state: str, is_late: bool) -> str:
     return "!" if is_late else "✓"
 
 
-def last_published(con: psycopg.Connection) -> dict[str, datetime]:
-    """Return resource → when its last published extract was taken."""
+def last_published(con: psycopg.Connection, resource: str = "") -> dict[str, datetime]:
+    """Return resource → when its last published extract was taken; of one resource, or of all."""
     return dict(
         con.execute(
-            "SELECT resource, max(taken_at) FROM yici.extract WHERE state = 'published' GROUP BY resource"
+            """SELECT resource, max(taken_at) FROM yici.extract
+               WHERE state = 'published' AND %(resource)s IN ('', resource) GROUP BY resource""",
+            {"resource": resource},
         ).fetchall()
     )
 
 
 def promised(catalog: Catalog) -> list[Resource]:
     """Return the active resources that somebody has promised to deliver."""
-    return [
-        one
-        for _, one in sorted(catalog.resources.items())
-        if one.status == "active" and catalog.systems[one.system].kind != LOOKUP_SYSTEM_KIND
-    ]
+    return [one for _, one in sorted(catalog.resources.items()) if is_promised(catalog, one)]
+
+
+def is_promised(catalog: Catalog, resource: Resource) -> bool:
+    """Whether somebody has promised to deliver a resource: it is active, and not asked about person by person."""
+    return resource.status == "active" and catalog.systems[resource.system].kind != LOOKUP_SYSTEM_KIND
 
 
 def is_late(resource: Resource, last: datetime | None) -> bool:

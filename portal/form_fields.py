@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from catalogs.changes.edits import Edit
 from catalogs.forms.cells import CellValue, Code, Day, Flag, Ref, Refs, Register, Words, as_text, folded
-from catalogs.forms.demands import PATHS
 from catalogs.forms.form import NUMBER, Chosen, Column, Draft, Form, Grid, Page, Row, Told
 from catalogs.forms.known import form_of
 from catalogs.forms.sheets import Record, SheetFault, Table
@@ -199,17 +198,6 @@ class EntryForm:
             kind = "long"
         own = tuple(fault for fault in faults if fault.column == column.key and fault.row == (row or 0) + 1)
         return Field(name, column.zh, kind, value, words, listed, is_fixed, own)
-
-
-def demand_headings(catalog: Catalog) -> Mapping[str, str]:
-    """Return the address of a demand's field → its heading on the form, by which people know it."""
-    headings = {column.key: column.zh for column in form_of("demands", catalog).tables["demands"]}
-    own = {path: headings[key] for key, path in PATHS.items()}
-    return own | {
-        "demandId": headings["demandId"],
-        "elements": headings["element"],
-        "unmasked": headings["unmasked"],
-    }
 
 
 def _over(grid: Grid) -> Iterator[Column]:

@@ -4,8 +4,10 @@ from typing import Any
 
 from fastapi import Request, Response
 
+from catalogs.changes.edit_words import place_in_words
 from catalogs.changes.proposing import Prepared
 from catalogs.forms.fault_words import in_chinese
+from catalogs.model import Catalog
 from catalogs.rules import ERROR
 from catalogs.rules_zh import fault_in_chinese
 from portal.access import decide
@@ -23,14 +25,20 @@ def typed_texts(request: Request) -> dict[str, str]:
     }
 
 
-def hindrances(prepared: Prepared, language: str) -> list[tuple[str, str]]:
+def hindrances(prepared: Prepared, catalog: Catalog, language: str) -> list[tuple[str, str]]:
     """Return why something cannot be proposed: in the reader's language, and beside it the check's own wording."""
     if language != "zh":
         return [(line, "") for line in prepared.hindrances]
     errors = [one for one in prepared.faults if one.severity == ERROR]
     missing = prepared.route.missing if prepared.route and not prepared.route.refused else ()
     return [
-        *((f"{one.edit.place}：此处已被改动，请按现行版本重新提出。", one.why) for one in prepared.conflicts),
+        *(
+            (
+                f"{place_in_words(one.edit, catalog, language)}：此处已被改动，请按现行版本重新提出。",
+                f"{one.edit.place}: {one.why}",
+            )
+            for one in prepared.conflicts
+        ),
         *((fault_in_chinese(one), one.what) for one in errors),
         *(("有环节没有可作决定的岗位，请先在 units.csv 或 campus.yaml 中写明。", one) for one in missing),
     ]

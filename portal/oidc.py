@@ -19,6 +19,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from catalogs.model_posts import Numbered
 from portal.configuration import OidcSettings
 from portal.problems import Refused
 from service.login import ALGORITHMS
@@ -59,8 +60,10 @@ def question(settings: OidcSettings, back: str) -> tuple[str, dict[str, str]]:
     return f"{address}{'&' if '?' in address else '?'}{urlencode(told)}", kept | {"back": back}
 
 
-def person(settings: OidcSettings, asked: Mapping[str, Any] | None, state: str, code: str) -> tuple[str, str]:
-    """Return the number of the person that the provider's answer names, and the ID token that says so.
+def person(
+    settings: OidcSettings, asked: Mapping[str, Any] | None, state: str, code: str
+) -> tuple[Numbered, str]:
+    """Return the first number of the person that the provider's answer names, and the ID token that says so.
 
     Args:
         settings: the provider.
@@ -90,10 +93,15 @@ def person(settings: OidcSettings, asked: Mapping[str, Any] | None, state: str, 
         raise Refused(400, "login_unusable", "login:token") from None
     if not _is_answer(settings, claims, str(asked["nonce"])):
         raise Refused(400, "login_unusable", "login:token")
-    number = claims.get(settings.number)
-    if not isinstance(number, str | int) or not str(number).strip():
+    told_of = ((id_type, claims.get(claim)) for claim, id_type in settings.numbers.items())
+    found = [
+        Numbered(id_type, str(number).strip())
+        for id_type, number in told_of
+        if isinstance(number, str | int) and str(number).strip()
+    ]
+    if not found:
         raise Refused(403, "login_nobody", "login:number")
-    return str(number).strip(), token
+    return found[0], token
 
 
 def _is_answer(settings: OidcSettings, claims: Mapping[str, Any], nonce: str) -> bool:

@@ -1,20 +1,23 @@
 """The catalog: what the published site shows to readers of a tier, search, and how a resource stands just now."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from catalogs.exports.yaml_text import dump_yaml, read_plain
-from catalogs.views import contract_for, visible_items, visible_resources
+from catalogs.views import contract_for, resource_name, visible_items, visible_resources
 from expectations.quality.scores import RESOURCE
 from expectations.quality.terms import terms
-from portal import cells, facts
+from portal import cells, facts, quality_charts
 from portal.access import decide
 from portal.entry import Entered, House
+from portal.pages_reform import block_file
 from portal.problems import not_found
 from portal.rendering import age, language_of, moment, page
 from portal.search import LONGEST, search
 from portal.specimens import specimen_rows
+from portal.texts import text
 
 router = APIRouter()
 _WORDS = {"✓": "state.kept", "!": "state.late", "✕": "state.refused", "–": "state.waiting"}
@@ -58,6 +61,23 @@ def resource(request: Request, name: str) -> Response:
     return _shown(request, path, "resources", "live_resource.html.j2", **_state(request, entered, name))
 
 
+@router.get("/resources/{name}/extracts.xlsx", name="resource")
+def extracts_file(request: Request, name: str) -> Response:
+    """The strip of a resource's last extracts as a workbook."""
+    entered: Entered = request.state.entered
+    house: House = request.app.state.house
+    if f"resources/{name}.html" not in entered.shown.pages:
+        raise not_found()
+    catalog, language = entered.edition.catalog, language_of(request)
+    with house.database.connection() as con:
+        taken = facts.extracts(con, catalog.resources[name])
+    if not taken:
+        raise not_found()
+    title = text("state.file", language, resource=resource_name(catalog, name, language))
+    rows = _extracts(taken, catalog.campus.time_zone, language)
+    return block_file(request, quality_charts.extracts(title, rows), entered)
+
+
 @router.get("/resources/{system}/{name}.odcs.yaml", name="contract")
 def contract(request: Request, system: str, name: str) -> Response:
     """A resource's contract, as far as the reader may see it."""
@@ -98,22 +118,32 @@ def _state(request: Request, entered: Entered, name: str) -> dict[str, Any]:
     may_see_tickets = decide(entered.viewer, "tickets")
     with house.database.connection() as con:
         taken = facts.extracts(con, found)
+        last = facts.last_published(con, name).get(name)
         kept = facts.scores(con, entered.edition.on)
         open_tickets = facts.tickets(con, may_see_tickets.units, name) if may_see_tickets.is_allowed else []
     zone = catalog.campus.time_zone
+    is_late = facts.is_late(found, last)
     return {
         "is_asked": catalog.is_asked(name),
         "kept_count": sum(one.sign == "✓" for one in taken),
-        "extracts": [
-            {
-                "at": moment(one.taken_at, zone),
-                "age": age(one.taken_at, language),
-                "rows": one.rows,
-                "status": cells.status(one.sign, _WORDS[one.sign], language),
-            }
-            for one in taken
-        ],
+        "now": cells.status("✕", "state.late_now", language)
+        if is_late
+        else cells.status("✓", "state.in_time", language),
+        "is_promised": facts.is_promised(catalog, found),
+        "published": {"at": moment(last, zone), "age": age(last, language)} if last else None,
+        "extracts": _extracts(taken, zone, language),
         "scores": cells.of(kept, RESOURCE, name, terms(catalog), language),
         "tickets": [{"id": one.id, "about": facts.about(catalog, one, language)} for one in open_tickets],
         "specimens": specimen_rows(catalog, visible_items(found, entered.viewer.tier)),
     }
+
+
+def _extracts(taken: Iterable[facts.Extract], zone: str, language: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "at": moment(one.taken_at, zone),
+            "rows": one.rows,
+            "status": cells.status(one.sign, _WORDS[one.sign], language),
+        }
+        for one in taken
+    ]

@@ -3,7 +3,7 @@
 All of it is the service's: these pages ask it as the person who has logged in, show what it answers, and keep nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,27 +11,27 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from catalogs.model import Catalog
 from catalogs.views import unit_name
 from portal.asking import Said, as_person
+from portal.certificate_words import Reason, catalog_of, certificate, label_of, labels, reasons
 from portal.downloads import download
-from portal.entry import Entered
+from portal.drafts import typed
 from portal.pages_mine import TABS
 from portal.problems import not_found
-from portal.rendering import language_of, moment, page
-from portal.texts import text
+from portal.rendering import language_of, moment, page, told_moment
+from portal.texts import TEXTS, text
 
 router = APIRouter()
 _LIST = "/mine/certificates"
 _LONGEST_REASON = 500
 _CHOICES = ("language", "purpose", "validity_days", "capacity")
-_STANDING_SIGNS = {"valid": "✓", "revoked": "✕", "expired": "–"}
+_NOTHING: Mapping[str, str] = {}
 
 
 @router.get("/mine/certificates", name="mine_certificates")
 def own(request: Request) -> Response:
-    """The person's certificates, and the kinds that they may ask for."""
-    found = as_person(request, "GET", "certificates")
+    """The person's certificates, the kinds that they can have now, and what stands in the way of the others."""
+    found, kinds = as_person(request, "GET", "certificates"), _kinds(request)
     return page(
         request,
         "mine_certificates.html.j2",
@@ -39,34 +39,36 @@ def own(request: Request) -> Response:
         tab="certificates",
         mine_tabs=TABS,
         certificates=[certificate(request, one) for one in found],
-        kinds=_kinds(request),
+        kinds=[one for one in kinds if not one["reasons"]],
+        refused=[one for one in kinds if one["reasons"]],
     )
 
 
 @router.get("/mine/certificates/new/{kind}", name="mine_certificate_new")
 def new(request: Request, kind: str) -> Response:
     """Choose what a certificate is for, how long it is valid, and what its code shows."""
-    return _asking(request, kind, dict.fromkeys(_CHOICES, ""), "")
+    return _asking(request, kind, dict.fromkeys(_CHOICES, ""))
 
 
 @router.post("/mine/certificates/new/{kind}", name="mine_certificate_new")
 def issue(request: Request, kind: str) -> Response:
     """Ask the service for it."""
-    typed = {name: typed_in(request, name) for name in _CHOICES}
-    days = typed["validity_days"]
+    filled = {name: typed(request, name) for name in _CHOICES}
     order: dict[str, Any] = {
         "kind": kind,
-        "language": typed["language"],
-        "purpose": typed["purpose"],
-        "validity_days": int(days) if days.isdecimal() and len(days) < 4 else 0,
+        "language": filled["language"],
+        "purpose": filled["purpose"],
+        "validity_days": _number(filled["validity_days"]),
         "shown": _chosen(request),
     }
-    if typed["capacity"]:
-        order["capacity"] = typed["capacity"]
+    if filled["capacity"]:
+        order["capacity"] = filled["capacity"]
     try:
         told = as_person(request, "POST", "certificates", order)
     except Said as said:
-        return _asking(request, kind, typed, said.title, said.status)
+        if said.code == "CERTIFICATE_REFUSED":
+            return _asking(request, kind, filled, status=said.status, why=reasons(request, kind, said.errors))
+        return _asking(request, kind, filled, said.title, said.status, _places(request, said))
     return RedirectResponse(f"{_LIST}/{told['certificate_id']}", 303)
 
 
@@ -87,17 +89,12 @@ def paper(request: Request, number: UUID) -> Response:
 @router.post("/mine/certificates/{number:uuid}/shares", name="mine_certificate_share")
 def share(request: Request, number: UUID) -> Response:
     """Make a code for somebody who is to see what is chosen."""
-    days, views = typed_in(request, "days"), typed_in(request, "max_views")
     asked: dict[str, Any] = {"shown": _chosen(request)}
-    asked |= {
-        name: int(typed)
-        for name, typed in (("days", days), ("max_views", views))
-        if typed.isdecimal() and len(typed) < 5
-    }
+    asked |= {name: _number(said) for name in ("days", "max_views") if (said := typed(request, name))}
     try:
         as_person(request, "POST", f"certificates/{number}/shares", asked)
     except Said as said:
-        return _shown(request, number, said.title, said.status)
+        return _shown(request, number, said.title, said.status, _places(request, said))
     return RedirectResponse(f"{_LIST}/{number}", 303)
 
 
@@ -117,7 +114,7 @@ def revoke(request: Request, number: UUID) -> Response:
 @router.post("/mine/certificates/{number:uuid}/revoke", name="mine_certificate_revoke")
 def revoked(request: Request, number: UUID) -> Response:
     """Revoke it for good."""
-    reason = typed_in(request, "reason")[:_LONGEST_REASON]
+    reason = typed(request, "reason", _LONGEST_REASON)
     if not reason:
         return _revoking(request, number, text("mine.reason_missing", language_of(request)), 422)
     as_person(request, "POST", f"certificates/{number}:revoke", {"reason": reason})
@@ -125,8 +122,25 @@ def revoked(request: Request, number: UUID) -> Response:
 
 
 def _asking(
-    request: Request, code: str, typed: Mapping[str, str], problem: str, status: int = 200
+    request: Request,
+    code: str,
+    filled: Mapping[str, str],
+    problem: str = "",
+    status: int = 200,
+    faults: Mapping[str, str] = _NOTHING,
+    why: Sequence[Reason] = (),
 ) -> Response:
+    """Return the form for a kind.
+
+    Args:
+        request: that asked for it.
+        code: of the kind.
+        filled: what was chosen before.
+        problem: why nothing came of it.
+        status: of HTTP.
+        faults: field → what of it cannot be taken.
+        why: why the service refused it; empty: as it would now.
+    """
     kind = next((one for one in _kinds(request) if one["code"] == code), None)
     if kind is None:
         raise not_found()
@@ -136,23 +150,46 @@ def _asking(
         status,
         section="mine",
         kind=kind,
-        filled=typed,
+        filled=filled,
         chosen=_chosen(request),
         problem=problem,
+        faults=faults,
+        reasons=why or kind["reasons"],
     )
 
 
-def _shown(request: Request, number: UUID, problem: str = "", status: int = 200) -> Response:
+def _places(request: Request, said: Said) -> dict[str, str]:
+    """Return the fields that the service cannot take, field → in words."""
+    names = (error["pointer"].split("/")[1] for error in said.errors if error["pointer"].startswith("/"))
+    language = language_of(request)
+    return {
+        name: text(f"certificate.fault.{name}", language)
+        for name in names
+        if f"certificate.fault.{name}" in TEXTS
+    }
+
+
+def _number(written: str) -> int:
+    """Return a number that was typed; 0, which no field takes, for anything else."""
+    return int(written) if written.isascii() and written.isdecimal() and len(written) < 5 else 0
+
+
+def _shown(
+    request: Request,
+    number: UUID,
+    problem: str = "",
+    status: int = 200,
+    faults: Mapping[str, str] = _NOTHING,
+) -> Response:
     found = as_person(request, "GET", f"certificates/{number}")
-    catalog = _catalog(request)
-    zone = catalog.campus.time_zone
+    zone = catalog_of(request).campus.time_zone
     told = certificate(request, found)
     shares = [
         {
             "number": one["share_id"],
             "code": one["code"] or "",
             "address": one["verify_address"] or "",
-            "shown": "、".join(label_of(request, found["kind"], element) for element in one["shown"]),
+            "shown": labels(request, found["kind"], one["shown"]),
             "is_printed": one["is_printed"],
             "until": moment(datetime.fromisoformat(one["expires_at"]), zone),
             "views": one["views"],
@@ -161,9 +198,7 @@ def _shown(request: Request, number: UUID, problem: str = "", status: int = 200)
         }
         for one in found["shares"]
     ]
-    views = [
-        {"at": moment(datetime.fromisoformat(one["at"]), zone), "how": one["how"]} for one in found["views"]
-    ]
+    views = [{"at": told_moment(request, one["at"]), "how": one["how"]} for one in found["views"]]
     elements = [{"code": code, "name": label_of(request, found["kind"], code)} for code in found["elements"]]
     return page(
         request,
@@ -175,6 +210,8 @@ def _shown(request: Request, number: UUID, problem: str = "", status: int = 200)
         views=views,
         elements=elements,
         problem=problem,
+        faults=faults,
+        chosen=_chosen(request),
     )
 
 
@@ -184,38 +221,8 @@ def _revoking(request: Request, number: UUID, problem: str, status: int = 200) -
     return page(request, "mine_certificate_revoke.html.j2", status, section="mine", one=one, problem=problem)
 
 
-def certificate(request: Request, one: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a certificate, as the service tells it, in the reader's words."""
-    catalog, language = _catalog(request), language_of(request)
-    kind = catalog.certificates.get(one["kind"])
-    purposes = {each.code: each for each in kind.purposes} if kind else {}
-    purpose = purposes.get(one["purpose"])
-    today = str(request.state.entered.edition.on)
-    standing = "revoked" if one["revoked_at"] else "expired" if one["valid_until"] < today else "valid"
-    return {
-        "id": one["certificate_id"],
-        "number": one["number"],
-        "name": _named(kind, language) if kind else one["kind"],
-        "unit": unit_name(catalog, one["unit"]),
-        "purpose": _named(purpose, language) if purpose else one["purpose"],
-        "issued": moment(datetime.fromisoformat(one["issued_at"]), catalog.campus.time_zone),
-        "valid_until": one["valid_until"],
-        "standing": standing,
-        "sign": _STANDING_SIGNS[standing],
-        "state": one["state"],
-        "ahead": one["ahead"] or 0,
-        "expected": _minute(one["expected_at"], catalog),
-        "reason": one["revoke_reason"] or "",
-        "changed": "、".join(label_of(request, one["kind"], element) for element in one["changed"]),
-    }
-
-
-def _minute(at: str | None, catalog: Catalog) -> str:
-    return moment(datetime.fromisoformat(at), catalog.campus.time_zone) if at else ""
-
-
 def _kinds(request: Request) -> list[dict[str, Any]]:
-    """Return the kinds that the person may ask for, as the service that issues them knows them now."""
+    """Return the kinds that people ask for themselves, each with what stands in the person's way now."""
     return [_kind(request, one) for one in as_person(request, "GET", "certificate-kinds")]
 
 
@@ -226,37 +233,12 @@ def _kind(request: Request, kind: Mapping[str, Any]) -> dict[str, Any]:
         return {"code": one["code"], "name": one[f"name_{language}"]}
 
     return named(kind) | {
-        "unit": unit_name(_catalog(request), kind["unit"]),
+        "unit": unit_name(catalog_of(request), kind["unit"], language),
+        "reasons": reasons(request, kind["code"], kind["refused"]),
         "days": kind["validity_days"],
         **{part: [named(one) for one in kind[part]] for part in ("populations", "purposes", "elements")},
     }
 
 
-def _named(one: Any, language: str) -> str:
-    return str(one.name_zh if language == "zh" else one.name_en or one.name_zh)
-
-
-def label_of(request: Request, code: str, element: str) -> str:
-    """Return what a kind of certificate calls an element."""
-    catalog, language = _catalog(request), language_of(request)
-    kind = catalog.certificates.get(code)
-    for one in kind.stated if kind else ():
-        if one.element == element:
-            return one.label_zh if language == "zh" else one.label_en
-    known = catalog.elements.get(element)
-    return known.name_zh if known else element
-
-
 def _chosen(request: Request) -> list[str]:
     return [str(one) for one in request.state.form.getlist("shown") if isinstance(one, str)]
-
-
-def typed_in(request: Request, name: str) -> str:
-    """Return what was typed into a field of the form."""
-    value = request.state.form.get(name)
-    return value.strip().replace("\x00", "") if isinstance(value, str) else ""
-
-
-def _catalog(request: Request) -> Catalog:
-    entered: Entered = request.state.entered
-    return entered.edition.catalog

@@ -1,14 +1,18 @@
 """A case at a window: which papers the applicant is spared and why, and the form, filled, to print.
 
 Everything is asked of the service for that case with the clerk's authority, shown and forgotten. The number of the
-case is typed into a form and never stands in an address.
+case is typed into a form and never stands in an address. A proof that the clerk has seen is digested here and dropped:
+the unit keeps it, the service keeps its digest.
 """
 
+import hashlib
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from starlette.datastructures import UploadFile
 
 from catalogs import word_forms
 from catalogs.model import Catalog
@@ -21,12 +25,15 @@ from portal.filled_form import printed
 from portal.problems import not_found
 from portal.rendering import language_of, moment, page
 from portal.texts import TEXTS, text
+from portal.wall import LARGER
 
 router = APIRouter()
 _LONGEST = 64
 _OUTCOMES = {"satisfied": "✓", "certificate": "✓", "still_required": "!"}
 # What of a form may be printed: a value that is there, with whatever doubt the page tells beside it.
 _FILLED = ("available", "stale", "in_dispute")
+_DECLARED = "self_declared"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @router.get("/window", name="window")
@@ -38,27 +45,109 @@ def window(request: Request) -> Response:
 @router.post("/window", name="window_case")
 def case(request: Request) -> Response:
     """What the applicant of a case is spared, and the filled form."""
-    number = _number(request)
+    return _case(request, _number(request))
+
+
+@router.post("/window/confirm", name="window_confirm")
+def confirm(request: Request) -> Response:
+    """Take the clerk's word that they have seen the proof of what the applicant had typed."""
+    number, language = _number(request), language_of(request)
+    entered: Entered = request.state.entered
+    digest, fault_of = _proof(request)
+    declared_id = request.state.form.get("declared_id")
+    if not isinstance(declared_id, str) or not declared_id:
+        return _case(request, number, 422, fault="which", fault_of="which")
+    if not digest:
+        return _case(request, number, 422, fault=f"no_{fault_of}", fault_of=fault_of)
+    sent = {
+        "case": number,
+        "clerk": entered.viewer.person,
+        "declared_id": declared_id,
+        "evidence_digest": digest,
+    }
+    try:
+        told = asking(request).as_portal("POST", "/v1/window:confirm", sent, language)
+    except Said as said:
+        if said.code == "CASE_NOT_VALID":
+            return _refused(request, said, number)
+        return _case(request, number, said.status, fault="gone", fault_of="which")
+    return _case(request, number, confirmed=told | {"digest": digest})
+
+
+def _case(
+    request: Request,
+    number: str,
+    status: int = 200,
+    fault: str = "",
+    fault_of: str = "",
+    confirmed: Mapping[str, Any] | None = None,
+) -> Response:
+    """Return the page of a case.
+
+    Args:
+        request: of the clerk.
+        number: of the case, as typed.
+        status: of HTTP.
+        fault: of a confirmation, as its text is named.
+        fault_of: the field that it is about.
+        confirmed: what the service says of a confirmation, with the `digest` of the proof.
+    """
     try:
         told = _asked(request, number)
     except Said as said:
-        problem = _refusal(said, language_of(request))
-        return page(request, "window.html.j2", said.status, section="window", number=number, problem=problem)
-    filled, catalog = told["prefill"], _catalog(request)
+        return _refused(request, said, number)
+    filled, catalog, language = told["prefill"], _catalog(request), language_of(request)
     materials = [_material(request, one) for one in filled["materials"]]
+    fields = [_field(request, one) for one in filled["fields"]]
+    done = ""
+    if confirmed:
+        names = [one["name"] for one in fields if one["element"] == confirmed["element"]]
+        done = text(
+            "window.confirm.done",
+            language,
+            field="、".join(names) or confirmed["element"],
+            unit=unit_name(catalog, confirmed["verifier"], language),
+            digest=confirmed["digest"],
+        )
     return page(
         request,
         "window_case.html.j2",
+        status,
         section="window",
         number=number,
         title=filled["name_zh"],
         case=told["external_no"] or told["case_id"],
-        fields=[_field(request, one) for one in filled["fields"]],
+        fields=fields,
+        declared=[one for one in fields if one["declared_id"]],
+        done=done,
+        fault_told=text(f"window.confirm.{fault}", language) if fault else "",
+        fault_of=fault_of,
         materials=materials,
         spared=sum(one["is_spared"] for one in materials),
         has_word=word_forms.form_of(catalog, filled["service_item"]) is not None,
         entry=filled["transaction_id"],
+        most=LARGER["/window/confirm"] // 2**20,
     )
+
+
+def _refused(request: Request, said: Said, number: str) -> Response:
+    problem = _refusal(said, language_of(request))
+    return page(request, "window.html.j2", said.status, section="window", number=number, problem=problem)
+
+
+def _proof(request: Request) -> tuple[str, str]:
+    """Return the digest of the proof, of its scan or as typed, and the field that it came from or is missing in."""
+    sent = request.state.form.get("proof")
+    if isinstance(sent, UploadFile):
+        with sent.file as file:
+            content = file.read()
+        if content:
+            return hashlib.sha256(content).hexdigest(), "proof"
+    typed = request.state.form.get("digest")
+    typed = typed.strip().lower() if isinstance(typed, str) else ""
+    if not typed:
+        return "", "proof"
+    return (typed if _DIGEST.fullmatch(typed) else ""), "digest"
 
 
 @router.post("/window/form", name="window_form")
@@ -147,12 +236,16 @@ def _reason(catalog: Catalog, reason: str, language: str) -> str:
 def _field(request: Request, one: Mapping[str, Any]) -> dict[str, Any]:
     catalog = _catalog(request)
     verification = one.get("verification") or {}
-    status = one["status"]
+    status, level = one["status"], verification.get("level", "")
+    is_declared = level == _DECLARED
     return {
         "name": one["name_zh"],
+        "element": one["element"],
         "value": _printed(one),
         "status": status,
-        "unit": unit_name(catalog, verification["verifier"]) if verification else "",
+        "unit": unit_name(catalog, verification["verifier"]) if verification and not is_declared else "",
+        "level": level,
+        "declared_id": verification["evidence"][0]["serial"] if is_declared else "",
         "is_doubtful": status in ("stale", "in_dispute"),
     }
 

@@ -40,13 +40,13 @@ def upload(request: Request, name: str) -> Response:
     post = answering_post(request, contract)
     sent = request.state.form.get("file")
     if not isinstance(sent, UploadFile) or not sent.filename:
-        return waiting_page(request, contract, told=text("handed.no_file", language), status=422)
+        return waiting_page(request, contract, told=text("handed.no_file", language), fault_of="file")
     with sent.file as file:
         content = file.read()
     if fault := _unusable(content, sent.filename):
         told = fault_in_chinese(fault) if language == "zh" else fault
         words = text("handed.unusable", language, what=told.what, expected=told.expected, mend=told.mend)
-        return waiting_page(request, contract, told=words, status=422)
+        return waiting_page(request, contract, told=words, fault_of="file")
     with desk_of(request) as con:
         number = correcting.keep(con, entered.viewer.person, post, name, content)
     correcting.start(number)

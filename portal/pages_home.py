@@ -6,7 +6,7 @@ from datetime import timedelta
 from fastapi import APIRouter, Request, Response
 
 from catalogs.derive import STILL_REQUIRED
-from catalogs.views import CYCLE_NAMES, unit_name
+from catalogs.views import CYCLE_NAMES, resource_name, unit_name
 from expectations.quality.kept import scores_on
 from expectations.quality.scores import CAMPUS
 from expectations.quality.terms import terms
@@ -32,13 +32,14 @@ def home(request: Request) -> Response:
     with house.database.connection() as con:
         reading = Reading(con, catalog, entered.shown.lists, entered.shown.pages, language)
         real, prefilled = reform_visits.summary(reading), reform_materials.prefills(reading)
-        since = facts.since_yesterday(con, day, zone)
+        lately = facts.since_yesterday(con, day, zone)
         last = facts.last_published(con)
         now, before = facts.scores(con, day), scores_on(con, day - timedelta(days=7))
         opened = facts.tickets(con, None)
         releases = facts.releases(con, _RELEASES)
     promised = facts.promised(catalog)
     late = [one for one in promised if facts.is_late(one, last.get(one.name))]
+    may_open = [one for one in late if f"resources/{one.name}.html" in entered.shown.pages]
     overdue = [one for one in opened if one.is_overdue(day)]
     own = [one for one in overdue if may_see_tickets.units is None or one.unit in may_see_tickets.units]
     score, earlier = (kept.get(CAMPUS, catalog.campus.code, TOTAL) for kept in (now, before))
@@ -63,23 +64,23 @@ def home(request: Request) -> Response:
         prefilled=prefilled,
         share=share,
         shown=shown,
-        since=since,
+        lately=lately,
         may_see_reform=decide(entered.viewer, "reform").is_allowed,
         may_see_tickets=may_see_tickets.is_allowed,
         overdue=[
-            (unit_name(catalog, unit), post, count)
+            (unit_name(catalog, unit, language), post, count)
             for (unit, post), count in Counter((one.unit, one.post) for one in own).most_common()
         ],
         late=[
             {
-                "name": one.business_name or one.name,
+                "name": resource_name(catalog, one.name, language),
                 "page": f"/resources/{one.name}.html",
-                "unit": unit_name(catalog, one.provider),
+                "unit": unit_name(catalog, one.provider, language),
                 "cycle": CYCLE_NAMES.get(one.update_cycle, one.update_cycle),
                 "last": moment(last[one.name], zone) if one.name in last else "",
+                "age": age(last[one.name], language) if one.name in last else "",
             }
-            for one in late[:_LATE_SHOWN]
-            if f"resources/{one.name}.html" in entered.shown.pages
+            for one in may_open[:_LATE_SHOWN]
         ],
         releases=[
             {

@@ -5,7 +5,6 @@ decides by the same post, as the person who has logged in, and shows nothing tha
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,9 +12,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from portal.asking import Said, as_person
-from portal.pages_certificates import certificate, label_of, typed_in
+from portal.certificate_words import certificate, labels
+from portal.drafts import typed
 from portal.problems import not_found
-from portal.rendering import language_of, moment, page
+from portal.rendering import language_of, page, told_moment
 from portal.texts import text
 
 router = APIRouter()
@@ -32,7 +32,7 @@ def issued(request: Request) -> Response:
 @router.post("/issued", name="issued_find")
 def find(request: Request) -> Response:
     """Find one by the number on its paper, which never stands in an address."""
-    number = typed_in(request, "number")[:_LONGEST_NUMBER]
+    number = typed(request, "number", _LONGEST_NUMBER)
     try:
         if not number:
             raise Said(422, "INVALID_PARAMETER", "", "")
@@ -53,9 +53,9 @@ def one(request: Request, number: UUID) -> Response:
 @router.post("/issued/{number:uuid}/revoke", name="issued_revoke")
 def revoke(request: Request, number: UUID) -> Response:
     """Revoke it for good, with a reason that its holder reads."""
-    reason = typed_in(request, "reason")[:_LONGEST_REASON]
+    reason = typed(request, "reason", _LONGEST_REASON)
     if not reason:
-        return _one(request, number, text("mine.reason_missing", language_of(request)), 422)
+        return _one(request, number, "revoke")
     as_person(request, "POST", f"issued-certificates/{number}:revoke", {"reason": reason})
     return RedirectResponse(f"/issued/{number}", 303)
 
@@ -63,9 +63,9 @@ def revoke(request: Request, number: UUID) -> Response:
 @router.post("/issued/{number:uuid}/keep", name="issued_keep")
 def keep(request: Request, number: UUID) -> Response:
     """Leave it valid although what it states has changed, with a reason."""
-    reason = typed_in(request, "reason")[:_LONGEST_REASON]
+    reason = typed(request, "reason", _LONGEST_REASON)
     if not reason:
-        return _one(request, number, text("mine.reason_missing", language_of(request)), 422)
+        return _one(request, number, "keep")
     ticket = _ticket(request, number)
     if ticket is None:
         raise not_found()
@@ -74,13 +74,12 @@ def keep(request: Request, number: UUID) -> Response:
 
 
 def _list(request: Request, number: str = "", problem: str = "", status: int = 200) -> Response:
-    zone = request.state.entered.edition.catalog.campus.time_zone
     waiting = [
         {
             "id": one["certificate_id"],
             "number": one["number"],
-            "changed": _labels(request, one),
-            "opened": moment(datetime.fromisoformat(one["opened_at"]), zone),
+            "changed": labels(request, one["number"].rsplit("-", 2)[0], one["elements"]),
+            "opened": told_moment(request, one["opened_at"]),
             "due_on": one["due_on"],
             "is_overdue": one["due_on"] < str(request.state.entered.edition.on),
         }
@@ -91,17 +90,19 @@ def _list(request: Request, number: str = "", problem: str = "", status: int = 2
     )
 
 
-def _one(request: Request, number: UUID, problem: str = "", status: int = 200) -> Response:
+def _one(request: Request, number: UUID, without_reason: str = "") -> Response:
+    """Return the page of one certificate; `without_reason` is the form that came without one."""
     found = as_person(request, "GET", f"issued-certificates/{number}")
     return page(
         request,
         "issued_one.html.j2",
-        status,
+        422 if without_reason else 200,
         section="issued",
         one=certificate(request, found),
-        elements=[label_of(request, found["kind"], code) for code in found["elements"]],
+        elements=labels(request, found["kind"], found["elements"]),
         ticket=_ticket(request, number),
-        problem=problem,
+        problem=text("mine.reason_missing", language_of(request)) if without_reason else "",
+        without_reason=without_reason,
     )
 
 
@@ -109,8 +110,3 @@ def _ticket(request: Request, number: UUID) -> Mapping[str, Any] | None:
     """Return the open ticket of a certificate."""
     waiting = as_person(request, "GET", "certificate-tickets")
     return next((one for one in waiting if one["certificate_id"] == str(number)), None)
-
-
-def _labels(request: Request, ticket: Mapping[str, Any]) -> str:
-    kind = ticket["number"].rsplit("-", 2)[0]
-    return "、".join(label_of(request, kind, element) for element in ticket["elements"])

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 
 from catalogs.exports.site import STYLE
+from catalogs.model_posts import Numbered
 from expectations.quality import report_html
 from portal import accounts, attempts, charts, deeds, oidc, sessions
 from portal.access import Decision
@@ -98,7 +99,7 @@ def login_account(request: Request) -> Response:
             deeds.note(con, "", deeds.LOGIN_FAILED, "account", _login(False, "login:account"))
             return _asking(request, safe_path(wanted), "wrong", name, 401)
         attempts.forgive(con, name, address)
-    return _logged_in(request, person, "account", safe_path(wanted), (ACCOUNT, person))
+    return _logged_in(request, person, "account", safe_path(wanted), (ACCOUNT, person.number))
 
 
 @router.get("/login/campus", name="login_campus")
@@ -220,7 +221,7 @@ def _anonymous(request: Request, answer: Response) -> Session:
 
 def _logged_in(
     request: Request,
-    person: str,
+    person: Numbered,
     way: str,
     wanted: str,
     proof: tuple[str, str] | None = None,
@@ -232,11 +233,13 @@ def _logged_in(
     asking = _house(request).asking
     if asking is not None and proof is not None:
         try:
-            begun = asking.begin(*proof, value)
+            begun = asking.begin(*proof, value, id_type=person.id_type if proof[0] == ACCOUNT else "")
         except (Said, Refused) as error:
             _log.warning("the service takes this login for nobody's", error=type(error).__name__)
     with _house(request).database.connection() as con:
-        deeds.note(con, person, deeds.LOGGED_IN, way, _login(True, f"login:{way}"))
+        deeds.note(
+            con, _house(request).named(con, person), deeds.LOGGED_IN, way, _login(True, f"login:{way}")
+        )
         session = sessions.begin(con, person, request.state.session, value)
         if begun is not None:
             session = sessions.hold(con, session, begun.bearer, begun.until)

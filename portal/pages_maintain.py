@@ -1,7 +1,7 @@
 """Proposals: what waits for whom, what one would mean, and what its readers say and decide of it."""
 
-import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -9,15 +9,15 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from catalogs.changes.deciding import MayNotDecide, Standing
+from catalogs.changes.edit_words import changed_entries, place_in_words
 from catalogs.changes.edits import Edit
-from catalogs.changes.proposing import DEMANDS, Prepared
+from catalogs.changes.proposing import Prepared
 from catalogs.changes.telling import as_parts
 from catalogs.model import Catalog
 from catalogs.views import unit_name
 from portal import deeds, drafts
 from portal.access import Decision, Held
 from portal.entry import Entered, House
-from portal.form_fields import demand_headings
 from portal.maintain_frame import hindrances, maintain_page, notes, typed_texts
 from portal.problems import Refused, not_found
 from portal.proposal_rights import CLOSED, deciding_posts, in_use, is_shown, proposing_posts, standing
@@ -38,7 +38,7 @@ _SIGNS = {
     proposals.WITHDRAWN: "–",
     proposals.SUPERSEDED: "–",
 }
-_LONGEST, _LONGEST_SHOWN = 2000, 200
+_LONGEST, _PLACES_SHOWN = 2000, 200
 
 
 @router.get("/maintain", name="maintain")
@@ -105,7 +105,7 @@ def meaning(prepared: Prepared, catalog: Catalog, language: str) -> dict[str, An
         "parts": as_parts(told, prepared.edits, catalog, language)[:-1] if told else [],
         "allows_more": bool(told and told.allows_more),
         "breaks": bool(told and told.breaks),
-        "hindrances": hindrances(prepared, language),
+        "hindrances": hindrances(prepared, catalog, language),
         "notes": notes(prepared, language),
         "refused": prepared.route.refused if prepared.route else "",
         "steps": prepared.route.steps if prepared.route else (),
@@ -113,24 +113,15 @@ def meaning(prepared: Prepared, catalog: Catalog, language: str) -> dict[str, An
     }
 
 
-def edits_told(edits: Sequence[Edit], catalog: Catalog, language: str) -> list[dict[str, str]]:
-    """Return edits as rows: where, before, now; of an entry that comes or goes a row for each field."""
-    rows = []
-    has_demands = any(one.file.startswith(DEMANDS) for one in edits)
-    names = demand_headings(catalog) if has_demands and language == "zh" else {}
-    for one in edits:
-        own = names if one.file.startswith(DEMANDS) else {}
-        where = f"{one.file} {one.entry}".strip()
-        old, new = _fields(one.field, one.old), _fields(one.field, one.new)
-        rows += [
-            {
-                "place": f"{where} {own.get(name, name)}".strip(),
-                "old": _short(old.get(name)),
-                "new": _short(new.get(name)),
-            }
-            for name in (old | new)
-        ]
-    return rows
+def edits_told(edits: Sequence[Edit], catalog: Catalog, language: str) -> dict[str, Any]:
+    """Return edits by entry in the words of the catalog, the first places of them, and how many there are."""
+    entries, left = [], _PLACES_SHOWN
+    found = changed_entries(edits, catalog, language)
+    for one in found:
+        if left > 0:
+            entries.append(replace(one, changes=one.changes[:left]))
+        left -= len(one.changes)
+    return {"entries": entries, "count": sum(len(one.changes) for one in found), "more": max(0, -left)}
 
 
 def concerned(con: psycopg.Connection, prepared: Prepared, catalog: Catalog) -> list[tuple[str, int]]:
@@ -257,7 +248,7 @@ def _page(
         taken=len(found.told.get("grants", {}).get("removed", ())),
         edits=told["edits"] if told else edits_told(found.edits, catalog, language),
         rivals={
-            number: [one.edit.place for one in conflicts]
+            number: [place_in_words(one.edit, catalog, language) for one in conflicts]
             for number, conflicts in (rivals(con, catalog, found).items() if is_open else ())
         },
         informed=list(dict.fromkeys(step.post for step in at.informed)),
@@ -269,9 +260,15 @@ def _page(
         seen=len(found.events),
         filled=typed,
         problem=problem,
+        fault_of=_field(typed.get("act", "")) if problem == "no_reason" else "",
         last=_event(request, found.events[-1], catalog),
         zone=zone,
     )
+
+
+def _field(deed: str) -> str:
+    """Return the field that holds what is said with a deed: the decision's, or the comment's."""
+    return "opinion" if deed in ("approve", "refuse") else "said"
 
 
 def _why_not(entered: Entered, found: Proposal, at: Standing) -> str:
@@ -339,22 +336,3 @@ def _do(
     else:
         is_approval = deed == "approve"
         proposals.decide(con, seen.number, held.post, person, is_approval, opinion, day, catalog.calendar)
-
-
-def _fields(name: str, value: Any) -> dict[str, Any]:
-    """Return the fields of what stands in a place: its own, or those of a mapping, by their addresses."""
-    if not isinstance(value, Mapping):
-        return {name: value}
-    found: dict[str, Any] = {}
-    for key, inner in value.items():
-        found |= _fields(f"{name}.{key}" if name else str(key), inner)
-    return found
-
-
-def _short(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, list) and all(isinstance(one, str) for one in value):
-        value = "、".join(value)
-    told = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return told if len(told) <= _LONGEST_SHOWN else f"{told[: _LONGEST_SHOWN - 1]}…"

@@ -363,7 +363,7 @@ def _wish(
         can_mark=_can_mark(kept),
         told=told,
         people=people,
-        edits=told.get("edits", []),
+        edits=told.get("edits"),
         posts=[held.post for held in may],
         takes=takes,
         filled=typed,

@@ -13,7 +13,7 @@ from portal import deeds, drafts, publishing
 from portal.access import Decision, Held
 from portal.entry import Entered, House
 from portal.maintain_frame import maintain_page, typed_texts
-from portal.pages_maintain import concerned, edits_told, meaning, unit_of
+from portal.pages_maintain import concerned, meaning, unit_of
 from portal.problems import Refused, not_found
 from portal.proposal_rights import in_use
 from portal.rendering import age, language_of, moment
@@ -236,7 +236,7 @@ def _version(
         newest=found.published.number,
         told=told,
         people=people,
-        edits=edits_told(edits, found.catalog, language_of(request)),
+        edits=told.get("edits"),
         may_roll_back=bool(edits) and _office(entered) is not None,
         filled=typed,
         problem=problem,

@@ -6,7 +6,6 @@ again in the same answer, and nowhere kept.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,9 +15,10 @@ from fastapi.responses import RedirectResponse
 from catalogs.model import Catalog
 from catalogs.views import unit_name
 from portal.asking import Said, as_person
+from portal.drafts import typed
 from portal.entry import Entered
 from portal.problems import not_found
-from portal.rendering import age, language_of, moment, page
+from portal.rendering import language_of, page, told_moment
 from portal.texts import text
 
 router = APIRouter()
@@ -96,7 +96,7 @@ def ask(request: Request, number: UUID) -> Response:
 @router.post("/mine/usages/{number:uuid}/question", name="mine_question")
 def asked(request: Request, number: UUID) -> Response:
     """Take the question and hand it to the service."""
-    reason = _typed(request, "reason")[:_LONGEST_REASON]
+    reason = typed(request, "reason", _LONGEST_REASON)
     if not reason:
         problem = text("mine.reason_missing", language_of(request))
         return page(
@@ -129,16 +129,17 @@ def correct(request: Request, element: str) -> Response:
 @router.post("/mine/correct/{element}", name="mine_correct")
 def corrected(request: Request, element: str) -> Response:
     """Take what is said to be wrong and hand it to the unit that answers for it, by the service."""
-    typed = {"stated": _typed(request, "stated"), "reason": _typed(request, "reason")}
-    if not typed["reason"]:
-        return _correcting(request, element, typed, text("mine.reason_missing", language_of(request)), 422)
-    sent = {"element": element, "reason": typed["reason"][:_LONGEST_REASON]}
-    if typed["stated"]:
-        sent["stated"] = typed["stated"][:_LONGEST_STATED]
+    filled = {"reason": typed(request, "reason", _LONGEST_REASON)}
+    if stated := typed(request, "stated", _LONGEST_STATED):
+        filled["stated"] = stated
+    if not filled["reason"]:
+        problem = text("mine.reason_missing", language_of(request))
+        return _correcting(request, element, filled, problem, 422, "reason")
+    sent = {"element": element, **filled}
     try:
         as_person(request, "POST", "corrections", sent)
     except Said as said:
-        return _correcting(request, element, typed, said.title, said.status)
+        return _correcting(request, element, filled, said.title, said.status)
     return RedirectResponse("/mine/corrections", 303)
 
 
@@ -191,15 +192,28 @@ def forgotten(request: Request, number: UUID) -> Response:
 
 
 def _correcting(
-    request: Request, element: str, typed: Mapping[str, str], problem: str, status: int = 200
+    request: Request,
+    element: str,
+    filled: Mapping[str, str],
+    problem: str,
+    status: int = 200,
+    fault_of: str = "",
 ) -> Response:
+    """Return the form; `fault_of` is the field that `problem` is about, if it is about one."""
     found = as_person(request, "GET", "facts")["facts"]
     known = next((one for one in found if one["element"] == element and not one.get("declared_id")), None)
     if known is None:
         raise not_found()
     one = _fact(request, known)
     return page(
-        request, "mine_correct.html.j2", status, section="mine", one=one, typed=typed, problem=problem
+        request,
+        "mine_correct.html.j2",
+        status,
+        section="mine",
+        one=one,
+        typed=filled,
+        problem=problem,
+        fault_of=fault_of,
     )
 
 
@@ -218,8 +232,8 @@ def _fact(request: Request, one: Mapping[str, Any]) -> dict[str, Any]:
         "reason": one.get("reason") or "",
         "unit": _unit(catalog, verification.get("verifier")),
         "level": verification.get("level", ""),
-        "updated": _moment(catalog, one.get("lastupdated")),
-        "confirmed": _moment(catalog, one.get("confirmed_at")),
+        "updated": told_moment(request, one.get("lastupdated")),
+        "confirmed": told_moment(request, one.get("confirmed_at")),
         "is_declared": bool(one.get("declared_id")),
         "declared_id": one.get("declared_id"),
         "can_be_corrected": one["status"] in _CORRECTABLE and not one.get("declared_id"),
@@ -233,21 +247,19 @@ def _value(one: Mapping[str, Any], language: str) -> str:
     if isinstance(value, bool):
         return text("yes" if value else "no", language)
     if isinstance(value, list):
-        return "、".join(str(each) for each in value)
+        return text("listed", language).join(str(each) for each in value)
     return str(value)
 
 
 def _usage(request: Request, one: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
     catalog = _catalog(request)
     question = asked.get(one["transaction_id"])
-    logtime = datetime.fromisoformat(one["logtime"])
     what, _, named = one["action"].partition(": ")
     many = named.count("、") + 1
     is_long = many > _MOST_NAMED
     return {
         "number": one["transaction_id"],
-        "at": moment(logtime, catalog.campus.time_zone),
-        "age": age(logtime, language_of(request)),
+        "at": told_moment(request, one["logtime"]),
         "what": what if is_long else one["action"],
         "named": named,
         "many": many if is_long else 0,
@@ -274,11 +286,11 @@ def _correction(request: Request, one: Mapping[str, Any]) -> dict[str, Any]:
         if element
         else one["element"],
         "unit": _unit(catalog, one["provider"]),
-        "filed": _moment(catalog, one["filed_at"]),
+        "filed": told_moment(request, one["filed_at"]),
         "due_on": one["due_on"],
         "state": one["state"],
         "sign": _CORRECTION_SIGNS[one["state"]],
-        "decided": _moment(catalog, one["decided_at"]),
+        "decided": told_moment(request, one["decided_at"]),
         "reason": one["decision_reason"] or "",
         "is_late": one["state"] == "routed" and one["due_on"] < str(request.state.entered.edition.on),
     }
@@ -295,10 +307,12 @@ def _consent(request: Request, one: Mapping[str, Any]) -> dict[str, Any]:
         "title": (told.title_zh if language == "zh" else told.title_en) if told else one["notice"],
         "version": one["version"],
         "service": item.name_zh if item else one["service_item"],
-        "elements": "、".join(each.name_zh for each in named),
+        "elements": text("listed", language).join(
+            each.name_zh if language == "zh" else each.name_en or each.name_zh for each in named
+        ),
         "by": one["given_by"],
-        "given": _moment(catalog, one["given_at"]),
-        "withdrawn": _moment(catalog, one["withdrawn_at"]),
+        "given": told_moment(request, one["given_at"]),
+        "withdrawn": told_moment(request, one["withdrawn_at"]),
     }
 
 
@@ -306,15 +320,6 @@ def _unit(catalog: Catalog, code: str | None) -> str:
     return unit_name(catalog, code) if code else ""
 
 
-def _moment(catalog: Catalog, at: str | None) -> str:
-    return moment(datetime.fromisoformat(at), catalog.campus.time_zone) if at else ""
-
-
 def _catalog(request: Request) -> Catalog:
     entered: Entered = request.state.entered
     return entered.edition.catalog
-
-
-def _typed(request: Request, name: str) -> str:
-    value = request.state.form.get(name)
-    return value.strip().replace("\x00", "") if isinstance(value, str) else ""

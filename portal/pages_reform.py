@@ -6,7 +6,7 @@ from urllib.parse import quote
 import psycopg
 from fastapi import APIRouter, Request, Response
 
-from portal import reform_funds, reform_materials, reform_visits, reform_voices
+from portal import reform_deadlines, reform_funds, reform_materials, reform_visits, reform_voices
 from portal.access import decide
 from portal.blocks import Block, dated
 from portal.entry import Entered, House
@@ -25,6 +25,7 @@ TOPICS: Mapping[str, Topic] = {
     "frequent": reform_materials.high_frequency,
     "materials": reform_materials.materials,
     "before-after": reform_visits.before_after,
+    "deadlines": reform_deadlines.deadlines,
     "evaluation": reform_voices.evaluation,
     "enquiries": reform_voices.enquiries,
     "tides": reform_voices.tides,
@@ -129,7 +130,12 @@ def _topics(entered: Entered) -> list[str]:
 def _reading(request: Request, con: psycopg.Connection) -> Reading:
     entered, _ = _request(request)
     return Reading(
-        con, entered.edition.catalog, entered.shown.lists, entered.shown.pages, language_of(request)
+        con,
+        entered.edition.catalog,
+        entered.shown.lists,
+        entered.shown.pages,
+        language_of(request),
+        entered.edition.english,
     )
 
 

@@ -27,11 +27,12 @@ from expectations.quality.words import TOTAL
 from expectations.quarantine import desk
 from portal import facts
 from portal.downloads import download
-from portal.duty_frame import desk_of, posts_of, typed
+from portal.drafts import typed
+from portal.duty_frame import desk_of, posts_of
 from portal.entry import Entered, House, about_unit
 from portal.printing import press
 from portal.problems import not_found
-from portal.rendering import age, language_of, moment, page
+from portal.rendering import age_in_days, language_of, page, told_moment
 from portal.texts import text
 
 router = APIRouter()
@@ -59,8 +60,7 @@ def own(request: Request) -> Response:
             "name": resource_title(catalog, one.name, language),
             "page": f"/resources/{one.name}.html" if _is_shown(entered, one.name) else "",
             "cycle": CYCLE_NAMES.get(one.update_cycle, one.update_cycle),
-            "last": moment(last[one.name], catalog.campus.time_zone) if one.name in last else "",
-            "age": age(last[one.name], language) if one.name in last else "",
+            "last": told_moment(request, last.get(one.name)),
             "is_late": facts.is_late(one, last.get(one.name)),
             "score": kept.get(RESOURCE, one.name, TOTAL),
             "rows": rows.get(one.name, 0),
@@ -85,6 +85,8 @@ def own(request: Request) -> Response:
             {
                 "id": one.id,
                 "about": facts.about(catalog, one, language),
+                "opened_on": one.opened_on,
+                "age": age_in_days(one.days_open(day), language),
                 "due_on": one.due_on,
                 "is_overdue": one.is_overdue(day),
             }
@@ -156,7 +158,7 @@ def judge(request: Request, number: int) -> Response:
                 item if verdict == WRONG else "",
             )
         except SampleError:
-            return _samples(request, text("samples.which", language), 422)
+            return _samples(request, number, text("samples.which", language), 422)
     return RedirectResponse("/duty/samples", 303)
 
 
@@ -181,7 +183,8 @@ def weekly(request: Request, unit: str, name: str) -> Response:
     return download(content, kind, f"{unit_name(catalog, unit)}-质量周报", week.code)
 
 
-def _samples(request: Request, problem: str = "", status: int = 200) -> Response:
+def _samples(request: Request, judged: int = 0, problem: str = "", status: int = 200) -> Response:
+    """Return the rows to review; `judged` is the one whose verdict could not be taken."""
     entered, _, language = _request(request)
     catalog = entered.edition.catalog
     with desk_of(request) as con:
@@ -192,6 +195,7 @@ def _samples(request: Request, problem: str = "", status: int = 200) -> Response
         status,
         section="duty",
         verdicts=(RIGHT, WRONG, UNCLEAR),
+        judged=judged,
         problem=problem,
         samples=[
             {

@@ -64,7 +64,8 @@ def _blocks(request: Request) -> list[Block]:
     house: House = request.app.state.house
     shown = entered.shown
     with house.database.connection() as con:
-        reading = Reading(con, entered.edition.catalog, shown.lists, shown.pages, language_of(request))
+        edition, language = entered.edition, language_of(request)
+        reading = Reading(con, edition.catalog, shown.lists, shown.pages, language, edition.english)
         return [
             *_requests(reading),
             *_reasons(reading),
@@ -203,7 +204,8 @@ def _unused(reading: Reading, entered: Entered) -> list[Block]:
             },
         )
         element = reading.catalog.elements.get(grant.element)
-        row["elements"][element.name_zh if element else grant.element] = None
+        name = reading.both(element.name_zh, element.name_en or element.name_zh) if element else grant.element
+        row["elements"][name] = None
         row["last"] = max(filter(None, (row["last"], last)), default=None)
     rows = [
         {**_purpose(reading, row), "count": len(row["elements"]), "elements": tuple(row["elements"])}

@@ -16,10 +16,11 @@ from expectations.quarantine.desk import WaitingRow
 from expectations.quarantine.words import in_words, may_waive
 from portal import correcting
 from portal.downloads import download
-from portal.duty_frame import answering_post, desk_of, own_resource, posts_of, typed
+from portal.drafts import typed
+from portal.duty_frame import answering_post, desk_of, own_resource, posts_of
 from portal.entry import Entered
 from portal.problems import not_found
-from portal.rendering import age, language_of, moment, page
+from portal.rendering import age, language_of, page, told_moment
 from portal.texts import text
 from portal.wall import LARGER
 from service import masks
@@ -64,7 +65,8 @@ def release(request: Request, name: str) -> Response:
     chosen = {one for one in request.state.form.getlist("row") if isinstance(one, str)}
     if not reason or not chosen:
         told = text("waiting.choose", language)
-        return waiting_page(request, contract, "", told, chosen, reason, status=422)
+        fault_of = "rows" if not chosen else "reason"
+        return waiting_page(request, contract, "", told, chosen, reason, fault_of)
     with desk_of(request) as con:
         found = [one for one in desk.rows(con, name) if one.digest in chosen][:_MOST_RELEASED]
         filed = desk.release(con, contract, found, post, entered.viewer.person, reason)
@@ -82,7 +84,7 @@ def waiting_page(
     told: str = "",
     chosen: Collection[str] = (),
     reason: str = "",
-    status: int = 200,
+    fault_of: str = "",
 ) -> Response:
     """Return the page of the waiting rows of a resource.
 
@@ -92,11 +94,10 @@ def waiting_page(
         rule: only rows that break it.
         told: what came of what somebody did.
         chosen, reason: what somebody chose and typed, to be shown again.
-        status: of HTTP.
+        fault_of: the field that could not be taken, where `told` says why: file, rows, reason.
     """
     entered, language = _of(request)
     catalog, day = entered.edition.catalog, entered.edition.on
-    zone = catalog.campus.time_zone
     with desk_of(request) as con:
         held = desk.held(con, catalog, day, contract.name)
         known = {one.rule for one in held}
@@ -106,7 +107,7 @@ def waiting_page(
     return page(
         request,
         "waiting.html.j2",
-        status,
+        422 if fault_of else 200,
         section="duty",
         name=contract.name,
         title=resource_title(catalog, contract.name, language),
@@ -123,17 +124,18 @@ def waiting_page(
             for one in held
         ],
         rule=rule if rule in known else "",
-        rows=[_row(contract, one, zone, chosen) for one in shown],
+        rows=[_row(request, contract, one, chosen) for one in shown],
         is_cut=len(shown) == _SHOWN,
         may_decide=may_decide,
         handed=handed,
         most=UPLOAD_BYTES // 1024 // 1024,
         told=told,
+        fault_of=fault_of,
         reason=reason,
     )
 
 
-def _row(contract: Resource, one: WaitingRow, zone: str, chosen: Collection[str]) -> dict[str, Any]:
+def _row(request: Request, contract: Resource, one: WaitingRow, chosen: Collection[str]) -> dict[str, Any]:
     items = [
         (contract.item(name).business_name or name, masks.mask(mask_of(contract.item(name)), value))
         for name, value in one.row.items()
@@ -144,7 +146,7 @@ def _row(contract: Resource, one: WaitingRow, zone: str, chosen: Collection[str]
         "key": masks.mask(_KEY_MASK, one.key) if one.key else "",
         "rules": [in_words(contract, rule) for rule in one.rules],
         "items": items,
-        "since": moment(one.since, zone) if one.since else "",
+        "since": told_moment(request, one.since),
         "is_decided": one.is_decided,
         "may_waive": all(may_waive(contract, rule) for rule in one.rules) and not one.is_decided,
         "is_chosen": one.digest in chosen,

@@ -1,7 +1,7 @@
 """What every topic of the reform stands on: who reads, in which language, which marts and lists there are."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from catalogs.small_cells import threshold_of
 from catalogs.views import unit_name
 from portal import marts
 from portal.blocks import Block, Column, hidden_last
+from portal.english import english_of
 from portal.texts import LANGUAGES, text
 
 # The last twelve months that a mart tells of.
@@ -28,6 +29,7 @@ class Reading:
     Attributes:
         lists: derived lists as the reader may see them.
         pages: addresses of the catalog that the reader may open.
+        english: Chinese → English of the catalog's names and words.
     """
 
     con: psycopg.Connection
@@ -35,6 +37,7 @@ class Reading:
     lists: Mapping[str, DerivedList]
     pages: Mapping[str, Any]
     language: str
+    english: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def threshold(self) -> int:
@@ -52,6 +55,14 @@ class Reading:
     def both(self, zh: str, en: str) -> str:
         """Return the one of the reader's language."""
         return zh if self.language == LANGUAGES[0] else en
+
+    def word(self, chinese: str) -> str:
+        """Return a word of the catalog in the reader's language, as far as it is known there."""
+        return self.both(chinese, english_of(chinese, self.english))
+
+    def listed(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a row of a derived list with its words in the reader's language."""
+        return {key: self.word(value) if isinstance(value, str) else value for key, value in row.items()}
 
     def item(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return a row with its service item's name in the reader's language, and where to read of it."""

@@ -1,9 +1,23 @@
 """Research and finance: payments that nobody has claimed, how long money takes to its account, balances by unit."""
 
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 from portal import charts
-from portal.blocks import COUNT, MEAN, MONEY, WHEN, Block, Column, few_parts, rest_of, seen, without_few
+from portal.blocks import (
+    COUNT,
+    MEAN,
+    MONEY,
+    WHEN,
+    Block,
+    Column,
+    few_parts,
+    few_within,
+    rest_of,
+    seen,
+    without_few,
+)
 from portal.reform import YEAR, Reading
 from portal.rendering import moment
 
@@ -40,7 +54,7 @@ def _payments(reading: Reading) -> list[Block]:
     for status in sorted({row["claim_status"] for row in raw}):
         row = table.rows.get(status) if table else None
         names[status] = reading.both(row.name_zh, row.name_en or row.name_zh) if row else status
-    rows = [{**row, "name": names[row["claim_status"]]} for row in raw]
+    rows = _without_single_amounts(reading, [{**row, "name": names[row["claim_status"]]} for row in raw])
     months = sorted({row["month"] for row in rows})
     counts = {(row["month"], row["claim_status"]): row["cases"] for row in rows}
     figure = charts.columns(
@@ -67,13 +81,29 @@ def _payments(reading: Reading) -> list[Block]:
     return [reading.block("payments", title, columns=columns, rows=rows, figure=figure)]
 
 
+def _without_single_amounts(reading: Reading, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return payments by month and state without the amounts of too few: whoever names one could claim it."""
+    found = []
+    for status in {row["claim_status"]: None for row in rows}:
+        own = [row for row in rows if row["claim_status"] == status]
+        found += few_within(own, "cases", ("amount",), reading.threshold)
+    return sorted(found, key=lambda row: (row["month"], row["claim_status"]))
+
+
+def _bands(reading: Reading, of: str, codes: Sequence[str]) -> dict[str, str]:
+    """Return code of a band of the mart → what it is called."""
+    return {code: reading.t(f"{of}.{code}") for code in codes}
+
+
 def _unclaimed(reading: Reading) -> list[Block]:
-    bands = reading.rows(AGEING)
+    ages = _bands(reading, "age", ("to_7", "8_to_30", "31_to_90", "over_90"))
+    amounts = _bands(reading, "amount", ("below_10k", "10k_to_100k", "100k_to_1m", "from_1m"))
+    bands = [{**row, "age": ages.get(row["ageing_band"], row["ageing_band"])} for row in reading.rows(AGEING)]
     if not bands:
         return []
     whole, proposed = sum(row["payments"] for row in bands), sum(row["proposed"] for row in bands)
     figure = charts.parts(
-        [row["ageing_band"] for row in bands],
+        [row["age"] for row in bands],
         {
             reading.both("可提议", "with a proposal"): [row["proposed"] for row in bands],
             reading.both("无提议", "without"): [row["payments"] - row["proposed"] for row in bands],
@@ -82,16 +112,23 @@ def _unclaimed(reading: Reading) -> list[Block]:
         reading.both("笔", "payments"),
     )
     ageing = (
-        Column("ageing_band", "账龄", "Age"),
+        Column("age", "账龄", "Age"),
         Column("payments", "笔数", "Payments", COUNT),
         Column("proposed", "可提议", "With a proposal", COUNT),
     )
     by = {one: reading.t(f"proposed.{one}") for one in ("memo", "payer_and_amount", "payer")}
-    rows = [{**row, "by": by.get(row["proposed_by"], "")} for row in reading.rows(UNCLAIMED)]
+    rows = [
+        {
+            **row,
+            "by": by.get(row["proposed_by"], ""),
+            "amount": amounts.get(row["amount_band"], row["amount_band"]),
+        }
+        for row in reading.rows(UNCLAIMED)
+    ]
     listed = (
         Column("received_on", "到款日期", "Received on", WHEN),
         Column("payer_masked", "付款单位 (脱敏)", "Payer (masked)"),
-        Column("amount_band", "金额", "Amount"),
+        Column("amount", "金额 (元)", "Amount (yuan)"),
         Column("days_waiting", "已等待 (天)", "Days waiting", COUNT),
         Column("proposed_contracts", "可提议合同", "Contracts", COUNT),
         Column("proposed_project_no", "提议项目", "Proposed project"),

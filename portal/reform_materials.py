@@ -124,9 +124,9 @@ def _openings(reading: Reading) -> list[Block]:
     if not found or not found.rows:
         return []
     steps: dict[int, dict] = {}
-    for row in found.rows:
+    for row in map(reading.listed, found.rows):
         step = steps.setdefault(row["step"], {**row, "what": "", "who": {}})
-        step["what"] += f"{'、' if step['what'] else ''}{row['kind']} {row['target']}"
+        step["what"] += f"{reading.both('、', ', ') if step['what'] else ''}{row['kind']} {row['target']}"
         step["who"][row["office"]] = None
     rows = [{**step, "office": tuple(step["who"])} for step in steps.values()]
     drawn = rows[:CHARTED]
@@ -162,7 +162,7 @@ def asked_again(reading: Reading) -> list[Block]:
             "asked_again",
             reading.t("asked_again", n=len(found.rows)),
             columns=columns,
-            rows=found.rows,
+            rows=[reading.listed(row) for row in found.rows],
             of_list=True,
         )
     ]

@@ -186,7 +186,7 @@ def _raising(reading: Reading) -> list[Block]:
     more = {row["service_item"]: row["more"] for row in items if tells(row, "more")}
     openings = reading.lists.get("openings")
     rows = []
-    for row in openings.rows if openings else ():
+    for row in map(reading.listed, openings.rows if openings else ()):
         touched = sum(more.get(code, 0) for code in row["items"])
         if touched >= reading.threshold:
             names = tuple(reading.item({"service_item": code})["name"] for code in row["items"])
@@ -219,7 +219,10 @@ def milestones(reading: Reading) -> list[Block]:
     """Return every clause of the reform's goals, met or missed, and how many items each channel has."""
     goals = reading.lists.get("goals")
     rows = [
-        {**row, "outcome": f"{_OUTCOMES.get(row['outcome'], '–')} {row['outcome']}"}
+        {
+            **reading.listed(row),
+            "outcome": f"{_OUTCOMES.get(row['outcome'], '–')} {reading.word(row['outcome'])}",
+        }
         for row in (goals.rows if goals else ())
     ]
     if not rows:

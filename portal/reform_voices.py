@@ -50,7 +50,10 @@ PEAKS = f"""SELECT week_on, service_item, name_zh, event, cases, times_usual FRO
     ORDER BY times_usual DESC, week_on, service_item LIMIT 60"""
 _LEAGUE = "marts.mart_reform__unit_league"
 # A month that is not over would rank whoever closes early; the one before the newest is over.
-LEAGUE = f"""SELECT to_char(month_on, 'YYYY-MM') AS month, * FROM {_LEAGUE} WHERE month_on = coalesce(
+LEAGUE = f"""SELECT to_char(month_on, 'YYYY-MM') AS month, unit, cases_closed, cases_with_promise, evaluations,
+        at_most_once_share, without_visit_share, in_time_share, satisfied_share, mean_working_days, mean_materials,
+        place
+    FROM {_LEAGUE} WHERE month_on = coalesce(
         (SELECT max(month_on) FROM {_LEAGUE} WHERE month_on < (SELECT max(month_on) FROM {_LEAGUE})),
         (SELECT max(month_on) FROM {_LEAGUE}))
     ORDER BY place NULLS LAST, cases_closed DESC, unit"""
@@ -277,7 +280,8 @@ def league(reading: Reading) -> list[Block]:
     for row in without_few(raw, "cases_closed", reading.threshold):
         told = {key: None if row[key] is None else (round(row[key] * 10000), 10000) for key in shares}
         rows.append({**row, **told, "name": reading.unit(row["unit"])})
-    for key, whole in (*((one, "cases_closed") for one in shares[:3]), (shares[3], "evaluations")):
+    wholes = ("cases_closed", "cases_closed", "cases_with_promise", "evaluations")
+    for key, whole in zip(shares, wholes, strict=True):
         rows = few_parts(rows, _share_of(key, whole), reading.threshold)
     ranked = [row for row in rows if row["place"] is not None and not row[HIDDEN]]
     drawn = [row for row in ranked if tells(row, shares[0])]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from fastapi import Request
@@ -137,16 +137,42 @@ def moment(at: datetime, zone: str) -> str:
     return at.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M")
 
 
+class Moment(NamedTuple):
+    """A time in the past as people of the campus read it, and how long ago that was, in words."""
+
+    at: str
+    age: str
+
+
+def told_moment(request: Request, at: datetime | str | None) -> Moment | None:
+    """Return a time in the reader's words; a text is one as the service writes it, and nothing stays nothing."""
+    if not at:
+        return None
+    when = datetime.fromisoformat(at) if isinstance(at, str) else at
+    zone = request.state.entered.edition.catalog.campus.time_zone
+    return Moment(moment(when, zone), age(when, language_of(request)))
+
+
 def age(at: datetime, language: str) -> str:
     """Return how long ago something was, in words."""
     passed = max(now().astimezone(UTC) - at, timedelta())
     for seconds, zh, en in ((86400, "天", "days"), (3600, "小时", "hours"), (60, "分钟", "minutes")):
         if passed.total_seconds() >= seconds:
-            count = int(passed.total_seconds() // seconds)
-            if language == "zh":
-                return f"{count} {zh}前"
-            return f"{count} {en} ago" if count > 1 else f"1 {en.removesuffix('s')} ago"
+            return _ago(int(passed.total_seconds() // seconds), zh, en, language)
     return "刚刚" if language == "zh" else "just now"
+
+
+def age_in_days(days: int, language: str) -> str:
+    """Return how many days ago something was that has a day and no time, in words."""
+    if days < 1:
+        return "今天" if language == "zh" else "today"
+    return _ago(days, "天", "days", language)
+
+
+def _ago(count: int, zh: str, en: str, language: str) -> str:
+    if language == "zh":
+        return f"{count} {zh}前"
+    return f"{count} {en} ago" if count > 1 else f"1 {en.removesuffix('s')} ago"
 
 
 def _name(entered: Entered | None, language: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 import psycopg
 
+from catalogs.model_posts import Numbered
 from catalogs.settings import now
 
 # How long somebody may take to log in, and how often a session that is used is noted as used.
@@ -29,14 +30,14 @@ class Session:
 
     Attributes:
         value: of its cookie.
-        person: who logged in; None before.
+        person: number and kind of who logged in; None before.
         csrf: what every form of it sends back.
         asked: what the campus's login was asked, until it answers.
         bearer, bearer_until: what the service takes for this person and session, and until when; None without one.
     """
 
     value: str = field(repr=False)
-    person: str | None
+    person: Numbered | None
     csrf: str = field(repr=False)
     asked: Mapping[str, Any] = field(default_factory=dict, repr=False)
     bearer: str | None = field(default=None, repr=False)
@@ -60,12 +61,14 @@ def find(con: psycopg.Connection, value: str, limits: Limits) -> Session | None:
         return None
     at = now()
     row = con.execute(
-        "SELECT person, csrf, asked, began_at, seen_at, bearer, bearer_until FROM portal.session WHERE digest = %s",
+        """SELECT id_type, person, csrf, asked, began_at, seen_at, bearer, bearer_until FROM portal.session
+           WHERE digest = %s""",
         [_digest(value)],
     ).fetchone()
     if row is None:
         return None
-    person, csrf, asked, began_at, seen_at, bearer, bearer_until = row
+    id_type, number, csrf, asked, began_at, seen_at, bearer, bearer_until = row
+    person = _numbered(id_type, number)
     idle = limits.idle_min if person else LOGIN_MIN
     if at - seen_at > timedelta(minutes=idle) or at - began_at > timedelta(hours=limits.session_h):
         if bearer is not None:
@@ -82,12 +85,12 @@ def is_known(con: psycopg.Connection, value: str) -> bool:
     return row is not None and row[0] is not None
 
 
-def author_of(con: psycopg.Connection, csrf: str) -> str | None:
+def author_of(con: psycopg.Connection, csrf: str) -> Numbered | None:
     """Return in whose session a form was made, going on or ended: its token is told to nobody else; None: nobody's."""
     row = con.execute(
-        "SELECT person FROM portal.session WHERE csrf = %s", [csrf.replace("\x00", "")]
+        "SELECT id_type, person FROM portal.session WHERE csrf = %s", [csrf.replace("\x00", "")]
     ).fetchone()
-    return row[0] if row else None
+    return _numbered(*row) if row else None
 
 
 def new_value() -> str:
@@ -96,7 +99,7 @@ def new_value() -> str:
 
 
 def begin(
-    con: psycopg.Connection, person: str | None, before: Session | None = None, value: str = ""
+    con: psycopg.Connection, person: Numbered | None, before: Session | None = None, value: str = ""
 ) -> Session:
     """Begin a session under a new value, or the one given; the one before it ends."""
     if before is not None:
@@ -104,8 +107,16 @@ def begin(
     session = Session(value or new_value(), person, secrets.token_urlsafe(32))
     at = now()
     con.execute(
-        "INSERT INTO portal.session (digest, person, csrf, began_at, seen_at) VALUES (%s, %s, %s, %s, %s)",
-        [_digest(session.value), person, session.csrf, at, at],
+        """INSERT INTO portal.session (digest, id_type, person, csrf, began_at, seen_at)
+           VALUES (%s, %s, %s, %s, %s, %s)""",
+        [
+            _digest(session.value),
+            person and person.id_type,
+            person and person.number,
+            session.csrf,
+            at,
+            at,
+        ],
     )
     return session
 
@@ -148,6 +159,10 @@ def forget(con: psycopg.Connection, limits: Limits) -> None:
         "DELETE FROM portal.session WHERE began_at < %s OR seen_at < %s",
         [at - timedelta(hours=limits.session_h), at - timedelta(minutes=max(limits.idle_min, LOGIN_MIN))],
     )
+
+
+def _numbered(id_type: str | None, number: str | None) -> Numbered | None:
+    return None if id_type is None or number is None else Numbered(id_type, number)
 
 
 def _digest(value: str) -> str:

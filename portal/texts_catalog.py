@@ -45,7 +45,8 @@ WORDS: Mapping[str, str] = {
     "所需提交材料及注意事项": "Papers and notices", "数据共享需求清单": "List of demands", "权责清单": "List of powers",
     "数据提供责任清单": "List of duties", "校外": "outside",
     # what derived lists say in a word
-    "更新周期": "update cycle", "承诺时限": "promised limit", "到现场次数": "visits", "跑动次数": "visits",
+    "更新周期": "update cycle", "承诺时限": "promised limit", "办结时限": "time limit",
+    "到现场次数": "visits", "跑动次数": "visits",
     "表单字段": "form field", "材料": "material", "仍在索取": "still asked for", "逐项": "each",
     "开放共享": "open for sharing", "授权本事项使用": "grant to this item", "建立权威源": "name a source",
     "解决缺口": "close the gap", "整改质量": "mend the quality", "按期更新": "update in time",

@@ -1,4 +1,4 @@
-"""Texts of corrected workbooks, of the form as PDF and of lineage, in Chinese and English."""
+"""Texts of corrected workbooks, of what a clerk confirms, and of how far a value is verified."""
 
 from collections.abc import Mapping
 
@@ -62,5 +62,47 @@ DUTY_TEXTS: Mapping[str, tuple[str, str]] = {
     "window.pdf.note": (
         "按目录中的表单字段排版；本单位另有原表的，以原表为准。",
         "Set from the catalog's form fields; where the unit has its own form, that one counts.",
+    ),
+    "mine.level": ("核验情况", "How far it is verified"),
+    "level.authoritative": ("权威数据源核验", "verified by its authoritative source"),
+    "level.officer_verified": ("经办人员核验", "verified by an officer"),
+    "level.cross_checked": ("经另一系统比对一致", "borne out by another system"),
+    "level.system_verified": ("业务系统记录，未达核验条件", "as its system has it, not fully verified"),
+    "level.self_declared": ("本人填报，未核验", "as the person declared it, not verified"),
+    "window.confirm.title": ("核实本人填报的内容", "Confirm what the applicant declared"),
+    "window.confirm.note": (
+        "您在窗口看过原件、与填报一致时，可在此登记。登记后该内容标为“经办人员核验”，核验单位为本单位，直到本人另行填报；"
+        "不因此免交任何材料。此事记在您名下，本人在“谁看过”中可见。",
+        "If you have seen the original at the window and it says the same, note it here. From then on the value counts"
+        " as verified by an officer of your unit, until the person declares another; it spares no paper. It is on"
+        " record under your name, and the person sees it under “Who looked”.",
+    ),
+    "window.confirm.of": ("已看过原件的一项", "Which one you have seen the original of"),
+    "window.confirm.proof": (
+        "原件的扫描件（不超过 {most} MB；只在此计算摘要，不留存，请本单位存档）",
+        "Scan of the original ({most} MB at most; it is digested here and not kept: your unit keeps it)",
+    ),
+    "window.confirm.digest": (
+        "或：扫描件的 SHA-256 摘要（64 位十六进制）",
+        "Or: the scan's SHA-256 digest (64 hexadecimal digits)",
+    ),
+    "window.confirm.send": ("登记已核实", "Note that it is confirmed"),
+    "window.confirm.done": (
+        "已登记：{field}经{unit}窗口核验。材料仍须照旧提交。请将原件扫描件存档，其摘要为 {digest}",
+        "Noted: {field}, verified at the window of {unit}. The papers are still needed. Keep the scan of the original;"
+        " its digest is {digest}",
+    ),
+    "window.confirm.which": ("请选择一项。没有登记。", "Choose one. Nothing was noted."),
+    "window.confirm.no_proof": (
+        "请选择原件的扫描件，或填写其摘要。没有登记。",
+        "Choose the scan of the original, or type its digest. Nothing was noted.",
+    ),
+    "window.confirm.no_digest": (
+        "摘要应为 64 位十六进制数字。没有登记。",
+        "A digest has 64 hexadecimal digits. Nothing was noted.",
+    ),
+    "window.confirm.gone": (
+        "这项内容刚刚有变化，没有登记。请核对下面的内容后再试。",
+        "This value has changed just now; nothing was noted. Look at what is below and try again.",
     ),
 }

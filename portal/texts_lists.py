@@ -54,6 +54,15 @@ CLAUSES: Mapping[str, str] = {
     "每个事项要求的材料件数的平均值": "mean number of papers that an item asks for",
     "每个事项承诺的到现场次数的平均值": "mean number of visits that an item promises",
     "逾期未达成": "overdue and missed",
+    # goals of the reform's documents
+    "全面梳理公布校务服务事项清单": "the list of service items is complete and published",
+    "高频事项实现最多跑一次": "high-frequency items take at most one visit",
+    "80%以上事项(特殊要求的除外)实现最多跑一次": "over 80% of items (but for special demands) take at most one visit",
+    "全部高频事项开通网上申请渠道": "all high-frequency items may be applied for online",
+    "全部事项(特殊要求的除外)实现最多跑一次": "all items (but for special demands) take at most one visit",
+    "全部事项(特殊要求的除外)开通网上申请渠道": "all items (but for special demands) may be applied for online",
+    "50%以上事项实现全流程在线办理": "over 50% of items are fully online",
+    "网上办事全覆盖": "everything may be done online", "掌上办事全覆盖": "everything works on a phone",
 }  # fmt: skip
 # What has figures and names in it; each {} takes a group in English. A name in “” may stay as it is.
 REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
@@ -84,6 +93,7 @@ REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"“([^”]+)”与数据元“([^”]+)”同名且有权威源",
             "“{0}” is called like the element “{1}”, which has a source",
         ),
+        (r"([^，,“]+?)提出需求", "“{0}” files a demand"),
         (r"计入 (\d+) 项事项", "items counted: {0}"),
         (r"(\d+) 项已公布", "published: {0}"),
         (r"(\d+) 项最多跑一次", "at most once: {0}"),

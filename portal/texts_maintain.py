@@ -100,7 +100,7 @@ MAINTAIN_TEXTS: Mapping[str, tuple[str, str]] = {
     "proposal.problem.no_reason": ("请写明理由或意见，没有记录。", "Give a reason; nothing was recorded."),
     "meaning.title": ("同意后会怎样", "What it means"),
     "meaning.refused": ("依规定不予共享，提出后即退回：", "Not shared, so it is refused at once:"),
-    "meaning.hindered": ("有 {n} 处问题，暂不能提出或生效：", "{n} things are in the way:"),
+    "meaning.hindered": ("有 {n} 处问题，暂不能提出或生效：", "In the way ({n}):"),
     "meaning.notes": ("目录检查的提示（{n}）", "Notes of the check ({n})"),
     "meaning.then": (
         "提出时：新增权限 {given} 项，收回 {taken} 项。",
@@ -111,8 +111,10 @@ MAINTAIN_TEXTS: Mapping[str, tuple[str, str]] = {
     "meaning.people": ("涉及人群", "People concerned"),
     "meaning.people.note": ("（登记表最近一批的行数）", "(rows of the register's last extract)"),
     "edits.title": ("逐处改动", "The edits"),
-    "edits.summary": ("{n} 处改动", "{n} edits"),
-    "edits.place": ("位置", "Where"),
+    "edits.summary": ("{n} 处改动", "Edits: {n}"),
+    "edits.place": ("内容", "What"),
+    "edits.added": ("新增", "new"),
+    "edits.removed": ("取消", "removed"),
     "edits.old": ("现在", "Now"),
     "edits.new": ("改为", "Then"),
     "steps.days": ("{n} 个工作日", "{n} working days"),
@@ -170,7 +172,14 @@ MAINTAIN_TEXTS: Mapping[str, tuple[str, str]] = {
     "wish.marked": ("下载标注了问题的副本", "Download a copy with the faults marked"),
     "wish.again": ("重新上传或填写", "Upload or fill in again"),
     "wish.nothing": ("与现行目录一致，没有改动。", "It says what the catalog says; nothing would change."),
-    "wish.lead": ("没有问题，共 {n} 处改动，尚未提出。", "No fault. {n} edits; they are not proposed yet."),
+    "wish.lead": (
+        "填写没有错误，共 {n} 处改动，尚未提出。",
+        "Nothing is filled in wrongly; places that would change: {n}. Nothing is proposed yet.",
+    ),
+    "wish.lead.unknown": (
+        "填写没有错误，尚未提出。",
+        "Nothing is filled in wrongly; nothing is proposed yet.",
+    ),
     "wish.old": (
         "填写时依据的是目录版本 {n}，现在已有新版本；各处按现行版本核对。",
         "This was made on version {n}; there is a newer one, and each place is compared with it.",

@@ -43,6 +43,14 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
     "reform.channel.online": ("网上申请", "Online"),
     "reform.channel.fully_online": ("全流程在线", "Fully online"),
     "reform.channel.mobile": ("掌上办理", "By phone"),
+    "reform.age.to_7": ("7 天以内", "up to 7 days"),
+    "reform.age.8_to_30": ("8 至 30 天", "8 to 30 days"),
+    "reform.age.31_to_90": ("31 至 90 天", "31 to 90 days"),
+    "reform.age.over_90": ("90 天以上", "over 90 days"),
+    "reform.amount.below_10k": ("不足 1 万", "below 10,000"),
+    "reform.amount.10k_to_100k": ("1 万至不足 10 万", "10,000 to below 100,000"),
+    "reform.amount.100k_to_1m": ("10 万至不足 100 万", "100,000 to below 1 million"),
+    "reform.amount.from_1m": ("100 万及以上", "1 million and more"),
     "reform.proposed.memo": ("附言写有编号", "number in the memo"),
     "reform.proposed.payer_and_amount": ("付款单位与金额", "payer and amount"),
     "reform.proposed.payer": ("付款单位", "payer"),
@@ -51,6 +59,7 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
     "reform.topic.frequent": ("高频事项", "High-frequency items"),
     "reform.topic.materials": ("材料与表单", "Materials and forms"),
     "reform.topic.before-after": ("改革前后", "Before and after"),
+    "reform.topic.deadlines": ("办结时限", "Deadlines"),
     "reform.topic.evaluation": ("好差评", "Evaluations"),
     "reform.topic.enquiries": ("咨询", "Enquiries"),
     "reform.topic.tides": ("潮汐", "Tides"),
@@ -63,9 +72,10 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "reform.trend.caption": (
         "只计办结的办件，按办结月份。到场为人、地点、半日，取办件系统所记与留有痕迹（当场交的材料、已办理的预"
-        "约）中较大者；补正到场与咨询不计入。",
+        "约）中较大者；痕迹自提交之日算起，领取结果不留痕迹，只有所记次数含它。补正到场与咨询不计入。",
         "Closed cases by month of closing. A visit is person, place and half-day: the greater of what the "
-        "hall recorded and what left a trace (a paper handed in, an appointment served). Visits to correct "
+        "hall recorded and what left a trace (a paper handed in, an appointment served) since the day of "
+        "handing in. To fetch the result leaves no trace: only what was recorded has it. Visits to correct "
         "and enquiries do not count.",
     ),
     "reform.raising": (
@@ -89,7 +99,7 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "reform.milestones": ("{all} 条目标中已达成 {met} 条", "{met} of {all} goals are met"),
     "reform.milestones.caption": (
-        "每条目标一行，目标值与期限由目录（campus.yaml goals）规定，按今天的目录与最近一期办件量计算；特殊要"
+        "每条目标一行，目标值与期限由目录（campus.yaml）规定，按今天的目录与最近一期办件量计算；特殊要"
         "求的事项按条款不计入。",
         "A row per clause; goals and dates are the catalog's (campus.yaml), counted by today's catalog and "
         "the last period's volumes. Items of special requirement are left out where the clause says so.",
@@ -156,6 +166,30 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
         "表单字段或材料，其数据元有权威源而仍要求申请人填写或提交。",
         "Form fields and materials whose elements have an authoritative source and are asked for nevertheless.",
     ),
+    "reform.deadlines": (
+        "有承诺日期而已办结的，{share} 按期；{beyond} 件逾期未结",
+        "Of the closed cases with a promised day {share} were in time; {beyond} are open beyond it",
+    ),
+    "reform.deadlines.few": (
+        "提交 {n} 件；超期或逾期的过少，不列",
+        "{n} cases handed in; too few were late to be told",
+    ),
+    "reform.deadlines.caption": (
+        "近 12 个月提交的办件按提交月份，退回、不予受理、不予办理、撤回的不计。办结日不晚于承诺日期为按期；在"
+        "办的以发布日与承诺日期相比；没有承诺日期的既不算按期也不算超期。工作日按校历自受理至办结。",
+        "Cases of 12 months by month of handing in, without those returned, not accepted, refused or "
+        "withdrawn. In time: closed by the promised day; open cases are set against the day of the release. "
+        "A case without a promised day is neither in time nor late. Working days by the campus calendar, "
+        "from acceptance to closing.",
+    ),
+    "reform.deadline_items": (
+        "{all} 个事项中 {n} 个有办件逾期未结",
+        "{n} of {all} service items have cases open beyond their day",
+    ),
+    "reform.deadline_items.caption": (
+        "近 12 个月按事项，逾期未结与超期办结多的在前。",
+        "The last 12 months by service item, those with most late cases first.",
+    ),
     "reform.evaluation": (
         "满意率 {share}；{poor} 个差评中 {beyond} 个超过 {days} 个工作日的回复时限",
         "{share} satisfied; of {poor} poor evaluations {beyond} were not answered within {days} working days",
@@ -193,8 +227,8 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
         "The busiest week began on {week} {event}: {times} times the mean week",
     ),
     "reform.tides.caption": (
-        "每周提交的办件，周一为一周之始；校历事件取自校历。",
-        "Cases handed in per week, from Monday; events are the campus calendar's.",
+        "每周提交的办件，周一为一周之始；校历事件取自校历，一周内有几个的取天数最多的。",
+        "Cases handed in per week, from Monday; of the campus calendar's events in a week the one of most days.",
     ),
     "reform.peaks": (
         "涨得最高的是“{item}”：{week} 一周为平常的 {times} 倍",
@@ -213,8 +247,10 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
         "In {month} no unit closed twenty cases; nobody is ranked",
     ),
     "reform.league.caption": (
-        "先比最多跑一次比例，再比按期办结比例；办结不足二十件的列出而不排名。",
-        "By the share of at most one visit, then of closing in time; units of fewer than twenty cases are "
+        "先比实际最多跑一次比例，再比按期办结比例，没有承诺日期的办件不计入按期；到场按实际，即所记与留有痕"
+        "迹的中较大者。办结不足二十件的列出而不排名。",
+        "By the share of really at most one visit (the greater of recorded and shown), then of closing in "
+        "time, for which cases without a promised day do not count; units of fewer than twenty cases are "
         "listed and not ranked.",
     ),
     "reform.hand_overs": (
@@ -238,9 +274,10 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
         "Money that was booked took {days} days to its account; {n} payments are unclaimed",
     ),
     "reform.payments.caption": (
-        "近 12 个月的到款按月份与认领状态；用时为到款至认领的自然日（财务系统不另记上账日）。",
+        "近 12 个月的到款按月份与认领状态；用时为到款至认领的自然日（财务系统不另记上账日）。笔"
+        "数过少的不列金额，以防冒领。",
         "Payments of 12 months by month and state; calendar days from arrival to the claim (finance notes no "
-        "day of booking).",
+        "day of booking). Of few payments no amount is shown, lest somebody claims what is not theirs.",
     ),
     "reform.ageing": (
         "{n} 笔未认领，其中 {proposed} 笔可提议项目",
@@ -248,9 +285,9 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "reform.ageing.caption": (
         "账龄算到发布日。附言写有合同或项目编号、付款单位与委托单位同名、金额相符，三者中指向恰好一份合同的，"
-        "提议其项目；只有金额相符不提议。",
+        "提议其项目；编号须完整，只有金额相符不提议。",
         "Age at the release. A project is proposed where memo, payer and amount point to exactly one "
-        "contract; an amount alone proposes nothing.",
+        "contract; a number counts as a whole only, an amount alone proposes nothing.",
     ),
     "reform.unclaimed": ("未认领到款清单（{n} 笔，脱敏）", "Unclaimed payments ({n}, masked)"),
     "reform.unclaimed.caption": (
@@ -276,8 +313,8 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
     "reform.outcome.refused": ("拒绝", "refused"),
     "reform.outcome.failed": ("未能作答", "failed"),
     "reform.requests": (
-        "近 12 个月 {n} 次请求，{share} 得到作答",
-        "{n} requests in 12 months, {share} answered",
+        "近 12 个月 {n:,} 次请求，{share} 得到作答",
+        "{n:,} requests in 12 months, {share} answered",
     ),
     "reform.requests.caption": ("每月的请求及其结果。", "Requests of each month, and how they ended."),
     "reform.purposes": ("请求最多的是“{name}”", "Most requests are for {name}"),
@@ -288,16 +325,16 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
         "Requests refused or failed, by the rule that decided.",
     ),
     "reform.prefills": (
-        "预填 {n} 次，申请人保留了 {kept} 个字段",
-        "{n} prefills, of which applicants kept {kept} fields",
+        "预填 {n:,} 次，申请人保留了 {kept:,} 个字段",
+        "{n:,} prefills, of which applicants kept {kept:,} fields",
     ),
     "reform.prefills.caption": (
         "按事项；字段的去向由业务系统事后告知，没有告知的不计。",
         "By service item; what became of fields is what service systems told afterwards.",
     ),
     "reform.unused": (
-        "{n} 个已授权的数据元 {days} 天未用，应当收回",
-        "{n} granted elements were not used for {days} days and should be given back",
+        "{n:,} 个已授权的数据元 {days} 天未用，应当收回",
+        "{n:,} granted elements were not used for {days} days and should be given back",
     ),
     "reform.unused.caption": (
         "授权生效已满该天数而其间没有作答过的。",

@@ -11,6 +11,7 @@ LARGER = {
     "/maintain/upload": 16 * 1024 * 1024,
     "/maintain/edit/": 1024 * 1024,
     "/duty/upload/": 16 * 1024 * 1024,
+    "/window/confirm": 16 * 1024 * 1024,
 }
 # So much of what is too large is still read, and dropped: a browser shows an answer only after it has sent all.
 _DROPPED_BYTES = 128 * 1024 * 1024
@@ -35,6 +36,12 @@ _HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
 _HSTS = {"strict-transport-security": "max-age=31536000"}
+_NOT_KEPT = {"cache-control": "no-store"}
+
+
+def told_with_every_answer(is_secure: bool) -> dict[str, str]:
+    """Return the headers of every answer; one that says nothing of being kept is not kept either."""
+    return _HEADERS | (_HSTS if is_secure else {}) | _NOT_KEPT
 
 
 class Wall:
@@ -42,7 +49,7 @@ class Wall:
 
     def __init__(self, app: ASGIApp, is_secure: bool) -> None:
         self._app = app
-        self._headers = _HEADERS | (_HSTS if is_secure else {})
+        self._headers = told_with_every_answer(is_secure)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -64,9 +71,11 @@ class Wall:
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
                 names = {name.lower() for name, _ in message["headers"]}
-                added = dict(self._headers)
-                if b"cache-control" not in names:
-                    added["cache-control"] = "no-store"
+                added = {
+                    name: value
+                    for name, value in self._headers.items()
+                    if name not in _NOT_KEPT or name.encode() not in names
+                }
                 message["headers"] = [
                     *message["headers"],
                     *((name.encode(), value.encode()) for name, value in added.items()),

@@ -1,8 +1,8 @@
 """What the routes share: the running service, the caller behind a token, and how refusals are documented."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from uuid import uuid4
 
 from fastapi import Depends, Request, Security
@@ -37,6 +37,8 @@ class _Part(Convertor[str]):
 register_url_convertor("part", _Part())
 # Where large bodies come from callers whom we do not know.
 _FROM_ANYBODY = ("/v1/verifications",)
+F = TypeVar("F", bound=Callable[..., Any])
+_DECIDES = "yici_decides"
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,12 @@ class ProblemOut(BaseModel):
     retryable: bool
     errors: list[dict[str, str]]
     trace_id: str
+
+
+def decides(read: F) -> F:
+    """Mark a read whose answers stand on record: then so do its requests that nobody can read, and refused tokens."""
+    setattr(read, _DECIDES, True)
+    return read
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -97,7 +105,7 @@ async def asked(request: Request) -> Asked:
         return known
     around = _around(request)
     authorization = request.headers.get("authorization", "")
-    if request.method == "GET":
+    if not _is_decided(request):
         client, release = await _known_caller(request, around, authorization)
         current = await around.state.published(around.pool, release)
     else:
@@ -193,6 +201,11 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client else "?"
 
 
+def _is_decided(request: Request) -> bool:
+    """Whether a request of this kind, if it is one at all, comes to a decision that stands on record."""
+    return request.method != "GET" or hasattr(request.scope.get("endpoint"), _DECIDES)
+
+
 async def on_record(request: Request, refused: Problem) -> Problem:
     """Put the refusal of a known caller's request that no route could read on record.
 
@@ -200,7 +213,7 @@ async def on_record(request: Request, refused: Problem) -> Problem:
         What to answer: the refusal, or AUDIT_UNAVAILABLE.
     """
     found: Asked | None = request.scope.get("yici.asked")
-    if found is None or request.method == "GET":
+    if found is None or not _is_decided(request):
         return refused
     decision = decisions.decision_of(found.client, "access", found.current.release)
     try:

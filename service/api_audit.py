@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from catalogs.settings import now
 from service import checkpoints, decisions, evidence, replay, tree
-from service.api import Around, Caller, refusals
+from service.api import Around, Caller, decides, refusals
 from service.guard import ZIP
 from service.problems import Problem
 from service.record import written
@@ -89,6 +89,7 @@ async def consistency(_caller: Caller, around: Around, older: Number, newer: Num
     response_class=Response,
     responses={200: {"description": "The evidence", "content": {ZIP: {}}}} | refusals(404, 409, 422),
 )
+@decides
 async def evidence_of(transaction_id: UUID, caller: Caller, around: Around) -> Response:
     """The evidence of one of the caller's own decisions, to be checked offline. Reading it is itself recorded."""
     at = now()

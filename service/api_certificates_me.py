@@ -7,7 +7,9 @@ import asyncpg
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel
 
+from catalogs.model import Catalog
 from catalogs.model_certificates import SELF as BY_SELF
+from catalogs.model_certificates import CertificateKind
 from catalogs.settings import now
 from service import certificate_acts as acts
 from service import certificate_orders as orders
@@ -35,8 +37,15 @@ class NamedOut(BaseModel):
     name_en: str
 
 
+class HindranceOut(BaseModel):
+    """What stands in the way of a certificate, as `errors` of CERTIFICATE_REFUSED name it; never a value."""
+
+    pointer: str
+    code: str
+
+
 class KindOut(NamedOut):
-    """A kind of certificate that people ask for themselves."""
+    """A kind of certificate that people ask for themselves; `refused`: why it would be refused now, nothing if not."""
 
     unit: str
     unit_name_zh: str
@@ -44,6 +53,7 @@ class KindOut(NamedOut):
     purposes: list[NamedOut]
     validity_days: list[int]
     elements: list[NamedOut]
+    refused: list[HindranceOut]
 
 
 class OwnCertificateOut(CertificateOut):
@@ -57,34 +67,18 @@ class ShareWithdrawal(Closed):
     """`:withdraw`: an empty object."""
 
 
-@router.get("/v1/me/certificate-kinds", responses=refusals(404))
+@router.get("/v1/me/certificate-kinds", responses=refusals(404, 409))
 async def kinds(request: Request, around: Around) -> list[KindOut]:
-    """The kinds of certificates that people ask for themselves."""
-    current = await around.state.current(around.pool)
-    await myself(request, around, "me_certificate_kinds", current.release)
+    """The kinds of certificates that people ask for themselves, and why some are not to be had now."""
+    at, current = now(), await around.state.current(around.pool)
+    whom, decision = await myself(request, around, "me_certificate_kinds", current.release)
     catalog = current.catalog
-    return [
-        KindOut(
-            code=kind.code,
-            name_zh=kind.name_zh,
-            name_en=kind.name_en,
-            unit=kind.unit,
-            unit_name_zh=catalog.units[kind.unit].name_zh,
-            populations=[
-                NamedOut(code=one.code, name_zh=one.name_zh, name_en=one.name_en or one.name_zh)
-                for one in (catalog.populations[code] for code in kind.populations)
-            ],
-            purposes=[
-                NamedOut(code=one.code, name_zh=one.name_zh, name_en=one.name_en) for one in kind.purposes
-            ],
-            validity_days=list(kind.validity_days),
-            elements=[
-                NamedOut(code=one.element, name_zh=one.label_zh, name_en=one.label_en) for one in kind.stated
-            ],
-        )
-        for kind in catalog.certificates.values()
-        if BY_SELF in kind.asked_by
-    ]
+    offered = [kind for kind in catalog.certificates.values() if BY_SELF in kind.asked_by]
+    async with decisions.deciding(around, decision, {}, at) as one:
+        one.learn(elements=list(dict.fromkeys(code for kind in offered for code in kind.elements)))
+        refused = await orders.refused_now(around, current, offered, whom, at)
+        await decisions.allow(around, one, {"refused": refused}, at, _RULE)
+    return [_kind(catalog, kind, refused[kind.code]) for kind in offered]
 
 
 @router.post("/v1/me/certificates", status_code=201, responses=refusals(400, 403, 404, 409, 413, 415, 422))
@@ -215,6 +209,27 @@ async def withdraw(
         taken = await shares.withdraw(around.pool, around.keys, found, share_id, now())
         await decisions.allow(around, one, {"share_id": str(share_id)}, now(), _RULE)
     return ShareOut(**taken)
+
+
+def _kind(catalog: Catalog, kind: CertificateKind, refused: list[dict[str, str]]) -> KindOut:
+    populations = [catalog.populations[code] for code in kind.populations]
+    return KindOut(
+        code=kind.code,
+        name_zh=kind.name_zh,
+        name_en=kind.name_en,
+        unit=kind.unit,
+        unit_name_zh=catalog.units[kind.unit].name_zh,
+        populations=[
+            NamedOut(code=one.code, name_zh=one.name_zh, name_en=one.name_en or one.name_zh)
+            for one in populations
+        ],
+        purposes=[NamedOut(code=one.code, name_zh=one.name_zh, name_en=one.name_en) for one in kind.purposes],
+        validity_days=list(kind.validity_days),
+        elements=[
+            NamedOut(code=one.element, name_zh=one.label_zh, name_en=one.label_en) for one in kind.stated
+        ],
+        refused=[HindranceOut(**one) for one in refused],
+    )
 
 
 async def _holder(request: Request, around: Surroundings, action: str) -> Asker:

@@ -1,8 +1,8 @@
 """`/v1/me/issued-certificates`: who holds the post that issues a kind finds, revokes or leaves its certificates.
 
 For units without a system of their own, through the portal. The right is the post that the kind's file names, held
-today (posts.csv, deputies too) by the number that the login is set up to give first: numbers of another kind may be the
-same, and a student's is nobody's post. Nobody acts on a certificate about themselves, and nothing that one says is
+today (posts.csv, deputies too) by a number of the kind by which posts.csv names holders: equal numbers of another kind
+are somebody else's. Nobody acts on a certificate about themselves, and nothing that one says is
 shown: its number stands on the paper that somebody brings.
 """
 
@@ -14,7 +14,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 
 from catalogs.model_certificates import CertificateKind
-from catalogs.posts import holdings_of
+from catalogs.model_posts import Numbered
+from catalogs.posts import holdings_of, named
 from catalogs.settings import now
 from service import access, certificates, decisions, usages
 from service import certificate_acts as acts
@@ -140,30 +141,21 @@ async def keep(ticket_id: UUID, decision: Revocation, request: Request, around: 
     return await acts.keep(around, officer.decision, officer.issuer, ticket_id, decision.reason)
 
 
-def _holders_number(around: Surroundings, whom: list[tuple[str, str]]) -> str:
-    """Return the number by which somebody may hold posts; "" if the login did not give one of that kind."""
-    told = (around.configuration.login, around.configuration.cas)
-    first = {next(iter(one.numbers.values())) for one in told if one is not None}
-    kind, number = whom[0]
-    return number if kind in first or not first else ""
-
-
 async def _officer(request: Request, around: Surroundings, action: str) -> _Officer:
     at, current = now(), await around.state.current(around.pool)
     whom, own = await myself(request, around, action, current.release)
     catalog = current.catalog
-    number = _holders_number(around, whom)
-    held = (
-        {one.post for one in holdings_of(catalog, number, access.campus_day(catalog, at))}
-        if number
-        else set()
-    )
+    today = access.campus_day(catalog, at)
+    names = [named(catalog, Numbered(*one)) for one in whom]
+    holding = {name: {one.post for one in holdings_of(catalog, name, today)} for name in names}
+    held = frozenset().union(*holding.values())
     kinds = tuple(one for one in catalog.certificates.values() if one.post in held)
     unit = min((one.unit for one in kinds), default="")
     decision = replace(
         own,
         receiver_unit=unit,
         receiver_name=catalog.units[unit].name_zh if unit else "",
+        actor_id=next((name for name in names if holding[name]), names[0]),
         actor_role="officer",
         subject=None,
         ground=None,

@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 
 from catalogs.settings import now
 from service import access, decisions, idempotency, jobs, problems, record, task_rows
-from service.api import Around, Caller, refusals, required_key
+from service.api import Around, Caller, decides, refusals, required_key
 from service.decisions import Surroundings
 from service.guard import NDJSON
 from service.jobs import JobOut
@@ -94,6 +94,7 @@ async def cancel(job_id: UUID, _nothing: Cancellation, around: Around, caller: C
     response_class=Response,
     responses=_RESULTS | refusals(403, 404, 409, 410, 422),
 )
+@decides
 async def results(
     job_id: UUID,
     request: Request,

@@ -12,17 +12,18 @@ from catalogs.model import Catalog, Grant
 from catalogs.settings import now
 from service import decisions, declared, facts, sessions, usages
 from service.access import campus_day
-from service.api import Around, Caller, address_of, refusals
+from service.api import Around, Caller, address_of, decides, refusals
 from service.api_facts import FactOut
 from service.cas import LIFETIME_S, STATE_PATTERN
 from service.decisions import Surroundings
-from service.facts import Fact, Question
 from service.problems import Problem
 from service.reads import Reading
 from service.record import Decision
 from service.state import Current
 from service.subjects import Closed, Resolved, resolve
+from service.telling import Fact
 from service.transactions import pinned
+from service.wanted import Question
 
 router = APIRouter()
 SELF = "campus-login"
@@ -135,6 +136,7 @@ async def own_usages(
 
 
 @router.get("/v2/findUsage", tags=["usage"], operation_id="findUsage", responses=refusals(400, 403))
+@decides
 async def find_usage(
     around: Around,
     caller: Caller,

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 
 from catalogs.settings import now
 from service import access, decisions, questions, usages
-from service.api import Around, Asked, Caller, refusals
+from service.api import Around, Asked, Caller, decides, refusals
 from service.api_me import myself, own_keys
 from service.problems import Problem
 from service.questions import Answer, NewQuestion, QuestionOut
@@ -52,6 +52,7 @@ async def own_questions(request: Request, around: Around) -> list[QuestionOut]:
 
 
 @router.get("/v1/questions", tags=["questions"], responses=refusals(403))
+@decides
 async def waiting(around: Around, caller: Caller) -> list[QuestionOut]:
     """What waits for the caller's unit to answer, the most urgent first; for the data office, everything. Recorded."""
     at = now()

@@ -36,6 +36,13 @@ class NewSession(Closed):
         description="With a ticket: the `state` that stood behind the portal's address (`?state=…`) when it sent this"
         " browser to the CAS server",
     )
+    id_type: str | None = Field(
+        None,
+        min_length=1,
+        max_length=40,
+        pattern=r"^[A-Za-z0-9_:.-]+$",
+        description="With an account, and then needed: of which kind its number is",
+    )
     session: str = _SESSION
 
 
@@ -47,11 +54,12 @@ class Renewal(Closed):
 
 
 class SessionBearer(BaseModel):
-    """A bearer for `/v1/me/…`, sent with the session's secret in `Yici-Session`; `person` is the first number."""
+    """A bearer for `/v1/me/…`, sent with its secret in `Yici-Session`; `person` is the first number, of `id_type`."""
 
     access_token: str
     token_type: str
     expires_in: int
+    id_type: str
     person: str
 
 
@@ -87,6 +95,7 @@ async def _given(around: Surroundings, one: Deciding, held: Held, rule: str) -> 
         access_token=sessions.bearer(around.keys, held),
         token_type="Bearer",
         expires_in=LIFETIME_S,
+        id_type=held.numbers[0][0],
         person=held.numbers[0][1],
     )
 
@@ -106,10 +115,9 @@ async def _proven(asked: NewSession, around: Surroundings, caller: Asked) -> lis
         return await around.login.cas.person_of_ticket(around.pool, asked.proof, asked.state)
     if not around.configuration.is_reference_campus:
         raise Problem("NOT_PERMITTED", "accounts are for the reference campus", rule="login:account")
-    offered = [(kind, asked.proof[:64]) for kind in sessions.kinds_of_persons(caller.catalog)]
+    offered = [(asked.id_type or "", asked.proof[:64])]
     async with pinned(around.pool, caller.current.release) as con:
-        found = await resolve(con, caller.catalog, offered, now())
-    numbers = [key for key, who in zip(offered, found, strict=True) if who.subject_id is not None]
-    if not numbers:
+        (found,) = await resolve(con, caller.catalog, offered, now())
+    if found.subject_id is None:
         raise Problem("SUBJECT_NOT_FOUND", "no one is known by this number", rule="login:number")
-    return numbers
+    return offered

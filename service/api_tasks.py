@@ -87,19 +87,11 @@ async def aggregate(code: Code, query: AggregateQuery, around: Around, caller: C
         found = await tasks.kept(around.pool, around.keys, client_id, demand, period)
         if found is None:
             async with pinned(around.pool, caller.current.release) as con:
-                sums = await tasks.reckon(con, caller.current, demand)
+                sums = await tasks.reckon(con, caller.current, demand, at)
             made = await asyncio.to_thread(tasks.compose, catalog, caller.current.release, demand, sums)
             found = await tasks.keep(around.pool, around.keys, client_id, demand, period, made, at)
-        answer: dict[str, Any] = {
-            "transaction_id": str(decision.transaction_id),
-            "release": found["release"],
-            "task": code,
-            "period": period,
-            "by": list(table),
-            "threshold": found["threshold"],
-            "rows": tasks.answer_of(found, table),
-            "destroy_by": demand.destroy_by and demand.destroy_by.isoformat(),
-        }
+        answer: dict[str, Any] = {"transaction_id": str(decision.transaction_id)}
+        answer |= tasks.answer_of(found, demand, period, table)
         answer["receipt"] = await decisions.allow(around, one, answer, at, f"granted by {demand.demand_id}")
     return AggregateOut(**answer)
 

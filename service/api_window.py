@@ -24,38 +24,22 @@ from catalogs.model import Catalog
 from catalogs.model_posts import CLERK
 from catalogs.posts import holdings_of, units_of_post
 from catalogs.settings import now
-from service import access, cases, decisions, declared, queries, tokens, usages
-from service.access import Actor
+from service import access, cases, decisions, declared, queries, tokens, usages, windows
 from service.api import Around, Asked, Caller, refusals
 from service.api_facts import PrefillOut
 from service.decisions import Deciding, Surroundings
 from service.problems import Problem
-from service.queries import PrefillQuery, SubjectIn
-from service.reads import Reads
+from service.queries import PrefillQuery
 from service.record import canonical
-from service.subjects import Closed, Text
 from service.tokens import Client
+from service.windows import AtWindow, WindowQuery
 
 router = APIRouter(tags=["facts"])
 _WINDOW = "window"
-_APPLICANT = "applicant"
 _FOUND = """
 SELECT id, client_id, external_no, service_item, status, parties, registered_at, expires_at FROM service."case"
 WHERE id = $1 OR external_no = $2 LIMIT 10
 """
-
-
-class AtWindow(Closed):
-    """Which case a clerk has in front of them."""
-
-    case: Text = Field(description="Number of the case: ours, or the service system's own", repr=False)
-    clerk: Text = Field(description="The clerk's number, as posts.csv has it", repr=False)
-
-
-class WindowQuery(AtWindow):
-    """`POST /v1/window:prefill`."""
-
-    capacity: Text | None = Field(None, description="Code of a population")
 
 
 class Confirming(AtWindow):
@@ -86,18 +70,6 @@ class WindowOut(BaseModel):
     prefill: PrefillOut
 
 
-class _OfCase(Reads):
-    """Reads of a question about a case that was found before."""
-
-    def __init__(self, pool: asyncpg.Pool, row: Mapping[str, Any]) -> None:
-        super().__init__(pool)
-        self._row = row
-
-    async def case(self, client_id: str, case_id: UUID) -> Mapping[str, Any] | None:
-        """Return the case."""
-        return self._row
-
-
 @router.post(
     "/v1/window:prefill", response_model_exclude_unset=True, responses=refusals(403, 404, 409, 413, 415, 422)
 )
@@ -109,7 +81,7 @@ async def prefill(asked: WindowQuery, around: Around, caller: Caller) -> WindowO
     async with decisions.deciding(around, decision, asked.model_dump(mode="json"), at) as one:
         row, client, query = await _opened(around, caller, asked, asked.capacity, one, at)
         item = row["service_item"]
-        around_case = replace(around, reads=_OfCase(around.pool, row))
+        around_case = replace(around, reads=windows.OfCase(around.pool, row))
         answer, told = await queries.compose(around_case, client, current, query, item, None, one, at)
         rule = f"window of {client.client_id}; {queries.rule_of(told)}"
         answer["receipt"] = await decisions.allow(around, one, canonical(answer), at, rule)
@@ -167,7 +139,7 @@ async def _opened(
     one.learn(receiver_unit=min(units, default=caller.client.unit))
     row = await _case(around.pool, catalog, asked.case, units, at)
     item = row["service_item"]
-    party = next((one for one in cases.judged(row, item, at).parties if one.role == _APPLICANT), None)
+    party = windows.applicant(cases.judged(row, item, at))
     if party is None:
         raise _refused("case:has_an_applicant")
     one.learn(
@@ -177,11 +149,7 @@ async def _opened(
         case_id=str(row["id"]),
     )
     client = tokens.active(await tokens.find_client(around.pool, row["client_id"]))
-    query = PrefillQuery(
-        subject=SubjectIn(id_type=party.id_type, id=party.id, country=party.country, capacity=capacity),
-        case_id=row["id"],
-        actor=Actor(user_id=asked.clerk, role="officer"),
-    )
+    query = windows.query_of(row, party, asked.clerk, capacity)
     return row, client, query
 
 

@@ -18,7 +18,6 @@ from uuid import uuid4
 from service import access, cases, facts, guardians, queries, subjects, things
 from service.cases import Case
 from service.decisions import Surroundings
-from service.facts import Question
 from service.guardians import People
 from service.mapping import Words, words_of
 from service.problems import Problem
@@ -31,6 +30,7 @@ from service.subjects import Resolved
 from service.terms import Terms, terms_of
 from service.tokens import Client
 from service.transactions import DATABASE_ERRORS, pinned
+from service.wanted import Question, by_plan
 from service.writing import Writing, Written
 
 
@@ -181,7 +181,7 @@ async def _known(
         record_key = queries.record_key(around, client)
         writing = Writing(words, record_key)
         plain = list(_parties(current, opened, people, terms, record_key, at))
-        for wanted, places in facts.by_plan(current, [one.question for one in plain]):
+        for wanted, places in by_plan(current, [one.question for one in plain]):
             members = [plain[place] for place in places]
             told = await read(con, wanted.plan, [one.question.keys for one in members])
             for one, (resources, registered) in zip(members, told, strict=True):

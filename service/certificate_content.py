@@ -15,10 +15,10 @@ from catalogs.model import Catalog, CodeTable
 from catalogs.model_certificates import CertificateKind, CertificatePurpose, Stated, filled
 from certificates.paper import Content, Line, Template, Text
 from service import masks
-from service.facts import Fact
 from service.keys import Keys
 from service.predicates import holds
 from service.problems import Problem
+from service.telling import Fact
 from service.values import digest
 
 _CHINA = timezone(timedelta(hours=8))
@@ -61,11 +61,7 @@ def values_of(
     Raises:
         Problem: CERTIFICATE_REFUSED, naming every element that does not hold and why.
     """
-    refused = [
-        {"pointer": f"/elements/{one.element}", "code": why}
-        for one in kind.stated
-        if (why := _falls_short(catalog, one, facts.get(one.element), today))
-    ]
+    refused = shortfalls(catalog, kind, facts, today)
     if refused:
         told = ", ".join(f"{one['pointer'].rpartition('/')[2]} {one['code']}" for one in refused)
         raise Problem("CERTIFICATE_REFUSED", told, refused, rule="certificate:verified_now")
@@ -73,6 +69,17 @@ def values_of(
         _value(catalog, keys, one, facts[one.element])
         for one in kind.stated
         if facts[one.element].status not in _ABSENT
+    ]
+
+
+def shortfalls(
+    catalog: Catalog, kind: CertificateKind, facts: Mapping[str, Fact], today: date
+) -> list[dict[str, str]]:
+    """Return pointer and code of every element that does not hold, as a refusal names them; none of their values."""
+    return [
+        {"pointer": f"/elements/{one.element}", "code": why}
+        for one in kind.stated
+        if (why := _falls_short(catalog, one, facts.get(one.element), today))
     ]
 
 

@@ -21,7 +21,6 @@ from catalogs.settings import now
 from service import access, certificates, corrections, facts
 from service.certificate_content import value_digest
 from service.certificates import Certified
-from service.facts import Question
 from service.keys import Keys
 from service.problems import Problem
 from service.reads import Reading
@@ -29,6 +28,7 @@ from service.record import canonical
 from service.state import Current, State
 from service.subjects import resolve
 from service.transactions import DATABASE_ERRORS, opened, pinned
+from service.wanted import Question
 
 EVERY_S = 20
 _AT_ONCE = 100

@@ -5,6 +5,7 @@ for a party of a registered case, by the same checks as any question. What is re
 else: a source that is asked live certifies nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -18,7 +19,7 @@ from service.api_me import SELF as LOGIN
 from service.api_me import known_number, one_person
 from service.certificates import Order, Ordered
 from service.decisions import Deciding, Surroundings
-from service.facts import Gathered, Question
+from service.facts import Gathered
 from service.membership import CURRENT
 from service.problems import Problem
 from service.queries import CaseQuery, PrefillQuery
@@ -27,6 +28,7 @@ from service.state import Current
 from service.subjects import Resolved, Text
 from service.terms import terms_of
 from service.tokens import Client
+from service.wanted import Question
 
 _VIEWS = ("full", "masked")
 
@@ -62,12 +64,59 @@ async def of_person(
     kind = certificates.check_order(catalog, order, SELF)
     async with around.reads.at(current.release) as reading:
         subject = one_person(await reading.resolve(catalog, whom, at))
-        anyhow = await _gathered(reading, current, kind, subject, None, at)
-        capacity = _capacity_held(catalog, kind, anyhow, order.capacity)
-        gathered = await _gathered(reading, current, kind, subject, capacity, at)
+        capacity, gathered = await _in_capacity(reading, current, kind, subject, order.capacity, at)
     known = facts.settle(current, gathered, {})
     values = contents.values_of(catalog, around.keys, kind, known, access.campus_day(catalog, at))
     return Ordered(kind, order, known_number(whom, subject), capacity, values, LOGIN)
+
+
+async def refused_now(
+    around: Surroundings,
+    current: Current,
+    kinds: Sequence[CertificateKind],
+    whom: list[tuple[str, str]],
+    at: datetime,
+) -> dict[str, list[dict[str, str]]]:
+    """Return kind → why the person who is logged in would be refused it now; empty where nothing is in the way.
+
+    Args:
+        around, current, whom, at: as of `of_person`.
+        kinds: that people ask for themselves.
+
+    Raises:
+        Problem: SUBJECT_NOT_FOUND, SUBJECT_AMBIGUOUS.
+    """
+    catalog, today = current.catalog, access.campus_day(current.catalog, at)
+    refused: dict[str, list[dict[str, str]]] = {kind.code: [] for kind in kinds}
+    read: list[tuple[CertificateKind, Gathered]] = []
+    async with around.reads.at(current.release) as reading:
+        subject = one_person(await reading.resolve(catalog, whom, at))
+        for kind in kinds:
+            try:
+                read.append((kind, (await _in_capacity(reading, current, kind, subject, None, at))[1]))
+            except Problem as problem:
+                # Of somebody who has several capacities it depends on the one that they choose.
+                if problem.code not in ("CERTIFICATE_REFUSED", "INVALID_PARAMETER"):
+                    raise
+                if problem.code == "CERTIFICATE_REFUSED":
+                    refused[kind.code] = problem.errors
+    for kind, gathered in read:
+        refused[kind.code] = contents.shortfalls(catalog, kind, facts.settle(current, gathered, {}), today)
+    return refused
+
+
+async def _in_capacity(
+    reading: Reading,
+    current: Current,
+    kind: CertificateKind,
+    subject: Resolved,
+    wanted: str | None,
+    at: datetime,
+) -> tuple[str, Gathered]:
+    """Return in which capacity the person gets a certificate, and what is read of them in it."""
+    anyhow = await _gathered(reading, current, kind, subject, None, at)
+    capacity = _capacity_held(current.catalog, kind, anyhow, wanted)
+    return capacity, await _gathered(reading, current, kind, subject, capacity, at)
 
 
 async def _gathered(

@@ -20,10 +20,10 @@ from pydantic import Field
 
 from catalogs.derive import proofs_of
 from catalogs.model import Catalog, ServiceItem
-from service.facts import Fact
 from service.predicates import holds
 from service.problems import Problem
 from service.subjects import Closed, Text
+from service.telling import Fact
 from service.transactions import opened
 
 MISSES_PER_DAY = 5

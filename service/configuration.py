@@ -101,7 +101,7 @@ def _login() -> LoginSettings | None:
             "YICI_LOGIN_ISSUER is set, so YICI_LOGIN_AUDIENCE, YICI_LOGIN_JWKS and YICI_LOGIN_NUMBERS "
             "(claim=kind,claim=kind) are needed too"
         )
-    return LoginSettings(issuer, audience, jwks, _numbers("YICI_LOGIN_ISSUER"))
+    return LoginSettings(issuer, audience, jwks, kinds_of_claims("YICI_LOGIN_NUMBERS", "YICI_LOGIN_ISSUER"))
 
 
 def _cas() -> CasSettings | None:
@@ -115,16 +115,23 @@ def _cas() -> CasSettings | None:
             "YICI_LOGIN_CAS: expected an address starting with https://, and in YICI_LOGIN_CAS_SERVICE the portal's"
             " address as the CAS server knows it"
         )
-    return CasSettings(server, service, _numbers("YICI_LOGIN_CAS"))
+    return CasSettings(server, service, kinds_of_claims("YICI_LOGIN_NUMBERS", "YICI_LOGIN_CAS"))
 
 
-def _numbers(wanted_by: str) -> dict[str, str]:
-    parts = (os.environ.get("YICI_LOGIN_NUMBERS") or "").split(",")
+def kinds_of_claims(name: str, wanted_by: str) -> dict[str, str]:
+    """Return claim → kind of the number that it is, as a setting says them.
+
+    Args:
+        name: of the setting.
+        wanted_by: the setting for which it is needed.
+
+    Raises:
+        ConfigurationError: it is absent or malformed.
+    """
+    parts = (os.environ.get(name) or "").split(",")
     pairs = [part.partition("=") for part in parts if part.strip()]
     if not pairs or any(not claim.strip() or not kind.strip() for claim, _, kind in pairs):
-        raise ConfigurationError(
-            f"{wanted_by} is set, so YICI_LOGIN_NUMBERS (claim=kind,claim=kind) is needed too"
-        )
+        raise ConfigurationError(f"{wanted_by} is set, so {name} (claim=kind,claim=kind) is needed too")
     return {claim.strip(): kind.strip() for claim, _, kind in pairs}
 
 

@@ -21,11 +21,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import AwareDatetime, BaseModel, Field
 
 from catalogs.model import Catalog
-from service.facts import Fact
 from service.keys import Keys
 from service.problems import Problem
 from service.queries import PrefillQuery
 from service.subjects import WITHOUT_NUL, Closed, Resolved, Text
+from service.telling import Fact
 from service.values import digest
 
 State = Literal["routed", "accepted", "rejected", "propagated"]

@@ -28,10 +28,10 @@ from catalogs.derive import GRANTED, is_valid
 from catalogs.model import Catalog, Element, Grant, ServiceItem
 from expectations.formats import FORMATS
 from service import masks
-from service.facts import OFFICER_VERIFIED, Fact
 from service.keys import Keys
 from service.problems import Problem
 from service.reads import Reading
+from service.telling import OFFICER_VERIFIED, Fact
 from service.values import digest
 
 SOURCE = LEVEL = "self_declared"

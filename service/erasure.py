@@ -35,7 +35,7 @@ STAYS: Mapping[str, str] = {
     "service.record_node": _NOBODY,
     "service.record_checkpoint": _NOBODY,
     "service.client": "keys of systems",
-    "service.idempotency": "answers without personal data, for a day",
+    "service.idempotency": "answers without personal data, encrypted, for a day",
     "service.job": "what is asked, and of what task or service item; whom it is about stands in its parts",
     "service.task_answer": "sums without small cells, encrypted, until they are declared destroyed",
     "portal.deed": "what people did in the portal, until `retention.deeds_days` (`yici retention`)",
@@ -73,7 +73,9 @@ class _Under:
         gone: who it is.
         digests: of their numbers, under every key that there ever was.
         actors: the same of what a guardian is known by.
-        plain: numbers that are no document's, as the portal knows whoever logs in.
+        plain: numbers that are no document's.
+        kinded: the same with their kinds, as the portal knows whoever logs in.
+        named: both: what people typed into forms stands under the one or the other.
         guesses: what wrong statements about them are counted under.
     """
 
@@ -81,6 +83,8 @@ class _Under:
     digests: list[str] = field(repr=False)
     actors: list[str] = field(repr=False)
     plain: list[str] = field(repr=False)
+    kinded: list[str] = field(repr=False)
+    named: list[str] = field(repr=False)
     guesses: list[str] = field(repr=False)
 
 
@@ -101,11 +105,14 @@ def _forget(keys: Keys, con: psycopg.Connection, gone: Gone, is_counted: bool) -
     if not gone:
         return {}
     plain = sorted({number for kind, number in gone.numbers if not kind.startswith(DOCUMENT)})
+    kinded = [f"{kind}:{number}" for kind, number in gone.numbers if not kind.startswith(DOCUMENT)]
     under = _Under(
         gone,
         [digest for kind, number in gone.numbers for digest in keys.subject_keys(kind, number)],
         [digest for number in plain for digest in keys.subject_keys(ACTOR, number)],
         plain,
+        kinded,
+        plain + kinded,
         [keys.digest("claims", str(one)) for one in gone.subjects],
     )
     found = {table: reach(con, keys, under, is_counted) for table, reach in PLACES.items()}
@@ -226,6 +233,7 @@ _EXPIRED: Mapping[str, tuple[str, str]] = {
         "expires_at < %(before)s AND parties <> '[]'",
     ),
 }
+_KINDED = "id_type || ':' || person = ANY (%s)"
 # In this order: what belongs to a certificate goes while it still says whose it is.
 PLACES: Mapping[str, _Reach] = {
     "service.certificate_view": _of_certificates("service.certificate_view"),
@@ -239,8 +247,8 @@ PLACES: Mapping[str, _Reach] = {
     "service.claim_miss": _rows("service.claim_miss", "subject_key = ANY (%s)", "guesses"),
     "service.job_part": _jobs,
     "service.case": _cases,
-    "portal.session": _rows("portal.session", "person = ANY (%s)", "plain"),
-    "portal.draft": _rows("portal.draft", "person = ANY (%s)", "plain"),
-    "portal.wish": _rows("portal.wish", "person = ANY (%s)", "plain"),
-    "portal.account": _rows("portal.account", "person = ANY (%s)", "plain"),
+    "portal.session": _rows("portal.session", _KINDED, "kinded"),
+    "portal.draft": _rows("portal.draft", "person = ANY (%s)", "named"),
+    "portal.wish": _rows("portal.wish", "person = ANY (%s)", "named"),
+    "portal.account": _rows("portal.account", _KINDED, "kinded"),
 }

@@ -14,13 +14,14 @@ from catalogs.model import Grant
 from catalogs.settings import now
 from service import facts, usages, webhooks
 from service.corrections import unseal, value_digest
-from service.facts import Fact, Question
 from service.keys import Keys
 from service.problems import Problem
 from service.reads import Reading
 from service.state import Current, State
 from service.subjects import Resolved, resolve
+from service.telling import Fact
 from service.transactions import DATABASE_ERRORS, opened, pinned
+from service.wanted import Question
 
 EVERY_S = 20
 _ALONE = "BEGIN; SELECT pg_advisory_xact_lock(hashtext('yici corrections'))"

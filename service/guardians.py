@@ -20,13 +20,14 @@ from catalogs.model import Catalog, Guardianship, Minors
 from service import facts
 from service.access import Actor, campus_day
 from service.cases import CASE_RULES, Case, Party
-from service.facts import Gathered, Question
+from service.facts import Gathered
 from service.membership import has_register
 from service.problems import Problem
 from service.reading import quoted
 from service.reads import Reading
 from service.state import Current
 from service.subjects import Resolved
+from service.wanted import Question
 from warehouse.identity import DOCUMENT, resident_id_18
 
 CHILD_UNDER, OF_AGE = 14, 18

@@ -1,15 +1,17 @@
 """What is created once: under one idempotency key the same request gives the same answer, for a day.
 
 What stays of the request is a digest under a key of the service: without one, few likely values could be tried until
-one fits.
+one fits. The answer is kept encrypted: a number that it names is told to nobody but its caller.
 """
 
 import json
+import secrets
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from service.keys import Keys
 from service.problems import Problem
@@ -17,6 +19,7 @@ from service.record import canonical
 from service.values import keyed
 
 KEPT_FOR = timedelta(hours=24)
+_NONCE = 12
 
 
 async def once(
@@ -32,7 +35,7 @@ async def once(
 
     Args:
         pool: the warehouse.
-        keys: of which one is for the digest.
+        keys: of which one is for the digest, one for the answer.
         client_id: whose key it is.
         key: the request's `Idempotency-Key`.
         asked: the request as plain data; only a digest is kept.
@@ -48,7 +51,7 @@ async def once(
         lock = "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))"
         if not await con.fetchval(lock, f"{client_id} {key}"):
             raise Problem("REQUEST_IN_PROGRESS", headers={"Retry-After": "1"})
-        kept = await _kept(con, client_id, key, digest, at)
+        kept = await _kept(con, keys, client_id, key, digest, at)
         if kept is not None:
             return kept
         answer = await create(con)
@@ -61,7 +64,7 @@ async def once(
             client_id,
             key,
             digest,
-            json.dumps(answer, default=str),
+            _sealed(keys, client_id, key, json.dumps(answer, default=str)),
             at + KEPT_FOR,
         )
         return answer
@@ -77,11 +80,11 @@ async def known(
     Raises:
         Problem: IDEMPOTENCY_KEY_REUSED.
     """
-    return await _kept(pool, client_id, key, _digest(keys, asked), at)
+    return await _kept(pool, keys, client_id, key, _digest(keys, asked), at)
 
 
 async def _kept(
-    con: asyncpg.Connection | asyncpg.Pool, client_id: str, key: str, digest: str, at: datetime
+    con: asyncpg.Connection | asyncpg.Pool, keys: Keys, client_id: str, key: str, digest: str, at: datetime
 ) -> dict[str, Any] | None:
     kept = await con.fetchrow(
         "SELECT request_digest, answer FROM service.idempotency"
@@ -94,8 +97,21 @@ async def _kept(
         return None
     if kept["request_digest"] != digest:
         raise Problem("IDEMPOTENCY_KEY_REUSED")
-    found: dict[str, Any] = json.loads(kept["answer"])
+    found: dict[str, Any] = json.loads(_opened(keys, client_id, key, kept["answer"]))
     return found
+
+
+def _sealed(keys: Keys, client_id: str, key: str, answer: str) -> bytes:
+    nonce = secrets.token_bytes(_NONCE)
+    return nonce + _cipher(keys).encrypt(nonce, answer.encode(), canonical([client_id, key]))
+
+
+def _opened(keys: Keys, client_id: str, key: str, sealed: bytes) -> bytes:
+    return _cipher(keys).decrypt(sealed[:_NONCE], sealed[_NONCE:], canonical([client_id, key]))
+
+
+def _cipher(keys: Keys) -> AESGCM:
+    return AESGCM(keys.derived("idempotency answer"))
 
 
 def _digest(keys: Keys, asked: Any) -> str:

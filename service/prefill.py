@@ -15,9 +15,9 @@ from catalogs.model import Catalog, FormField, Grant, ServiceItem
 from catalogs.model_certificates import SELF
 from service.consents import Needed
 from service.declared import ABSENT
-from service.facts import Fact
 from service.predicates import holds
 from service.reading import Versioned
+from service.telling import Fact
 
 # Why a fact cannot be read here although the person may have it certified.
 _NO_RIGHT = ("not_granted", "not_shared", "original_required")

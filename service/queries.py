@@ -24,7 +24,7 @@ from service.access import Actor
 from service.claims import Claim
 from service.consents import Needed
 from service.decisions import Deciding, Surroundings, allow, deciding, decision_of, note
-from service.facts import Fact, Gathered, Question
+from service.facts import Gathered
 from service.guardians import People, Standing
 from service.lookups import Told
 from service.mapping import Words, words_of
@@ -32,8 +32,10 @@ from service.problems import Problem
 from service.record import Answer, Decision, canonical
 from service.state import Current
 from service.subjects import Closed, Identified, Resolved, Text
+from service.telling import Fact
 from service.terms import ELEMENTS, Terms, terms_of
 from service.tokens import Client
+from service.wanted import Question
 
 # What a reader meets when a release run replaces a view under it; the second try finds the new one.
 _REPLACED = (

@@ -25,7 +25,6 @@ from catalogs.model import Catalog
 from service import tokens
 from service.keys import Keys
 from service.problems import Problem
-from service.subjects import PERSON
 
 LIFETIME_S = 600
 LONGEST_S = 12 * 3600
@@ -121,11 +120,6 @@ def check_has_sessions(catalog: Catalog, client: tokens.Client) -> None:
     known = catalog.campus.clients.get(client.client_id, {})
     if known.get("sessions") is not True or known.get("unit") != client.unit:
         raise Problem("NOT_PERMITTED", rule="session:of_this_client")
-
-
-def kinds_of_persons(catalog: Catalog) -> list[str]:
-    """Return the kinds of numbers by which the campus's systems know people."""
-    return sorted(kind for kind, of in catalog.types_of_numbers().items() if of == PERSON)
 
 
 def _cipher(keys: Keys) -> AESGCM:

@@ -22,7 +22,6 @@ from catalogs.model import Catalog, Demand, Grant
 from service import facts, guardians, queries, subjects, tasks, usages
 from service.access import campus_day
 from service.decisions import Surroundings, decision_of
-from service.facts import Fact, Question
 from service.jobs import RowsRequest
 from service.mapping import words_of
 from service.membership import CURRENT
@@ -32,8 +31,10 @@ from service.reading import read
 from service.record import Answer, Decision, canonical
 from service.state import Current
 from service.subjects import PERSON, Resolved
+from service.telling import Fact
 from service.tokens import Client
 from service.transactions import DATABASE_ERRORS, failed, pinned
+from service.wanted import Question, by_plan
 
 ACTION = "task_row"
 _log = structlog.get_logger("yici.service")
@@ -167,7 +168,7 @@ async def answer(
     )
     decisions = [replace(begun, transaction_id=uuid4(), subject=one.key()) for one in whom]
     try:
-        known = await _known(around, client, current, asked, whom, at)
+        known = await facts_of(around, client, current, asked, whom, at)
     except DATABASE_ERRORS as error:
         _log.error("the warehouse did not answer", error=type(error).__name__)
         known = [failed(error) for _ in whom]
@@ -175,7 +176,7 @@ async def answer(
     told: list[dict[str, Any] | Problem] = []
     decided: list[tuple[Decision, Any, Any]] = []
     for one, decision, found in zip(whom, decisions, known, strict=True):
-        question = {"task": asked.task, "elements": asked.elements, "subject": one.model_dump(mode="json")}
+        question = question_of(asked.task, asked.elements, one)
         if isinstance(found, Problem):
             found.transaction_id = str(decision.transaction_id)
             outcome = "failed" if found.kind.fault == "us" else "refused"
@@ -194,7 +195,12 @@ async def answer(
     ]
 
 
-async def _known(
+def question_of(task: str, elements: Sequence[str], whom: SubjectIn) -> dict[str, Any]:
+    """Return what a row answers, as the record digests it."""
+    return {"task": task, "elements": list(elements), "subject": whom.model_dump(mode="json")}
+
+
+async def facts_of(
     around: Surroundings,
     client: Client,
     current: Current,
@@ -202,7 +208,7 @@ async def _known(
     whom: Sequence[SubjectIn],
     at: datetime,
 ) -> list[Mapping[str, Fact] | Problem]:
-    """Return the facts about each of some people, or why nobody is told of one."""
+    """Return the facts about each of some people, or why nobody is told of one; see `answer`."""
     catalog = current.catalog
     grants = rights(catalog, client.client_id, asked)
     record_key = queries.record_key(around, client)
@@ -223,7 +229,7 @@ async def _known(
             )
             for one, who in zip(whom, people, strict=True)
         ]
-        for wanted, places in facts.by_plan(current, questions):
+        for wanted, places in by_plan(current, questions):
             rows = await read(con, wanted.plan, [questions[place].keys for place in places])
             for place, (resources, registered) in zip(places, rows, strict=True):
                 gathered = facts.said(current, questions[place], wanted, resources, registered)

@@ -139,7 +139,7 @@ async def check_kept(pool: asyncpg.Pool, client_id: str, demand: Demand) -> None
     Raises:
         Problem: PURPOSE_NOT_GRANTED.
     """
-    if await _destroyed(pool, client_id, demand):
+    if await destroyed(pool, client_id, demand):
         detail = "what was given for this task is declared destroyed"
         raise Problem("PURPOSE_NOT_GRANTED", detail, rule="task:not_destroyed")
 
@@ -155,6 +155,19 @@ async def kept(
         period,
     )
     return None if row is None else _unseal(keys, demand, period, row["sealed"])
+
+
+async def reckoned_from(
+    pool: asyncpg.Pool, client_id: str, demand: Demand, period: str
+) -> tuple[int, datetime] | None:
+    """Return the release and the moment from which a period's answer was reckoned; None if none is kept."""
+    row = await pool.fetchrow(
+        "SELECT release, at FROM service.task_answer WHERE client_id = $1 AND demand_id = $2 AND period = $3",
+        client_id,
+        demand.demand_id,
+        period,
+    )
+    return None if row is None else (row["release"], row["at"])
 
 
 async def keep(
@@ -182,18 +195,21 @@ async def keep(
     return found
 
 
-async def reckon(con: asyncpg.Connection, current: Current, demand: Demand) -> list[tuple[Values, _Sums]]:
+async def reckon(
+    con: asyncpg.Connection, current: Current, demand: Demand, at: datetime
+) -> list[tuple[Values, _Sums]]:
     """Count the task's people by all its dimensions together.
 
     Args:
         con: in a transaction pinned to the release.
         current: the release.
         demand: of the task, with its populations and aggregates.
+        at: the moment at which a value has to hold.
     """
     given = demand.aggregates
     assert given is not None
     wanted, measures = dimensions_of(demand), list(given.measures)
-    rows = await con.fetch(_statement(current, demand, wanted, measures))
+    rows = await con.fetch(_statement(current, demand, wanted, measures, at))
     found = []
     for row in rows:
         values = tuple(row[f"d{place}"] for place in range(len(wanted)))
@@ -309,13 +325,22 @@ def _name(table: Sequence[str]) -> str:
     return ",".join(table)
 
 
-def answer_of(found: Mapping[str, Any], table: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the rows of one table of what is kept."""
-    rows: list[dict[str, Any]] = found["tables"][_name(table)]
-    return rows
+def answer_of(found: Mapping[str, Any], demand: Demand, period: str, table: Sequence[str]) -> dict[str, Any]:
+    """Return what is answered of one table of what is kept, but for the transaction and the receipt."""
+    return {
+        "release": found["release"],
+        "task": demand.purpose,
+        "period": period,
+        "by": list(table),
+        "threshold": found["threshold"],
+        "rows": found["tables"][_name(table)],
+        "destroy_by": demand.destroy_by and demand.destroy_by.isoformat(),
+    }
 
 
-def _statement(current: Current, demand: Demand, wanted: Sequence[str], measures: Sequence[str]) -> str:
+def _statement(
+    current: Current, demand: Demand, wanted: Sequence[str], measures: Sequence[str], at: datetime
+) -> str:
     """Write the statement that counts; names and rules are those of the checked catalog."""
     catalog = current.catalog
     granted = {
@@ -334,7 +359,7 @@ def _statement(current: Current, demand: Demand, wanted: Sequence[str], measures
                 f"LEFT JOIN raw.{quoted(catalog.resources[source.resource].table)} {name}"
                 f" ON m.population = {literal(code)} AND {name}.{quoted(source.key_item)}::text = m.key"
             )
-            found.append(_value(catalog, source, name))
+            found.append(_value(catalog, source, name, at))
     places = [
         f"coalesce({', '.join(f'{one}::text' for one in values[element])})"
         if values[element]
@@ -400,13 +425,13 @@ def _register(catalog: Catalog, population: str) -> tuple[Resource, Subject]:
     return register, register.subject
 
 
-def _value(catalog: Catalog, source: FactSource, row: str) -> str:
-    """Write the value that is counted: none where it does not hold now."""
+def _value(catalog: Catalog, source: FactSource, row: str, at: datetime) -> str:
+    """Write the value that is counted: none where it does not hold at that moment."""
     resource = catalog.resources[source.resource]
     value, bounded = f"{row}.{quoted(source.item)}", resource.item(source.item).validity
     if bounded is None:
         return value
-    holds = validity.condition(bounded, resource, row, catalog.campus.time_zone)
+    holds = validity.condition(bounded, resource, row, catalog.campus.time_zone, at)
     return f"CASE WHEN {holds} THEN {value} END"
 
 
@@ -456,12 +481,13 @@ async def destroy(
         client_id,
         demand.demand_id,
     )
-    found = await _destroyed(pool, client_id, demand)
+    found = await destroyed(pool, client_id, demand)
     assert found is not None
     return {"destroyed_on": found["destroyed_on"].isoformat(), "at": found["at"].isoformat()}
 
 
-async def _destroyed(pool: asyncpg.Pool, client_id: str, demand: Demand) -> asyncpg.Record | None:
+async def destroyed(pool: asyncpg.Pool, client_id: str, demand: Demand) -> asyncpg.Record | None:
+    """Return the word that what was given for a task is destroyed, if its client has given it."""
     return await pool.fetchrow(
         "SELECT destroyed_on, at FROM service.task_destroyed WHERE client_id = $1 AND demand_id = $2",
         client_id,

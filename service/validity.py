@@ -50,19 +50,20 @@ def _reached(bound: date | datetime, at: datetime, zone: ZoneInfo) -> Any:
     return at if isinstance(bound, datetime) else at.astimezone(zone).date()
 
 
-def condition(validity: Validity, resource: Resource, row: str, time_zone: str) -> str:
-    """Write in SQL that a row's values hold now.
+def condition(validity: Validity, resource: Resource, row: str, time_zone: str, at: datetime) -> str:
+    """Write in SQL that a row's values hold at a moment.
 
     Args:
         validity: which items bound them.
         resource: whose.
         row: the row's name in the statement.
         time_zone: of the campus.
+        at: the moment.
     """
-    parts = []
+    moment, parts = f"{literal(at.isoformat())}::timestamptz", []
     for name, compare in ((validity.from_item, "<="), (validity.until_item, ">=")):
         if name:
             is_day = resource.item(name).logical_type == "date"
-            reached = f"(now() AT TIME ZONE {literal(time_zone)})::date" if is_day else "now()"
+            reached = f"({moment} AT TIME ZONE {literal(time_zone)})::date" if is_day else moment
             parts.append(f"coalesce({row}.{quoted(name)} {compare} {reached}, true)")
     return " AND ".join(parts) or "true"

@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 import orjson
 
 from service import facts
-from service.facts import Fact, Gathered, Said, Spoken, Telling
+from service.facts import Gathered
 from service.mapping import Words
 from service.record import canonical
 from service.state import Current
+from service.telling import Fact, Said, Telling
+from service.wanted import Spoken
 
 
 @dataclass(frozen=True)

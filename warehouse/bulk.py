@@ -13,8 +13,10 @@ import pgpq
 import psycopg
 from psycopg import sql
 
-_ROWS = 8192  # of a batch: some 1 MB encoded
-_AHEAD = 8  # batches encoded and not sent yet
+_ROWS = 8192  # of a batch that DuckDB hands over
+# Rows encoded at once, some 250 KB: nothing is sent meanwhile, and the server has that much at most to go on with.
+_PIECE = 2048
+_AHEAD = 32  # pieces encoded and not sent yet
 
 
 def copy_rows(
@@ -53,7 +55,8 @@ def _encoded(duck: duckdb.DuckDBPyConnection, query: str) -> Iterator[bytes]:
     yield encoder.write_header()
     try:
         for batch in batches:
-            yield encoder.write_batch(batch)
+            for start in range(0, len(batch), _PIECE):
+                yield encoder.write_batch(batch.slice(start, _PIECE))
     except OSError as error:
         # Arrow's stream says no more of what failed in DuckDB.
         raise duckdb.Error(str(error)) from error

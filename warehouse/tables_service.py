@@ -101,7 +101,7 @@ idempotency = Table(
     Column("client_id", Text, primary_key=True),
     Column("key", Text, primary_key=True),
     Column("request_digest", Text, nullable=False),
-    Column("answer", JSONB, nullable=False),
+    Column("answer", LargeBinary, nullable=False),
     Column("expires_at", _at, nullable=False),
 )
 

@@ -37,8 +37,10 @@ _LISTING = ("full", "partition", "keys")  # what is not there has gone; a window
 # Rows of a table from which on it pays to compare digests first, and to build indexes after a load.
 _MANY = 100_000
 _FEW = 0.2  # share of the table below which single rows are fetched by their keys
-# Share of the table up to which rows are compared where they are stored, and new content finds room beside the old: a
-# tenth of each page is left free.
+# Share of the table up to which rows of a window are compared where they are stored: to read the key and digest of all
+# others costs more than what full pages then cost (docs/performance.md).
+_OFFERED = 0.1
+# Share of the table up to which new content finds room beside the old: a tenth of each page is left free.
 _ROOM = 0.05
 _RETURNS_OLD = 180_000  # version of PostgreSQL from which on a statement returns what it has replaced
 _STALE = 0.1  # share of the table from which on the planner is told at once; what is less, autovacuum tells
@@ -279,7 +281,7 @@ def compare(
 
     Rows known to have changed (`touched`, where `_differs`) go from the extract to the store without being kept.
     """
-    if not judged.lists_keys and judged.rows_in <= _ROOM * _rows_stored(pg, table):
+    if not judged.lists_keys and judged.rows_in <= _OFFERED * _rows_stored(pg, table):
         _offer(con, pg, table, judged)
         return
     incoming = _current_rows(con, pg, table, judged)
@@ -421,17 +423,20 @@ def _touched(con: duckdb.DuckDBPyConnection, table: StoreTable, judged: Judged, 
         f" FROM wh.store.{q(table.name)} WHERE {where}"
     )
     gone = "" if judged.lists_keys else " AND a._digest IS NOT NULL"
-    released = (
-        f" UNION SELECT {key}, false FROM waived_keys JOIN stored USING ({key})" if judged.released else ""
-    )
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE touched AS
             SELECT {key}, a._digest IS NOT NULL AND a._digest IS DISTINCT FROM s._digest AS _differs
             FROM (SELECT {key}, {digest} AS _digest FROM storable) a FULL JOIN stored s USING ({key})
-            WHERE (a._digest IS DISTINCT FROM s._digest OR s._reported IS NOT TRUE){gone}
-            UNION SELECT {key}, false FROM refused_keys JOIN stored USING ({key}) ANTI JOIN storable USING ({key})
-            {released}"""
+            WHERE (a._digest IS DISTINCT FROM s._digest OR s._reported IS NOT TRUE){gone}"""
     )
+    # What a person's word or a refusal touches as well, which is little, and once: a key of it may differ, too.
+    others = [f"SELECT {key} FROM refused_keys ANTI JOIN storable USING ({key})"] if judged.refused else []
+    others += [f"SELECT {key} FROM waived_keys"] if judged.released else []
+    if others:
+        con.execute(
+            f"INSERT INTO touched SELECT DISTINCT {key}, false FROM ({' UNION ALL '.join(others)})"
+            f" SEMI JOIN stored USING ({key}) ANTI JOIN touched USING ({key})"
+        )
     con.execute("DROP TABLE stored")
 
 
@@ -500,8 +505,8 @@ def _write_in_place(
     """Write what is staged where the free room of the table's pages has place; returns versions opened and closed.
 
     New content takes the place of the old, which is written again as a closed version. No indexed value changes where
-    it stood, so its indexes are left alone, and what is over gathers at the end of the table. Of rows that are offered
-    only those are written that differ.
+    it stood, so while a page has room its indexes are left alone, and what is over gathers at the end of the table. Of
+    rows that are offered only those are written that differ.
     """
     store = f"store.{q(table.name)}"
     columns = (*table.columns, "_partition", "_extract", "_state", "_last_extract")

@@ -22,6 +22,10 @@ app = typer.Typer(help="The reference campus: made-up people in real source syst
 
 SIZES = ("small", "campus", "province")
 _FORM_READY_S = 20
+# The systems of the campus that ask: client, name, folder of its keys.
+_CLIENTS = (("service-hall", "网上办事大厅", "hall"), ("data-reporting", "统计上报任务", "reporting"))
+_WINDOW_CLERK = "20199001"
+_REFERENCE = "YICI_REFERENCE_CAMPUS"
 
 
 @app.command()
@@ -90,16 +94,15 @@ def run(
         warehouse.run()
         warehouse.status()
         console.rule("3 A service system asks for one applicant")
-        clients.register(
-            "service-hall",
-            unit="XX",
-            name="网上办事大厅",
-            jwks=home / "demo" / "hall" / "client_public.jwks.json",
-        )
+        for client, name, folder in _CLIENTS:
+            keys = home / "demo" / folder / "client_public.jwks.json"
+            clients.register(client, unit="XX", name=name, jwks=keys)
         with contextlib.ExitStack() as outlives:
             with serving.running(home) as address:
                 _campus("ask", "--out", str(home / "demo"), "--service", address)
-                console.rule("4 A form that fills itself, and one when the service is silent")
+                console.rule("4 A reporting task is given the rows that its demand grants, once")
+                _campus("report", "--out", str(home / "demo"), "--service", address)
+                console.rule("5 A form that fills itself, and one when the service is silent")
                 form = outlives.enter_context(_scholarship_form(home, address))
                 _campus("apply", "--form", form)
             console.print("The service is stopped. The same form:")
@@ -160,11 +163,18 @@ def _look_next() -> None:
         (f"{yici} status", "systems, ages, quarantine, release"),
         (f"{yici} demo advance --days 1 && {yici} run", "the next day: only what changed moves"),
         (f"{yici} quarantine list", "rows that broke their contract, by rule"),
-        (f"{yici} serve", "the service; its contract is at /openapi.json"),
+        (
+            f"{_REFERENCE}=1 {yici} portal account clerk --person {_WINDOW_CLERK}",
+            "an account of the portal: a clerk at a window (other posts: docs/portal.md)",
+        ),
+        (
+            f"{_REFERENCE}=1 make serve",
+            "the portal, http://127.0.0.1:8800, and the service, http://127.0.0.1:8700",
+        ),
         (f"{yici} demo scholarship", "beside it: a form that fills itself, in the browser"),
         (f"{yici} dev", "Dagster's pages and the service"),
     ):
-        console.print(f"  {command:<58} {what}", soft_wrap=True)
+        console.print(f"  {command}\n      {what}", soft_wrap=True)
 
 
 def _campus(*arguments: str, **variables: str) -> None:

@@ -43,12 +43,14 @@ def connect(
 @app.command()
 def account(
     name: str = typer.Argument(..., help="What is typed to log in."),
-    person: str = typer.Option(..., help="The person's number, as posts.csv has it."),
+    person: str = typer.Option(..., help="The person's number."),
+    kind: str = typer.Option("staff_no", help="Of which kind it is."),
     password: str = typer.Option(
         ..., prompt=True, hide_input=True, confirmation_prompt=True, help="Asked for if absent."
     ),
 ) -> None:
     """Make an account of the reference campus, or replace it; prints what an authenticator reads, once."""
+    from catalogs.model_posts import Numbered
     from catalogs.settings import ConfigurationError
     from portal import accounts
     from portal.configuration import configuration
@@ -62,6 +64,6 @@ def account(
         )
     upgrade()
     with connect(autocommit=True) as con:
-        made = accounts.make(con, name, person, password)
+        made = accounts.make(con, name, Numbered(kind, person), password)
     typer.echo(f"Account {made.name} is made. Let an authenticator read this; it is not shown again:")
     typer.echo(made.address("Yici"))

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 from rich.table import Table
 
+from catalogs.views import unit_name
 from expectations.quality import desk, kept
 from expectations.quality.duty import duty
 from expectations.quality.kept import Kept
-from expectations.quality.report import unit_name
 from expectations.quality.scores import CAMPUS, RESOURCE, SYSTEM, UNIT, Promise
 from expectations.quality.standing import RuleState
 from expectations.quality.terms import Terms

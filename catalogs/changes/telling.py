@@ -7,6 +7,7 @@ from catalogs.changes.consequences import Consequences, GrantChange
 from catalogs.changes.edits import Edit
 from catalogs.model import Catalog
 from catalogs.posts import post_title
+from catalogs.views import resource_name, unit_name
 
 ZH, EN = "zh", "en"
 _SHOWN = 60
@@ -150,18 +151,14 @@ class _Words:
         return f"{code} {name}".strip()
 
     def unit(self, code: str) -> str:
-        found = self.catalog.units.get(code)
-        name = "" if found is None else found.name_en if self.is_english else found.name_zh
-        return name or code
+        return unit_name(self.catalog, code, EN if self.is_english else ZH)
 
     def post(self, post: str) -> str:
         return post_title(self.catalog, post, EN if self.is_english else ZH)
 
     def resource(self, name: str) -> str:
-        found = self.catalog.resources.get(name)
-        if self.is_english or found is None or not found.business_name:
-            return name
-        return f"{found.business_name} ({name})"
+        told = resource_name(self.catalog, name, EN if self.is_english else ZH)
+        return name if told == name else f"{told} ({name})"
 
     def right(self, change: GrantChange) -> str:
         one = change.grant

@@ -4,20 +4,18 @@ A case that began before the campus's present is closed with few exceptions; tho
 way, and `advance` moves them on. Also here: the key pair with which the hall signs as client `service-hall`.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from random import Random
 from typing import TYPE_CHECKING
 
-from joserfc.jwk import ECKey
-
 from demo.roll import Member, Roll, dice, roll_of
+from demo.signing import make_keys
 from demo.systems import hall_tables as t
 from demo.systems.hall_items import ITEMS, ServiceItem
 from demo.tables import PostgresStore, Row, Spool, Table
-from demo.target import CAMPUS_ZONE, FIRST_DAY, Target, campus_day, write_private
+from demo.target import CAMPUS_ZONE, FIRST_DAY, Target, campus_day
 
 if TYPE_CHECKING:
     from demo.world import World
@@ -34,7 +32,7 @@ _FIRST_ID = 1_000_001
 
 def build(world: "World", target: Target) -> dict[str, int]:
     """Create and fill the hall's database and its key pair; returns rows per table."""
-    _keys(target)
+    make_keys(target, target.folder("hall"), CLIENT_ID, "YICI_CLIENT_SERVICE_HALL_JWKS")
     store = PostgresStore(target.new_database("hall", DATABASE))
     try:
         for table in t.TABLES:
@@ -63,17 +61,6 @@ def advance(world: "World", target: Target, day: int) -> dict[str, int]:
         return _Day(world, store, day).pass_by()
     finally:
         store.close()
-
-
-def _keys(target: Target) -> None:
-    folder = target.folder("hall")
-    target.env.set("YICI_CLIENT_SERVICE_HALL_JWKS", folder / "client_public.jwks.json")
-    if (folder / "client_private.jwk").exists():
-        return
-    key = ECKey.generate_key("P-256", {"alg": "ES256", "use": "sig", "kid": f"{CLIENT_ID}-1"})
-    write_private(folder / "client_private.jwk", json.dumps(key.as_dict(private=True)))
-    public = json.dumps({"keys": [key.as_dict(private=False)]})
-    (folder / "client_public.jwks.json").write_text(public, encoding="utf-8")
 
 
 def present_moment(day: int) -> datetime:

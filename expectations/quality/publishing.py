@@ -11,9 +11,10 @@ import psycopg
 
 from catalogs.exports.printing import Press
 from catalogs.model import Catalog
+from catalogs.views import unit_name
 from expectations.quality import draws
 from expectations.quality.facts import gather
-from expectations.quality.report import campus_report, unit_name, unit_report
+from expectations.quality.report import campus_report, unit_report
 from expectations.quality.report_html import html, sampling_html
 from expectations.quality.report_pdf import pdf
 from expectations.quality.report_xlsx import xlsx

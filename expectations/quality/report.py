@@ -11,7 +11,7 @@ from typing import Any
 
 from catalogs.model import Catalog
 from catalogs.posts import post_title
-from catalogs.views import CYCLE_NAMES
+from catalogs.views import CYCLE_NAMES, unit_name
 from expectations.quality.frozen import Objection
 from expectations.quality.kept import Kept
 from expectations.quality.report_words import labels as words_of
@@ -73,14 +73,6 @@ def formula(terms: Terms, lang: str = "zh") -> list[str]:
         "objection": terms.objection_days,
     }
     return [sentence.format(**numbers) for sentence in words_of(lang)["sentences"]]
-
-
-def unit_name(catalog: Catalog, code: str, lang: str = "zh") -> str:
-    """Return a unit's name."""
-    unit = catalog.units.get(code)
-    if unit is None:
-        return code
-    return unit.name_zh if lang == "zh" else unit.name_en or code
 
 
 def unit_report(facts: Facts, unit: str, lang: str = "zh") -> dict[str, Any]:

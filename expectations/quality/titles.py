@@ -1,8 +1,12 @@
-"""What a rule is called on pages, tickets and reports: in the campus's words, else by its id."""
+"""What a rule is called on pages, tickets and reports: in the campus's words, else by its id.
+
+The campus writes in Chinese; in English is told what has an English name, and the rest stays as it was written.
+"""
 
 from collections.abc import Mapping
 
 from catalogs.model import Catalog
+from catalogs.views import item_name, resource_name
 from expectations.quality.standing import DBT
 
 # Kinds of admission rules, `<item>.<kind>`, and rules of suites: Chinese, English.
@@ -41,17 +45,18 @@ _OF_ITEM: Mapping[str, tuple[str, str]] = {
     "shift": ("取值分布未突变", "spread as before"), "unique": ("不重复", "is unique"),
 }  # fmt: skip
 
+_COUNTERPART = ("有对应记录", "has its counterpart")
+
 
 def resource_title(catalog: Catalog, name: str, lang: str = "zh") -> str:
-    """Return a resource's, system's or model's name as people know it; in English its code."""
-    resource, system = catalog.resources.get(name), catalog.systems.get(name)
-    if lang != "zh":
-        return name
-    if resource is not None:
-        return resource.business_name or name
+    """Return a resource's, system's or model's name as people know it."""
+    system = catalog.systems.get(name)
+    if name in catalog.resources:
+        return resource_name(catalog, name, lang)
     if system is not None:
         return system.name_zh or name
-    return f"模型 {name.removeprefix(f'{DBT}.')}" if name.startswith(f"{DBT}.") else name
+    model = "模型" if lang == "zh" else "Model"
+    return f"{model} {name.removeprefix(f'{DBT}.')}" if name.startswith(f"{DBT}.") else name
 
 
 def rule_title(catalog: Catalog, name: str, rule: str, lang: str = "zh") -> str:
@@ -61,25 +66,22 @@ def rule_title(catalog: Catalog, name: str, rule: str, lang: str = "zh") -> str:
     item, _, kind = rule.rpartition(".")
     if resource is not None:
         named = {one.id: one.name for one in resource.rules} | {one.id: one.name for one in resource.metrics}
-        if named.get(rule) and lang == "zh":
+        if named.get(rule):
             return named[rule]
         if kind in _KINDS and resource.has_item(item):
-            called = resource.item(item).business_name if lang == "zh" else item
-            return f"{called or item} {_KINDS[kind][place]}"
+            return f"{item_name(catalog, resource.item(item), lang)} {_KINDS[kind][place]}"
         head, _, of = rule.partition("-")
         if head in _OF_ITEM and resource.has_item(of):
-            called = resource.item(of).business_name if lang == "zh" else of
-            return f"{called or of} {_OF_ITEM[head][place]}"
+            return f"{item_name(catalog, resource.item(of), lang)} {_OF_ITEM[head][place]}"
         if rule == "key.unique":
             return _RULES["key"][place]
-        if rule.startswith("reference-") and lang == "zh":
+        if rule.startswith("reference-"):
             names = [
-                resource.item(one).business_name if resource.has_item(one) else one
+                item_name(catalog, resource.item(one), lang) if resource.has_item(one) else one
                 for one in rule.removeprefix("reference-").split("-")
             ]
-            return f"{'、'.join(names)} 有对应记录"
+            told = "、".join(names) if lang == "zh" else ", ".join(names)
+            return f"{told} {_COUNTERPART[place]}"
     if rule in _RULES:
         return _RULES[rule][place]
-    if rule in catalog.between and lang == "zh":
-        return catalog.between[rule].name
-    return rule
+    return catalog.between[rule].name if rule in catalog.between else rule

@@ -4,13 +4,15 @@ from dataclasses import replace
 from datetime import date
 
 import catalogs
-from catalogs.posts import holdings_of, post_title, units_of_post
+from catalogs.model_posts import Numbered
+from catalogs.posts import holdings_of, named, post_title, units_of_post
 from tests.catalogs.breaches import ON, Breach, assert_told, cases
 from tests.catalogs.small import UNITS, campus
 
 HEADER = "id,person,post,role,validFrom,validTo,deputyOf\n"
 OWN = "H-1,1001,post:hr-steward,steward,2026-01-01,2026-12-31,\n"
 DEPUTY = "H-2,1002,post:hr-steward,steward,2026-06-01,2026-08-31,H-1\n"
+CAMPUS = 'code: "DEMO"\nnameZh: "示例大学"\ntimeZone: "Asia/Shanghai"\n'
 UNIT = "HR9,人力,,,机关,,post:hr-head,post:hr-steward,post:hr-desk 内线1,,2000-01-01,\n"
 
 
@@ -44,6 +46,14 @@ BREACHES = [
         "deputy's",
         "H-9",
     ),
+    Breach(
+        "O04",
+        {**with_posts(OWN), "campus.yaml": CAMPUS + 'holderIdType: "student_nr"\n'},
+        "campus.yaml",
+        "student_nr",
+        "holderIdType",
+    ),
+    Breach("V03", with_posts(row(person="student_no:1001")), "posts.csv", "number alone", "H-9"),
     Breach("V04", with_posts(OWN, row(id="H-1")), "posts.csv", "already", "H-1"),
     Breach("V03", with_posts(row(role="king")), "posts.csv", "king", "H-9"),
     Breach("V06", with_posts(row(ends="2025-01-01")), "posts.csv", "before", "H-9"),
@@ -72,6 +82,28 @@ def test_a_post_is_held_between_its_days_and_by_its_deputy_while_it_is_held_at_a
     assert held("1003", ON) == set()
 
 
+def test_an_equal_number_of_another_kind_is_somebody_else_and_holds_nothing():
+    catalog = catalogs.load(campus(with_posts(OWN, DEPUTY)))
+    for number, ids in {"1001": ["H-1"], "1002": ["H-2"]}.items():
+        holder, other = (
+            named(catalog, Numbered("staff_no", number)),
+            named(catalog, Numbered("student_no", number)),
+        )
+        july = date(2026, 7, 1)
+        assert [one.id for one in holdings_of(catalog, holder, july)] == ids
+        assert other != holder and holdings_of(catalog, other, july) == ()
+    # nobody's number is written like another's kind and number
+    assert named(catalog, Numbered("staff_no", "student_no:1001")) != other
+    assert named(catalog, Numbered("staff_no", "student_no:1002")) != other
+
+
+def test_a_campus_may_name_holders_by_another_kind_of_number():
+    catalog = catalogs.load(campus(with_posts(OWN)))
+    catalog = replace(catalog, campus=replace(catalog.campus, holder_id_type="person_no"))
+    assert holdings_of(catalog, named(catalog, Numbered("person_no", "1001")), ON)
+    assert not holdings_of(catalog, named(catalog, Numbered("staff_no", "1001")), ON)
+
+
 def test_a_post_belongs_to_the_units_that_name_it():
     catalog = catalogs.load(campus(with_posts()))
     assert units_of_post(catalog, "post:hr-desk") == {"HR9"}
@@ -85,10 +117,16 @@ def test_a_post_is_called_by_its_unit_and_its_place_there():
     assert post_title(catalog, "post:hr-head", "en") == "人力, head"
 
 
-def test_a_post_that_only_a_contract_names_is_called_by_the_provider_and_keeps_its_code():
+def test_a_post_that_only_contracts_name_is_called_by_the_provider_and_what_it_answers_for():
     catalog = catalogs.load(campus())
-    own = replace(catalog.resources["hr.staff"], steward="post:own-data")
+    own = replace(catalog.resources["hr.staff"], steward="post:own-data", business_name="教职工")
+    named = {**own.properties, "nameEn": "Staff"}
     catalog = replace(catalog, resources={**catalog.resources, own.name: own})
-    assert post_title(catalog, "post:own-data", "zh") == f"{catalog.units['RS'].name_zh}数据专员 (own-data)"
+    unit = catalog.units["RS"]
+    assert post_title(catalog, "post:own-data", "zh") == f"{unit.name_zh}数据专员（教职工）"
+    two = [replace(own, properties=named), replace(own, name="hr.titles")]
+    catalog = replace(catalog, resources={**catalog.resources, **{one.name: one for one in two}})
+    assert post_title(catalog, "post:own-data", "zh") == f"{unit.name_zh}数据专员（教职工等 2 项资源）"
+    assert post_title(catalog, "post:own-data", "en").endswith(", data steward (Staff and 1 more)")
     assert post_title(catalog, "post:nobody", "zh") == "nobody"
     assert post_title(catalog, "张三", "zh") == "张三"

@@ -102,7 +102,7 @@ def test_the_page_names_each_key_of_files_with_its_formats() -> None:
 
 def test_the_code_that_reads_asks_for_each_key_and_for_no_other() -> None:
     code = "".join(path.read_text(encoding="utf-8") for path in CONNECTORS.glob("*.py"))
-    service = [PAGE.parents[1] / "service" / name for name in ("facts.py", "lookups.py")]
+    service = [PAGE.parents[1] / "service" / name for name in ("wanted.py", "lookups.py")]
     code += "".join(path.read_text(encoding="utf-8") for path in service)
     asked = set(re.findall(r"\bread(?:\.get\(|\[)\"(\w+)\"", code))
     assert asked == set(READ_KEYS)

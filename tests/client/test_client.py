@@ -126,6 +126,26 @@ def test_questions_statements_and_corrections_are_answered(hall: Client):
     assert hall.changes() == []
 
 
+def test_an_answer_that_was_kept_is_composed_again_from_its_request_and_receipt(hall: Client, at_desk: Desk):
+    case = hall.register_case({"service_item": campus.EMPLOYED, "parties": [{"role": "applicant", **T001}]})
+    asked = queried(case["case_id"], ["XM"])
+    answer = hall.query_facts(asked)
+    kept = {"action": "facts", "request": asked, "receipt": answer["receipt"]}
+    told = hall.replay(answer["transaction_id"], kept)
+    assert (told["matches"], told["statuses"]) == (True, {"XM": "available"})
+    assert CANARY not in str(told)
+
+    async def again():
+        key = at_desk.keys[campus.HALL]
+        async with AsyncClient(at_desk.url, campus.HALL, key, http={"trust_env": False}) as one:
+            return await one.replay(answer["transaction_id"], kept)
+
+    assert asyncio.run(again()) == told
+    with pytest.raises(ServiceProblem) as refused:
+        hall.replay(answer["transaction_id"], kept | {"request": queried(case["case_id"], ["ZT"])})
+    assert refused.value.code == "INVALID_PARAMETER"
+
+
 def test_many_questions_are_handed_in_as_one_job_and_every_answer_has_its_receipt(
     at_desk: Desk, pg_module_database, as_owner, monkeypatch
 ):

@@ -17,6 +17,7 @@ from argon2 import PasswordHasher
 import catalogs
 from catalogs.lists.all import today
 from catalogs.model import Catalog
+from catalogs.model_posts import Numbered
 from catalogs.settings import now
 from expectations.quality import desk as tickets
 from expectations.quality.standing import ADMISSION, RuleState
@@ -210,11 +211,11 @@ def fill(database: PgDatabase, content: Catalog) -> None:
     kept.made_once(f"portal_{content.version[:12]}_{keys}", database, None, make)
 
 
-def account(owner: psycopg.Connection, name: str, person: str) -> str:
+def account(owner: psycopg.Connection, name: str, person: str, id_type: str = "staff_no") -> str:
     """Make an account whose password takes no time to check; returns the authenticator's secret."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(accounts, "_hasher", _QUICK)
-        return accounts.make(owner, name, person, PASSWORD).secret
+        return accounts.make(owner, name, Numbered(id_type, person), PASSWORD).secret
 
 
 def settled(portal: Portal, passed: bool) -> Sequence[tuple[Change, Ticket]]:

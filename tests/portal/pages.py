@@ -1,20 +1,23 @@
-"""Every page once, with somebody who may see it, over a campus in which everybody has said something: for all judges.
+"""Every page once, with somebody who may see it, over a campus with figures and where everybody says something.
 
 The judges of all pages (`test_every_page`, `test_languages`, `test_forms_keep`) walk this one list.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
+from catalogs.lists.all import today
 from catalogs.loading import read_files
-from tests.portal import maintained
+from portal.pages_reform import TOPICS
+from tests.portal import figures, maintained, marts
 from tests.portal.hostile import rewritten
-from tests.portal.house import PEOPLE, TICKET, token
+from tests.portal.house import PEOPLE, TICKET, Portal, token
 from tests.portal.served import Served, served
 from tests.portal.test_walls import ADDRESSES, ALLOWED
 from tests.service import campus
@@ -40,6 +43,9 @@ def pages() -> list:
         for name, address in sorted(ADDRESSES.items())
         if not address.endswith((".xlsx", ".yaml", ".json", ".csv"))
     ]
+    told = [topic for topic in TOPICS if f"/reform/{topic}" not in ADDRESSES.values()]
+    reader = min(ALLOWED["reform_topic"])
+    found += [pytest.param(reader, f"/reform/{topic}", id=f"reform-{topic}") for topic in told]
     found += [pytest.param(role, "/", id=f"home-{role}") for role in PEOPLE]
     return found + [pytest.param(who, address, id=name) for who, address, name in _MORE]
 
@@ -57,8 +63,29 @@ def walked(database: PgDatabase, home: Path, change: Callable[[str], str], words
             portal = found.portal
             files = portal.catalog.files
             catalog_versions.publish(portal.owner, files, catalog_versions.FIRST, words, words)
+            marts.build(portal.owner, _written(figures.of_marts(), change))
+            _score_earlier(portal)
             _say(found, words)
             yield found
+
+
+def _written(rows: Mapping[str, marts.Rows], change: Callable[[str], str]) -> dict[str, marts.Rows]:
+    """Return rows of marts with every text of a system changed; what is empty stays so."""
+    return {
+        mart: [
+            {name: change(value) if value and name in figures.TEXTS else value for name, value in row.items()}
+            for row in several
+        ]
+        for mart, several in rows.items()
+    }
+
+
+def _score_earlier(portal: Portal) -> None:
+    """Let the campus have scored ten days ago, too: scores of two days are a trend."""
+    portal.owner.execute(
+        "INSERT INTO yici.score VALUES (%s, 'campus', 'T', 'total', 85, 85, 1, 5, 1)",
+        [today(portal.catalog) - timedelta(days=10)],
+    )
 
 
 def _say(here: Served, words: str) -> None:

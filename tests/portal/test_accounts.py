@@ -6,6 +6,7 @@ import pyotp
 import pytest
 from typer.testing import CliRunner
 
+from catalogs.model_posts import Numbered
 from portal import accounts
 from yici.portal import app
 
@@ -30,7 +31,9 @@ def test_an_authenticator_that_read_the_address_makes_codes_that_log_in(home, pg
     secret = parse_qs(urlsplit(address).query)["secret"][0]
     with pg_database.connect() as con:
         assert accounts.check(con, "steward", "another", pyotp.TOTP(secret).now()) is None
-        assert accounts.check(con, "steward", PASSWORD, pyotp.TOTP(secret).now()) == "100003"
+        assert accounts.check(con, "steward", PASSWORD, pyotp.TOTP(secret).now()) == Numbered(
+            "staff_no", "100003"
+        )
 
 
 def test_a_campus_of_real_people_gets_no_account(home, monkeypatch):

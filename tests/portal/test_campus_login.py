@@ -87,7 +87,9 @@ def provider():
 
 @pytest.fixture(scope="module")
 def portal(pg_module_database, tmp_path_factory, provider):
-    settings = OidcSettings(provider.server.url, CLIENT, SECRET, "employee")
+    settings = OidcSettings(
+        provider.server.url, CLIENT, {"employee": "staff_no", "student": "student_no"}, SECRET
+    )
     chosen = Configuration(is_reference_campus=True, oidc=settings)
     with opened(pg_module_database, tmp_path_factory.mktemp("home"), chosen) as found:
         yield found

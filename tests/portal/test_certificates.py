@@ -6,6 +6,8 @@ from contextlib import closing
 import pytest
 
 from catalogs.settings import now
+from portal.rendering import LANGUAGE_COOKIE
+from portal.texts_certificates import CERTIFICATE_TEXTS
 from service import certificate_authority, certificate_sealing
 from service.certificate_keys import Seals
 from tests.portal.house import files, token
@@ -105,11 +107,79 @@ def test_what_is_not_verified_is_refused_in_words_and_nobody_sees_another_s(here
         refused = send(
             yi, "/mine/certificates/new/employment", purpose="visa", language="zh", validity_days="30"
         )
-        assert refused.status_code == 409 and "所需数据当前不能出证" in refused.text
-        assert "validity_days&#39;" not in refused.text
+        assert refused.status_code == 409 and "目前不能开具，没有出具任何证明" in refused.text
+        assert "您目前不属于开具对象（教职工）" in refused.text and "联系人事处" in refused.text
+        assert 'value="30" selected' in refused.text
         for own in (path, f"{path}/paper", f"{path}/revoke"):
             assert yi.get(own).status_code == 404
     assert jia.get("/mine/certificates/new/none").status_code == 404
+
+
+def test_one_s_own_page_offers_what_can_be_had_and_says_what_stands_in_the_way_of_the_rest(here, jia):
+    shown = jia.get("/mine/certificates").text
+    assert "/mine/certificates/new/employment" in shown and "目前不能开具" not in shown
+    with closing(here.portal.as_role("bing")) as bing:
+        listed = bing.get("/mine/certificates").text
+        folded = listed.partition("<details>")[2].partition("</details>")[0]
+        assert "/mine/certificates/new/employment" in listed.partition("<details>")[0]
+        assert "目前不能开具的 1 种" in folded and "new/telephone" not in listed
+        assert "<strong>电话</strong>：学校没有这项记录。" in folded and "由人事处登记后再开具" in folded
+        assert bing.get(re.search(r'href="(/mine/correct/DH)"', folded)[1]).status_code == 200
+        form = bing.get("/mine/certificates/new/telephone").text
+        assert "目前不能开具" in form and "学校没有这项记录" in form
+        bing.cookies.set(LANGUAGE_COOKIE, "en")
+        english = bing.get("/mine/certificates").text
+        assert "1 that you cannot have now, and why" in english
+        assert "<strong>Telephone</strong>: The university has no record of it." in english
+    with closing(here.portal.as_role("yi")) as yi:
+        none = yi.get("/mine/certificates").text
+        assert "您目前没有可以开具的证明" in none and "<details open>" in none and "开具的 2 种" in none
+
+
+def test_names_are_listed_and_ages_told_in_the_reader_s_language(jia):
+    path = ask(jia, shown=["GH", "DW"])
+    assert "工号、单位" in jia.get(path).text and "刚刚" in jia.get(path).text
+    jia.cookies.set(LANGUAGE_COOKIE, "en")
+    english = jia.get(path).text
+    jia.cookies.delete(LANGUAGE_COOKIE)
+    assert "Staff number, Unit" in english and "just now" in english and "、" not in english
+
+
+def fault_of(html, field):
+    """Return what is said below a field that could not be taken, which says so."""
+    assert re.search(rf'<(?:input|textarea|select) id="{field}"[^>]*aria-invalid="true"', html), field
+    assert f'aria-describedby="{field}-fault"' in html
+    (told,) = re.findall(rf'<span class="fault" id="{field}-fault">✕ ([^<]+)</span>', html)
+    return told
+
+
+def test_what_cannot_be_taken_is_told_at_its_field_and_stays_there(here, jia):
+    path = ask(jia)
+    shared = send(jia, f"{path}/shares", path, days="many", max_views="0", shown=["GH"])
+    assert shared.status_code == 422 and 'value="many"' in shared.text
+    assert fault_of(shared.text, "days") == "请填 1 至 180 的整数。"
+    assert fault_of(shared.text, "max_views").startswith("请填 1 至 1000")
+    assert re.search(r'value="GH" checked', shared.text)
+    assert "请填写理由" in fault_of(send(jia, f"{path}/revoke", reason=" ").text, "reason")
+    chosen = send(jia, "/mine/certificates/new/employment", purpose="none", language="zh", validity_days="7")
+    assert chosen.status_code == 422 and fault_of(chosen.text, "purpose") == "请选择本证明的一种用途。"
+    number = re.search(r"employment-\d{4}-\d{6}", jia.get(path).text)[0]
+    with closing(here.portal.as_role("bing")) as head:
+        none = send(head, "/issued", number="employment-1")
+        assert "没有出具过此编号" in fault_of(none.text, "number") and 'value="employment-1"' in none.text
+        one = send(head, "/issued", number=number).headers["location"]
+        assert "请填写理由" in fault_of(send(head, f"{one}/revoke", one, reason=" ").text, "revoke-reason")
+
+
+def test_every_reason_of_a_refusal_has_its_words():
+    told = {key.rpartition(".")[2] for key in CERTIFICATE_TEXTS if key.startswith("certificate.why.")}
+    assert told == {
+        key.rpartition(".")[2] for key in CERTIFICATE_TEXTS if key.startswith("certificate.mend.")
+    }
+    assert told >= {
+        *("not_permitted", "several_values", "masked", "not_so", "not_a_member"),
+        *("stale", "in_dispute", "conflict", "withheld", "not_found", "not_applicable", "source_unavailable"),
+    }
 
 
 def test_whoever_holds_the_issuing_post_finds_revokes_and_leaves_them_without_seeing_a_value(here, jia):

@@ -45,8 +45,9 @@ class Visitor:
     def faults(self, path):
         """Visit a page, and return what its judges say."""
         self.heard.clear()
-        self.page.goto(f"{self.url}{path}")
-        return self.judged() + looks.faults(self.page)
+        answer = self.page.goto(f"{self.url}{path}")
+        failed = [f"the page failed: {answer.status}"] if answer.status == 500 else []
+        return failed + self.judged() + looks.faults(self.page)
 
     def judged(self):
         """Return what the judges say of the page that is open."""

@@ -4,10 +4,13 @@ The campus is disguised: each Chinese character of its catalog's texts is anothe
 ordinary Chinese is left on an English page is therefore the program's, and not the catalog's.
 """
 
+import io
+import json
 import re
 from contextlib import ExitStack, closing
 from html.parser import HTMLParser
 
+import openpyxl
 import pytest
 
 from portal.rendering import LANGUAGE_COOKIE
@@ -22,6 +25,10 @@ _SAME = frozenset(("English", "Excel", "Word", "Dagster", "dbt", "Data", "Docs")
 _TOLD = ("aria-label", "title", "placeholder", "alt", "data-label")
 # Whose content is no text, or is in a language that its tag names.
 _NOT_READ = frozenset(("script", "style", "svg", "code"))
+# A table with the link of its workbook below it.
+_TABLE = re.compile(
+    r'<table([^>]*)>(?:(?!<table).)*?</table></div>\s*<p class="noprint small"><a href="([^"]+)', re.DOTALL
+)
 _VOID = frozenset(("meta", "link", "input", "br", "img", "hr"))
 
 
@@ -92,6 +99,12 @@ def reader(here):
         yield as_somebody
 
 
+def _page(browser, address):
+    answer = browser.get(address, follow_redirects=True)
+    assert answer.status_code != 500, address
+    return answer.text
+
+
 @pytest.fixture(scope="module")
 def names(here):
     """What the catalog itself names in Latin letters: clients, fields of forms, norms."""
@@ -102,12 +115,34 @@ def names(here):
 
 @pytest.mark.parametrize(("who", "address"), pages())
 def test_an_english_page_has_no_chinese_but_data(reader, who, address):
-    page = reader(who, "en").get(address, follow_redirects=True).text
+    page = _page(reader(who, "en"), address)
     assert [one for one in texts(page, "zh") if _HAN.search(one)] == []
 
 
 @pytest.mark.parametrize(("who", "address"), pages())
 def test_a_chinese_page_has_no_english_words(reader, names, who, address):
-    page = reader(who, "zh").get(address, follow_redirects=True).text
+    page = _page(reader(who, "zh"), address)
     found = {word for one in texts(page, "en") for word in _WORD.findall(one)}
     assert found - _SAME - names == set()
+
+
+def _strings(told):
+    if isinstance(told, str):
+        yield told
+    for one in told.values() if isinstance(told, dict) else told if isinstance(told, list) else ():
+        yield from _strings(one)
+
+
+@pytest.mark.parametrize(("who", "address"), pages())
+def test_an_english_page_has_english_charts_and_workbooks(reader, who, address):
+    """Those of derived lists stay documents in Chinese; of what is drawn the page's own words are English."""
+    browser = reader(who, "en")
+    page = _page(browser, address)
+    charts = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.S)
+    assert [one for chart in charts for one in _strings(json.loads(chart)) if _HAN.search(one)] == []
+    for kind, file in _TABLE.findall(page):
+        if "derived" in kind:
+            continue
+        book = openpyxl.load_workbook(io.BytesIO(browser.get(file).content))
+        cells = [one for row in book.active.iter_rows(values_only=True) for one in row]
+        assert [one for one in (book.active.title, *cells) if _HAN.search(str(one))] == [], file

@@ -15,8 +15,9 @@ import pytest
 from catalogs.changes.edits import Edit
 from catalogs.settings import now
 from portal import pages_maintain_demands, publishing, wishes
+from portal.rendering import LANGUAGE_COOKIE
 from portal.wall import LARGER
-from tests.portal.house import DEPUTY, PEOPLE, portal_url, token
+from tests.portal.house import DEPUTY, PEOPLE, account, portal_url, token
 from tests.portal.maintained import (
     OFFICE,
     RESOURCE,
@@ -57,7 +58,11 @@ def test_a_workbook_is_checked_explained_and_proposed(maintained, browsers):
     book.worksheets[0].cell(row, column).value = "在职与离职教职工"
     page = wish_of(upload(steward, saved(book), "目录.xlsx"))
     told = steward.get(page).text
-    assert "没有问题，共 1 处改动" in told and "<ins>在职与离职教职工</ins>" in told
+    assert "填写没有错误，共 1 处改动" in told and "<ins>在职与离职教职工</ins>" in told
+    unnamed = send(steward, page, act="propose", title=" ", reason="更准确")
+    assert unnamed.status_code == 422 and 'id="title-fault">✕ 请写名称' in unnamed.text
+    no_day = send(steward, page, act="propose", title="改摘要", reason="更准确", effective_on="明天")
+    assert 'id="effective_on-fault"' in no_day.text and "更准确</textarea>" in no_day.text
     answer = send(steward, page, act="propose", title="改摘要", reason="更准确")
     proposal = steward.get(answer.headers["location"]).text
     assert "改摘要" in proposal and "更准确" in proposal and "修订 1.0.0 → 1.0.1" in proposal
@@ -115,7 +120,7 @@ def test_a_file_that_is_too_large_and_none_at_all_are_told_in_words(browsers):
     assert large.status_code == 413 and "提交的内容过大" in large.text
     told = {"csrf": token(steward.get("/maintain/new").text)}
     none = steward.post("/maintain/upload", data=told, files={"other": ("a", b"a")})
-    assert none.status_code == 422 and "请先选择文件" in none.text
+    assert none.status_code == 422 and "请先选择文件" in none.text and 'id="file-fault"' in none.text
     assert LARGER["/maintain/upload"] < 50 * 1024 * 1024
 
 
@@ -309,6 +314,21 @@ def test_every_act_is_on_record_with_post_and_role(maintained, browsers):
     assert (last.event, last.post, last.person) == ("approved", "post:rs-head", PEOPLE["head"])
 
 
+def test_a_proposal_is_decided_by_the_holder_and_not_by_whoever_has_an_equal_number(maintained):
+    twin = "student-head"
+    maintained.secrets[twin] = account(maintained.owner, twin, PEOPLE["head"], "student_no")
+    number = proposed(maintained, "同号", [purpose_edit(maintained, "同号者的摘要")]).number
+    page = f"/maintain/proposals/{number}"
+    seen = str(len(proposals.one(maintained.owner, number).events))
+    with closing(maintained.as_role(twin)) as other, closing(maintained.as_role("head")) as head:
+        assert other.get(page).status_code == 403
+        assert send(other, "/", page, act="approve", opinion="同意", seen=seen).status_code == 403
+        assert str(len(proposals.one(maintained.owner, number).events)) == seen
+        send(head, page, act="approve", opinion="同意", seen=seen)
+    last = proposals.one(maintained.owner, number).events[-1]
+    assert (last.event, last.person) == ("approved", PEOPLE["head"])
+
+
 def test_what_was_typed_when_the_session_had_ended_is_offered_again_to_the_same_person(maintained):
     with closing(maintained.as_role("deputy")) as deputy, closing(maintained.as_role("steward")) as steward:
         page = "/maintain/edit/demands/new"
@@ -357,6 +377,34 @@ def decide_all(portal, browsers, edits):
     return number
 
 
+def test_edits_are_told_in_the_words_of_the_catalog_with_their_address_as_a_detail(maintained, browsers):
+    steward = browsers["steward"]
+    edit = Edit(RESOURCE, "", "customProperties[updateCycle].value", "daily", "weekly")
+    number = proposed(maintained, "改周期", [edit, purpose_edit(maintained, "另一种摘要")]).number
+    html = steward.get(f"/maintain/proposals/{number}").text
+    table = html.partition('class="stack edits"')[2].partition("</table>")[0]
+    assert (
+        "数据资源 教职工 (hr.staff)" in table
+        and f'<span class="muted small" translate="no">{RESOURCE}' in table
+    )
+    assert (
+        '<th scope="row">更新周期 <span class="muted small" translate="no">customProperties[updateCycle]'
+        in table
+    )
+    assert "<del>每日</del>" in table and "<ins>每周</ins>" in table
+    assert '<th scope="row">信息资源摘要 ' in table
+    steward.cookies.set(LANGUAGE_COOKIE, "en")
+    english = steward.get(f"/maintain/proposals/{number}").text
+    steward.cookies.delete(LANGUAGE_COOKIE)
+    assert '<th scope="row">Update cycle ' in english and "<ins>weekly</ins>" in english
+    page, seen = f"/maintain/proposals/{number}", re.search(r'name="seen" value="(\d+)"', html)[1]
+    undecided = send(browsers["head"], page, act="approve", opinion="", seen=seen)
+    assert undecided.status_code == 409 and 'id="opinion-fault">✕ 请写明理由' in undecided.text
+    unsaid = send(steward, page, act="comment", opinion="", seen=seen)
+    assert 'id="said-fault">✕ 请写明理由' in unsaid.text and 'id="opinion-fault"' not in unsaid.text
+    assert send(steward, page, act="withdraw", seen=seen).status_code == 303
+
+
 def test_a_roll_back_names_its_effect_asks_once_and_is_a_new_version(maintained, browsers):
     office = browsers["data_office"]
     before = catalog_versions.newest(maintained.owner)
@@ -367,8 +415,10 @@ def test_a_roll_back_names_its_effect_asks_once_and_is_a_new_version(maintained,
     page = f"/maintain/versions/{before.number}"
     html = office.get(page).text
     assert "回退后立即生效" in html and "<del>将被回退</del>" in html
+    assert '<th scope="row">信息资源摘要 ' in html and "数据资源 教职工 (hr.staff)" in html
     newest = str(before.number + 1)
-    assert send(office, page, reason="", newest=newest).status_code == 422
+    without = send(office, page, reason="", newest=newest)
+    assert without.status_code == 422 and 'id="reason-fault">✕ 请写明理由' in without.text
     assert send(office, page, reason="试验", newest=str(before.number)).status_code == 409
     told = finished(office, wish_of(send(office, page, reason="内容有误", newest=newest)))
     assert "已完成" in told

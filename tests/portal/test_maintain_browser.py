@@ -114,7 +114,7 @@ def test_a_workbook_becomes_a_right_that_the_service_knows(
     head.get_by_role("link", name="重新上传或填写").click()
     head.get_by_label("Excel 工作簿").set_input_files(mended)
     head.get_by_role("button", name="上传并检查").click()
-    assert head.get_by_text("没有问题").is_visible()
+    assert head.get_by_text("填写没有错误").is_visible()
     head.get_by_label("名称").fill("报账系统要入职日期")
     head.screenshot(path=tmp_path / "wish.png", full_page=True)
     head.get_by_role("button", name="提出变更").click()

@@ -9,7 +9,7 @@ import pytest
 
 from portal import pages_mine
 from portal.rendering import LANGUAGE_COOKIE
-from tests.portal.house import portal_url, token
+from tests.portal.house import account, portal_url, token
 from tests.portal.served import served
 from tests.service import campus
 from tests.service.desk import CANARY
@@ -73,9 +73,10 @@ def test_who_looked_at_many_items_names_them_when_asked_and_in_english_says_it_w
 def test_a_person_corrects_a_value_and_sees_the_provider_s_decision(here, jia):
     empty = send(jia, "/mine/correct/DW", stated="量子所", reason=" ")
     assert empty.status_code == 422 and "量子所" in empty.text
+    assert 'aria-invalid="true"' in empty.text and 'id="reason-fault">✕ 请填写理由' in empty.text
     assert send(jia, "/mine/correct/DW", stated="量子所", reason="已调动").status_code == 303
     listed = jia.get("/mine/corrections").text
-    assert "所在单位" in listed and "人事处" in listed and "待决定" in listed
+    assert "所在单位" in listed and "人事处" in listed and "待决定" in listed and "刚刚" in listed
     assert "更正办理中" in jia.get("/mine").text
     again = send(jia, "/mine/correct/DW", stated="量子所", reason="再说一次")
     assert again.status_code == 409 and "该项更正正在处理" in again.text and "再说一次" in again.text
@@ -105,6 +106,18 @@ def test_a_consent_is_shown_and_taken_back_only_by_whose_it_is(here, jia):
     assert "已撤回" in jia.get("/mine/consents").text
 
 
+def test_ages_are_told_in_words_on_one_s_own_pages(here, jia):
+    here.portal.owner.execute("UPDATE service.consent SET given_at = now() - interval '3 days'")
+    assert re.search(
+        r"\d{4}-\d\d-\d\d<br><span class=\"muted small\">[^<]*(前|刚刚)</span>", jia.get("/mine").text
+    )
+    assert "3 天前" in jia.get("/mine/consents").text
+    jia.cookies.set(LANGUAGE_COOKIE, "en")
+    english = jia.get("/mine/consents").text, jia.get("/mine/corrections").text
+    jia.cookies.delete(LANGUAGE_COOKIE)
+    assert "3 days ago" in english[0] and re.search("just now|minutes? ago", english[1])
+
+
 @pytest.mark.parametrize("path", ["", "/usages", "/corrections", "/consents", "/correct/XM"])
 def test_own_pages_are_well_formed_html(jia, path):
     parser = html5lib.HTMLParser(strict=False)
@@ -123,6 +136,15 @@ def test_another_s_session_with_a_person_s_bearer_shows_nothing(here, jia):
         refused = other.get("/mine")
     assert refused.status_code == 403
     assert "需要重新登录才能查看本人数据" in refused.text and CANARY not in refused.text
+
+
+def test_an_equal_number_of_another_kind_is_shown_nothing_of_the_first_one_s(here, jia):
+    here.portal.secrets["jia-student"] = account(here.portal.owner, "jia-student", "T001", "student_no")
+    assert f"{CANARY}甲" in jia.get("/mine").text
+    with closing(here.portal.as_role("jia-student")) as other:
+        refused = other.get("/mine")
+    assert refused.status_code == 403 and CANARY not in refused.text
+    assert ("student_no:T001", "", "login", "account", "allowed", "login:account") in here.portal.deeds()
 
 
 def test_the_portal_keeps_and_records_nothing_of_what_it_shows(here, jia, pg_module_database):

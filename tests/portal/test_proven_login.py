@@ -9,6 +9,7 @@ from portal.configuration import OidcSettings
 from service.cas import CasSettings
 from service.configuration import Configuration
 from service.login import LoginSettings
+from tests.portal.house import PEOPLE
 from tests.portal.served import served
 from tests.portal.test_campus_login import CLIENT, SECRET, provider  # noqa: F401
 from tests.service.desk import CANARY
@@ -28,7 +29,10 @@ def cas():
 
 @pytest.fixture(scope="module")
 def here(pg_module_database, tmp_path_factory, provider, cas):  # noqa: F811
-    issuer, numbers = provider.server.url, {"user": "staff_no", "employee": "staff_no"}
+    issuer, numbers = (
+        provider.server.url,
+        {"studentNumber": "student_no", "user": "staff_no", "employee": "staff_no"},
+    )
     service = Configuration(
         login=LoginSettings(issuer, CLIENT, f"{issuer}/keys", numbers),
         cas=CasSettings(f"{cas.server.url}/cas", f"{URL}/login/cas", numbers),
@@ -37,7 +41,7 @@ def here(pg_module_database, tmp_path_factory, provider, cas):  # noqa: F811
         pg_module_database,
         tmp_path_factory.mktemp("home"),
         service,
-        oidc=OidcSettings(issuer, CLIENT, SECRET, "employee"),
+        oidc=OidcSettings(issuer, CLIENT, {"employee": "staff_no", "student": "student_no"}, SECRET),
         cas=f"{cas.server.url}/cas",
         url=URL,
     ) as found:
@@ -127,3 +131,23 @@ def test_on_a_campus_of_real_people_the_portal_s_word_is_no_proof(here):
     with closing(here.portal.as_role("jia")) as browser:
         refused = browser.get("/mine")
     assert refused.status_code == 403 and CANARY not in refused.text
+
+
+def test_whoever_logs_in_by_another_kind_of_number_is_nobody_with_a_post(here, cas, provider):  # noqa: F811
+    number = PEOPLE["steward"]
+    with closing(here.portal.browser()) as browser:
+        sent_to = browser.get("/login/campus").headers["location"]
+        given = provider.give(sent_to, employee=None, student=number)
+        assert browser.get("/login/back", params=given).status_code == 303
+        assert browser.get("/tickets").status_code == 403
+    with closing(here.portal.browser()) as browser:
+        address = sent(browser)
+        ticket = cas.ticket("x", address, studentNumber=[number])
+        assert back(browser, address, ticket).status_code == 303
+        assert browser.get("/tickets").status_code == 403
+    for way in ("campus", "cas"):
+        assert (f"student_no:{number}", "", "login", way, "allowed", f"login:{way}") in here.portal.deeds()
+    with closing(here.portal.browser()) as browser:
+        address = sent(browser)
+        assert back(browser, address, cas.ticket(number, address)).status_code == 303
+        assert browser.get("/tickets").status_code == 200

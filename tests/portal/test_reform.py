@@ -3,11 +3,9 @@
 import io
 import re
 from contextlib import closing
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from urllib.parse import unquote
-from zoneinfo import ZoneInfo
 
-import html5lib
 import openpyxl
 import psycopg
 import pytest
@@ -17,11 +15,9 @@ from catalogs.lists.all import today
 from portal import charts, marts, reform_materials, reform_visits, reform_voices
 from portal.blocks import (
     COUNT,
-    SHARE,
     WHEN,
     Block,
     Column,
-    cell,
     few_within,
     hidden_last,
     without_few,
@@ -29,155 +25,21 @@ from portal.blocks import (
 )
 from portal.pages_reform import TOPICS
 from portal.reform import Reading
-from portal.reform_visits import channels_of, means, overview
+from portal.reform_visits import means, overview
 from portal.reform_voices import TOPICS as ENQUIRED
 from tests.portal import looks
 from tests.portal import marts as built
+from tests.portal.figures import FEW, MONTHS, evaluated, of_marts, ranked, tables, visited
 from tests.portal.house import PASSWORD, portal_url
 from tests.service.campus import EMPLOYED, TRANSFER
 
 PAGES = ["/reform", *(f"/reform/{topic}" for topic in TOPICS), "/reform/research", "/usage", "/quality"]
-_TAG = "{http://www.w3.org/1999/xhtml}"
-MONTHS = (date(2026, 8, 1), date(2026, 9, 1))
-
-
-def _visits(month: date, item: str, unit: str, never: int, once: int, more: int, **changes: object) -> dict:
-    cases = never + once + more
-    share = round((never + once) / cases, 4)
-    return {
-        "month_on": month, "service_item": item, "name_zh": item, "lead_unit": unit, "promised_visits": 1,
-        "cases_closed": cases, "real_without_visit": never, "real_with_one_visit": once,
-        "real_with_more_visits": more, "recorded_at_most_once_share": share, "real_at_most_once_share": share,
-        "cases_with_more_shown": 0, "cases_beyond_promise": more, "cases_corrected": 0,
-        "cases_with_correction_visit": 0,
-    } | changes  # fmt: skip
-
-
-def _voices(month: date, item: str, levels: tuple[int, ...], waiting: int, beyond: int) -> dict:
-    poor = levels[3] + levels[4]
-    return {
-        "month_on": month, "service_item": item, "name_zh": item, "lead_unit": "RS", "evaluations": sum(levels),
-        **{f"level_{5 - place}": count for place, count in enumerate(levels)}, "satisfied_share": 0.9,
-        "poor_called_back": poor - waiting, "poor_waiting": waiting, "longest_wait_days": 9,
-        "limit_working_days": 5, "poor_beyond_limit": beyond,
-    }  # fmt: skip
-
-
-def _league(unit: str, cases: int, share: float, place: int | None) -> dict:
-    return {
-        "month_on": MONTHS[0], "unit": unit, "cases_closed": cases, "at_most_once_share": share,
-        "without_visit_share": 0.5, "in_time_share": 0.7, "mean_working_days": 2.5, "mean_materials": 1.5,
-        "satisfied_share": None, "place": place,
-    }  # fmt: skip
-
-
-def _rows() -> dict[str, list[dict]]:
-    at = datetime(2026, 9, 30, 8, tzinfo=ZoneInfo("Asia/Shanghai"))
-    return {
-        "mart_reform__visit_evidence": [
-            _visits(MONTHS[0], EMPLOYED, "RS", 50, 40, 10),
-            _visits(MONTHS[1], EMPLOYED, "RS", 60, 33, 17),
-            _visits(MONTHS[1], TRANSFER, "JW", 1, 1, 1),
-            _visits(MONTHS[1], "S-LOGGED", "JW", 20, 10, 12, name_zh="目录外"),
-        ],
-        "mart_reform__before_after": [
-            {"service_item": EMPLOYED, "name_zh": "甲", "lead_unit": "RS", "kind": "personal",
-             "published_on": date(2026, 6, 30), "cases_before": 40, "cases_after": 60, "mean_days_before": 36.2,
-             "mean_days_after": 29.8, "mean_materials_before": 8.3, "mean_materials_after": 7.4},
-        ],
-        "mart_reform__service_item_volume": [
-            {"period_kind": "year", "period_on": date(2026, 1, 1), "service_item": EMPLOYED, "name_zh": "甲",
-             "lead_unit": "RS", "is_in_catalog": True, "cases": 200, "volume_rank": 1, "share": 0.8,
-             "cumulative_share": 0.8, "is_high_frequency": True},
-            {"period_kind": "year", "period_on": date(2026, 1, 1), "service_item": TRANSFER, "name_zh": "乙",
-             "lead_unit": "JW", "is_in_catalog": True, "cases": 50, "volume_rank": 2, "share": 0.2,
-             "cumulative_share": 1.0, "is_high_frequency": False},
-        ],
-        "mart_reform__spared": [
-            {"service_item": EMPLOYED, "name_zh": "甲", "lead_unit": "RS", "cases": 200, "material_count": 7,
-             "form_field_count": 5, "materials_given": 300, "materials_spared": 100, "prefills": 40,
-             "fields_kept": 90, "fields_kept_per_prefill": 2.5, "fields_spared_if_all_prefilled": 500},
-        ],
-        "mart_reform__evaluation": [
-            _voices(MONTHS[0], EMPLOYED, (60, 20, 15, 12, 10), 10, 11),
-            _voices(MONTHS[1], EMPLOYED, (30, 15, 12, 0, 0), 0, 0),
-        ],
-        "mart_reform__enquiry_topics": [
-            {"month_on": MONTHS[0], "service_item": EMPLOYED, "topic": "办理地点", "name_zh": "甲", "lead_unit": "RS",
-             "enquiries": 40, "unanswered": 2, "not_solved": 3, "mean_days_to_answer": 1.5},
-            {"month_on": MONTHS[1], "service_item": "", "topic": "", "enquiries": 10, "unanswered": 0, "not_solved": 0,
-             "mean_days_to_answer": 0.5},
-            {"month_on": MONTHS[1], "service_item": "S-LOGGED", "topic": "", "name_zh": "目录外", "lead_unit": "JW",
-             "enquiries": 3, "unanswered": 3, "not_solved": 0, "mean_days_to_answer": None},
-        ],
-        "mart_reform__demand_week": [
-            {"week_on": date(2026, 8, 31), "service_item": EMPLOYED, "name_zh": "甲", "day_kind": "teaching",
-             "event": "新生报到", "cases": 90, "times_usual": 3.0},
-            {"week_on": date(2026, 9, 7), "service_item": EMPLOYED, "name_zh": "甲", "day_kind": "teaching",
-             "event": None, "cases": 30, "times_usual": 1.0},
-        ],
-        "mart_reform__unit_league": [
-            _league("RS", 120, 0.9, 1), _league("JW", 40, 0.75, 2), _league("CW", 6, 1.0, None),
-            _league("DT", 5, 1.0, None),
-            {**_league("RS", 1, 0.0, None), "month_on": MONTHS[1]},
-        ],
-        "mart_reform__hand_over": [
-            {"month_on": MONTHS[0], "service_item": EMPLOYED, "unit": unit, "name_zh": "甲", "steps": 100,
-             "handed_over": 60, "returned": 30, "waiting": 20, "mean_hours": hours}
-            for unit, hours in (("RS", 12.5), ("CW", 40.0))
-        ],
-        "mart_research__incoming_payment_status": [
-            {"month_on": MONTHS[0], "claim_status": "0", "payments": 2, "amount": 130000.5, "longest_wait_days": 70,
-             "waiting_over_30_days": 2, "with_one_proposal": 1},
-            {"month_on": MONTHS[0], "claim_status": "2", "payments": 20, "amount": 900000, "mean_days_to_claim": 3.5,
-             "waiting_over_30_days": 0, "with_one_proposal": 0},
-        ],
-        "mart_research__unclaimed_payment": [
-            {"place": 1, "received_on": date(2026, 8, 3), "payer_masked": "云溪＊＊＊公司",
-             "amount_band": "10 万至 100 万元", "days_waiting": 70, "ageing_band": "31 至 90 天",
-             "proposed_contracts": 1, "proposed_project_no": "P-1",
-             "proposed_by": "memo"},
-            {"place": 2, "received_on": date(2026, 8, 4), "payer_masked": "＊＊＊", "amount_band": "1 万元以下",
-             "days_waiting": 69, "ageing_band": "31 至 90 天", "proposed_contracts": 0},
-        ],
-        "mart_research__unit_funds": [
-            {"unit": "JW", "projects": 30, "projects_with_account": 18, "budget": 5e6, "balance": 3e6, "frozen": 2e5,
-             "in_transit": 1e5, "available": 2.7e6, "oldest_as_of": at, "newest_as_of": at},
-        ],
-        "mart_service__usage": [
-            {"month_on": MONTHS[1], "client_id": "hall", "purpose": EMPLOYED, "action": "prefill", "outcome": "allowed",
-             "reason": "", "requests": 300},
-            {"month_on": MONTHS[1], "client_id": "hall", "purpose": EMPLOYED, "action": "facts", "outcome": "refused",
-             "reason": "case:subject_is_a_party", "requests": 25},
-        ],
-        "mart_service__prefill": [
-            {"month_on": MONTHS[1], "service_item": EMPLOYED, "prefills": 300, "prefills_noted": 40, "fields_kept": 90,
-             "fields_changed": 10, "fields_cleared": 0},
-        ],
-        "mart_service__grant_use": [
-            {"client_id": "hall", "purpose": EMPLOYED, "element": "XM", "times": 300, "last_on": date(2000, 1, 1)},
-        ],
-    }  # fmt: skip
-
-
-# Of each of these marts too little to be told of.
-FEW = {
-    "evaluation": [_voices(MONTHS[0], EMPLOYED, (1, 0, 0, 0, 2), 1, 1)],
-    "enquiry_topics": [
-        {"month_on": MONTHS[0], "service_item": EMPLOYED, "topic": "办理地点", "enquiries": 4, "unanswered": 0,
-         "not_solved": 1, "mean_days_to_answer": 1},
-    ],
-    "spared": [
-        {"service_item": EMPLOYED, "name_zh": "甲", "cases": 4, "materials_given": 4, "materials_spared": 1,
-         "prefills": 1, "fields_kept": 1, "fields_kept_per_prefill": 1, "fields_spared_if_all_prefilled": 4},
-    ],
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def filled(portal):
     """The small campus's portal, with marts."""
-    built.build(portal.owner, _rows())
+    built.build(portal.owner, of_marts())
     return portal
 
 
@@ -185,22 +47,6 @@ def filled(portal):
 def office(filled):
     with closing(filled.as_role("reform_office")) as browser:
         yield browser
-
-
-def _tables(html: str) -> dict[str, list[list[str]]]:
-    """Return workbook's address → rows of the table before it, its heading first."""
-    document = html5lib.parse(html)
-    found = {}
-    for section in document.iter(f"{_TAG}section"):
-        link = next(
-            one.get("href") for one in section.iter(f"{_TAG}a") if (one.get("href") or "").endswith(".xlsx")
-        )
-        rows = [
-            ["".join(one.itertext()).strip() for one in row if one.tag in (f"{_TAG}td", f"{_TAG}th")]
-            for row in section.iter(f"{_TAG}tr")
-        ]
-        found[link] = rows
-    return found
 
 
 def test_the_overview_says_first_what_share_really_needed_at_most_one_visit(office):
@@ -218,19 +64,19 @@ def test_the_overview_says_first_what_share_really_needed_at_most_one_visit(offi
 def test_every_topic_has_findings_and_each_its_definition_table_and_workbook(office):
     for path in PAGES:
         html = office.get(path).text
-        tables = _tables(html)
-        assert tables, path
-        for link, rows in tables.items():
+        found = tables(html)
+        assert found, path
+        for link, rows in found.items():
             assert len(rows) > 1, link
             assert len({len(row) for row in rows}) == 1, link
-        assert html.count('<section class="finding">') == len(tables)
+        assert html.count('<section class="finding">') == len(found)
 
 
 def test_a_workbook_is_the_table_and_is_named_by_content_and_date(filled):
     with closing(filled.as_role("data_office")) as office:
         for path in PAGES:
             html = office.get(path).text
-            for link, rows in _tables(html).items():
+            for link, rows in tables(html).items():
                 answer = office.get(link)
                 assert answer.status_code == 200, link
                 name = unquote(answer.headers["content-disposition"].partition("''")[2])
@@ -244,7 +90,7 @@ def test_a_workbook_is_the_table_and_is_named_by_content_and_date(filled):
 
 
 def test_few_cases_show_no_figure_and_never_is_one_row_alone_hidden(office):
-    table = _tables(office.get("/reform/visits").text)["/reform/visits/visits.xlsx"]
+    table = tables(office.get("/reform/visits").text)["/reform/visits/visits.xlsx"]
     by_name = {row[0]: row for row in table}
     # Three cases are too few. Hidden alone, the total would tell them: the next smallest goes with them.
     assert set(by_name["学籍变动"][2:]) == {"不列"}
@@ -291,8 +137,8 @@ def test_figures_about_few_of_something_else_are_hidden_by_themselves(office):
     assert block.cells("zh") == [[40, "不列"], [30, 9], [20, "不列"], [9, 0]]
     assert block.hides and not Block("b", "t", "c", columns, rows).hides
     # Three enquiries about one item are too few; the forty about the other would tell them by the sum.
-    table = _tables(office.get("/reform/visits").text)["/reform/visits/visits.xlsx"]
-    assert {row[0]: row[-2:] for row in table[1:]}["在职证明"] == ["0", "不列"]
+    table = tables(office.get("/reform/visits").text)["/reform/visits/visits.xlsx"]
+    assert {row[0]: row[-2:] for row in table[1:]}["在职证明"] == ["20", "不列"]
 
 
 def test_parts_of_few_are_hidden_in_every_column_chart_and_title(filled):
@@ -300,11 +146,11 @@ def test_parts_of_few_are_hidden_in_every_column_chart_and_title(filled):
     reading = Reading(filled.owner, filled.catalog, {}, {}, "zh")
     marts = {
         "mart_reform__visit_evidence": [
-            _visits(MONTHS[0], EMPLOYED, "RS", 150, 49, 1),
-            _visits(MONTHS[0], TRANSFER, "JW", 100, 60, 40, promised_visits=2, cases_beyond_promise=2),
+            visited(MONTHS[0], EMPLOYED, "RS", 150, 49, 1),
+            visited(MONTHS[0], TRANSFER, "JW", 100, 60, 40, promised_visits=2, cases_beyond_promise=2),
         ],
-        "mart_reform__evaluation": [_voices(MONTHS[0], EMPLOYED, (60, 20, 15, 0, 2), 2, 1)],
-        "mart_reform__unit_league": [_league("RS", 120, 0.9833, 1), _league("JW", 40, 0.5, 2)],
+        "mart_reform__evaluation": [evaluated(MONTHS[0], EMPLOYED, (60, 20, 15, 0, 2), 2, 1)],
+        "mart_reform__unit_league": [ranked("RS", 120, 0.9833, 1), ranked("JW", 40, 0.5, 2)],
     }
     with filled.owner.transaction(force_rollback=True):
         for mart, rows in marts.items():
@@ -374,15 +220,6 @@ def test_a_figure_that_is_hidden_is_not_in_the_chart_either(office):
     assert "目录外" not in figure and "\\u76ee\\u5f55\\u5916" not in figure
 
 
-def test_31_of_49_sub_items_online_and_11_fully_are_printed_as_the_documents_print_them():
-    def told(name: str, **summary: int) -> DerivedList:
-        return DerivedList(name, name, name, (), (), {"全部事项": 49} | summary)
-
-    lists = {"online": told("online", 已开通=31, 全流程在线=11), "mobile": told("mobile", 已开通=0)}
-    found = {name: cell((having, whole), SHARE) for name, having, whole in channels_of(lists)}
-    assert found == {"online": "63.2%", "fully_online": "22.4%", "mobile": "0%"}
-
-
 def test_means_before_and_after_count_each_item_once_as_the_province_reported_them():
     """Personal items 36.2 → 29.8 days and 8.3 → 7.4 materials, corporate ones 65 → 54 and 14.8 → 13.6."""
 
@@ -408,7 +245,7 @@ def test_means_before_and_after_count_each_item_once_as_the_province_reported_th
 def test_the_league_is_of_the_last_month_that_is_over_and_few_cases_are_not_ranked(office):
     html = office.get("/reform/league").text
     assert "2026-08：2 个单位参加排名，人事处第一，教务处末位" in html
-    table = _tables(html)["/reform/league/league.xlsx"]
+    table = tables(html)["/reform/league/league.xlsx"]
     assert [row[:3] for row in table[-2:]] == [["–", "财务处", "不列"], ["–", "大厅", "不列"]]
 
 
@@ -433,7 +270,7 @@ def test_usage_tells_refusals_by_rule_and_grants_that_nobody_used(office):
     html = office.get("/usage").text
     assert "325 次请求，92.3% 得到作答" in html
     assert "拒绝最多的规则是 case:subject_is_a_party" in html
-    unused = _tables(html)["/usage/unused.xlsx"]
+    unused = tables(html)["/usage/unused.xlsx"]
     assert any("姓名" in row[4] and row[5] == "2000-01-01" for row in unused if row[0] == "在职证明")
 
 
@@ -455,13 +292,13 @@ def test_quality_draws_scores_and_sets_promises_beside_facts(filled, office):
         )
     html = office.get("/quality").text
     assert "3 天里总分由 80.0 变为 91.0" in html
-    tables = _tables(html)
-    assert [row[:2] for row in tables["/quality/files/trend.xlsx"][1:]] == [
+    found = tables(html)
+    assert [row[:2] for row in found["/quality/files/trend.xlsx"][1:]] == [
         [day.isoformat(), "91.0"],
         [(day - timedelta(days=10)).isoformat(), "85.2"],
         [(day - timedelta(days=20)).isoformat(), "80.0"],
     ]
-    assert "/quality/files/promises.xlsx" in tables
+    assert "/quality/files/promises.xlsx" in found
 
 
 def test_no_page_asks_for_what_no_contract_of_a_mart_has(office, monkeypatch):

@@ -36,13 +36,14 @@ def test_the_settings_are_read(monkeypatch):
         "YICI_PORTAL_IDLE_MIN": "5",
         "YICI_PORTAL_OIDC_ISSUER": "https://login.example.edu.cn/",
         "YICI_PORTAL_OIDC_CLIENT": "portal",
-        "YICI_PORTAL_OIDC_NUMBER": "employee",
+        "YICI_PORTAL_OIDC_NUMBERS": "employee=staff_no, student=student_no",
     }.items():
         monkeypatch.setenv(name, value)
     found = configuration()
     assert (found.url, found.is_secure, found.idle_min) == ("https://data.example.edu.cn", True, 5)
     assert found.oidc is not None
-    assert (found.oidc.issuer, found.oidc.number) == ("https://login.example.edu.cn", "employee")
+    assert found.oidc.issuer == "https://login.example.edu.cn"
+    assert list(found.oidc.numbers.items()) == [("employee", "staff_no"), ("student", "student_no")]
 
 
 @pytest.mark.parametrize(
@@ -64,8 +65,18 @@ def test_what_is_malformed_or_unsafe_is_refused_by_name(monkeypatch, name, value
 
 def test_a_login_in_the_clear_is_refused_but_on_this_machine(monkeypatch):
     monkeypatch.setenv("YICI_PORTAL_OIDC_CLIENT", "portal")
+    monkeypatch.setenv("YICI_PORTAL_OIDC_NUMBERS", "sub=staff_no")
     monkeypatch.setenv("YICI_PORTAL_OIDC_ISSUER", "http://login.example.edu.cn")
     with pytest.raises(ConfigurationError, match="https://"):
         configuration()
     monkeypatch.setenv("YICI_PORTAL_OIDC_ISSUER", "http://127.0.0.1:9000")
     assert configuration().oidc is not None
+
+
+@pytest.mark.parametrize("numbers", ["", "sub", "=staff_no"])
+def test_a_login_whose_numbers_are_of_no_kind_is_refused(monkeypatch, numbers):
+    monkeypatch.setenv("YICI_PORTAL_OIDC_ISSUER", "https://login.example.edu.cn")
+    monkeypatch.setenv("YICI_PORTAL_OIDC_CLIENT", "portal")
+    monkeypatch.setenv("YICI_PORTAL_OIDC_NUMBERS", numbers)
+    with pytest.raises(ConfigurationError, match="YICI_PORTAL_OIDC_NUMBERS"):
+        configuration()

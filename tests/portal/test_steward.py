@@ -58,7 +58,7 @@ def looks(portal):
 def test_a_steward_sees_what_the_own_unit_answers_for(browsers):
     shown = browsers["steward"].get("/duty").text
     assert "教职工" in shown and ROWS in shown
-    assert "2 行待纠正" in shown and "1 张工单逾期" in shown
+    assert "2 行待纠正" in shown and "1 张工单逾期" in shown and ">今天<" in shown
     assert "学生" not in shown and "/tickets/2" not in shown
 
 
@@ -90,6 +90,9 @@ def test_another_unit_s_rows_are_shut(browsers):
 
 def test_rows_are_released_with_a_reason_and_what_nobody_may_waive_waits_on(portal, browsers):
     nothing = send(browsers["head"], f"{ROWS}/release", row="d1", reason=" ")
+    assert 'id="reason-fault">✕ ' in nothing.text and 'value="d1"' in nothing.text
+    none = send(browsers["head"], f"{ROWS}/release", reason="已核对原件")
+    assert none.status_code == 422 and 'id="rows-fault">✕ ' in none.text and "已核对原件" in none.text
     assert "没有任何更改" in nothing.text
     assert not portal.owner.execute("SELECT 1 FROM yici.quarantine_decision").fetchone()
     said = send(browsers["head"], f"{ROWS}/release", row=["d1", "d2"], reason="已核对原件")
@@ -146,7 +149,10 @@ def test_a_drawn_row_is_judged_once_and_by_its_reviewer_only(portal, browsers):
     assert "X003" in browsers["steward"].get("/duty/samples").text
     assert "X003" not in browsers["head"].get("/duty/samples").text
     assert send(browsers["head"], "/duty/samples/70", verdict="right").status_code == 404
-    assert send(browsers["steward"], "/duty/samples/70", verdict="wrong", item="").status_code == 422
+    which = send(browsers["steward"], "/duty/samples/70", verdict="wrong", item="")
+    assert which.status_code == 422 and 'id="item-70-fault"' in which.text
+    assert 'id="item-70" name="item" aria-invalid="true"' in which.text
+    assert 'value="wrong" selected' in which.text
     assert send(browsers["steward"], "/duty/samples/70", verdict="wrong", item="unit").status_code == 303
     assert send(browsers["steward"], "/duty/samples/70", verdict="right").status_code == 404
     verdict, ticket = portal.owner.execute(

@@ -390,3 +390,46 @@ def test_steps_of_a_case_that_come_at_once_are_taken_once_and_in_order(at_desk: 
 def test_after_all_that_it_still_answers(at_desk: Desk):
     assert at_desk.facts(["XM"]).status_code == 200
     assert at_desk.http.get("/readyz").status_code == 200
+
+
+_NOBODY = "00000000-0000-4000-8000-000000000000"
+# Reads that come to a decision: where their requests are in order, and how they look when nobody can read them.
+_DECIDING_READS = [
+    ("/v2/findUsage?userCode=staff_no:T001", "/v2/findUsage?userCode=%00:T001&offset=x"),
+    (f"/v1/transactions/{_NOBODY}/evidence", "/v1/transactions/nil/evidence"),
+    (f"/v1/jobs/{_NOBODY}/results", f"/v1/jobs/{_NOBODY}/results?after=x"),
+]
+
+
+@pytest.mark.parametrize(("sound", "malformed"), _DECIDING_READS)
+def test_a_read_that_cannot_be_read_stands_on_record_where_a_sound_one_does(
+    at_desk: Desk, sound: str, malformed: str
+):
+    def entries(path: str, **headers: str) -> list[dict]:
+        at_desk.headers()
+        before = at_desk.last()["seq"]
+        at_desk.http.get(path, headers=at_desk.headers() | {"X-Road-UserId": "U1"} | headers)
+        return at_desk.record("seq > %s", before)
+
+    assert len(entries(sound)) == 1
+    (refused,) = entries(malformed)
+    assert (refused["action"], refused["outcome"], refused["client_id"]) == ("access", "refused", campus.HALL)
+    assert refused["code"] in ("MALFORMED", "INVALID_PARAMETER") and refused["elements"] == []
+    (unknown,) = entries(sound, Authorization="Bearer x")
+    assert (unknown["action"], unknown["code"]) == ("access", "INVALID_TOKEN")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/changes?after=x",
+        "/v1/cases/nil",
+        "/v1/corrections/nil",
+        "/v1/audit/proofs/inclusion?seq=x&size=1",
+    ],
+)
+def test_a_read_of_what_is_the_client_s_own_is_no_decision(at_desk: Desk, path: str):
+    at_desk.headers()
+    before = at_desk.last()["seq"]
+    assert at_desk.get(path).status_code == 422
+    assert at_desk.record("seq > %s", before) == []

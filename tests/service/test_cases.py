@@ -43,6 +43,13 @@ def test_what_is_kept_of_a_request_cannot_be_guessed_from_likely_ones(at_desk: D
     assert kept == at_desk.app.state.around.keys.digest("idempotency", canonical(told).decode())
 
 
+def test_what_was_answered_is_kept_unreadable(at_desk: Desk):
+    case_id = at_desk.new_case(key="sealed").json()["case_id"]
+    (kept,) = at_desk.owner.execute("SELECT answer FROM service.idempotency WHERE key = 'sealed'").fetchone()
+    assert case_id.encode() not in kept and b"case_id" not in kept
+    assert at_desk.new_case(key="sealed").json()["case_id"] == case_id
+
+
 def test_a_key_is_a_clients_own(at_desk: Desk):
     ours, theirs = (at_desk.new_case(key="shared", client_id=one) for one in (campus.HALL, campus.PORTAL))
     assert (ours.status_code, theirs.status_code) == (201, 201)

@@ -242,6 +242,27 @@ def test_what_is_not_verified_now_is_not_certified_and_the_reason_names_no_value
     assert at_desk.last()["code"] == "CERTIFICATE_REFUSED"
 
 
+def test_the_kinds_say_what_stands_in_the_way_of_each_as_a_refusal_would(
+    at_desk: Desk, me: Person, provider: Provider
+):
+    def refused(person: Person) -> dict[str, list[dict[str, str]]]:
+        told = person.get("certificate-kinds")
+        assert CANARY not in told.text and person.headers["Authorization"] not in told.text
+        return {one["code"]: one["refused"] for one in told.json()}
+
+    assert refused(me) == {KIND: [], "telephone": []}
+    for number in ("T002", "T003", "T004"):
+        person = Person(at_desk, provider, number)
+        for code, why in refused(person).items():
+            assert not why or person.issue(409, kind=code)["errors"] == why
+    assert refused(Person(at_desk, provider, "T003"))["telephone"] == [
+        {"pointer": "/elements/DH", "code": "not_found"}
+    ]
+    entry = at_desk.record("action = 'me_certificate_kinds'")[-1]
+    assert entry["outcome"] == "allowed" and set(entry["elements"]) >= {"XM", "DH", "RZRQ"}
+    Person(at_desk, provider, "T987").get("certificate-kinds", 404)
+
+
 def test_a_fact_in_dispute_is_not_certified(at_desk: Desk, provider: Provider):
     person = Person(at_desk, provider, "T003")
     case = at_desk.case(parties=[{"role": "applicant", "id_type": "staff_no", "id": "T003"}])

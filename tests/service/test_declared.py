@@ -353,6 +353,7 @@ def test_only_a_clerk_of_the_unit_confirms_and_only_what_the_case_s_applicant_de
         ({"client_id": campus.HALL}, 403, "NOT_PERMITTED"),
         ({"clerk": "T003"}, 403, "NOT_PERMITTED"),
         ({"clerk": "T001"}, 403, "CASE_NOT_VALID"),
+        ({"clerk": "student_no:T002"}, 403, "NOT_PERMITTED"),
         ({"case": str(uuid.uuid4())}, 403, "CASE_NOT_VALID"),
         ({"declared_id": theirs}, 404, "NOT_FOUND"),
         ({"declared_id": str(uuid.uuid4())}, 404, "NOT_FOUND"),

@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import socket
+import threading
 import time
 
 import pytest
@@ -46,6 +48,24 @@ def test_at_a_given_rate_a_latency_counts_from_when_its_request_was_due(http_ser
     assert drive.statuses == {200: 20} and len(drive.lags_s) == 20
     assert min(drive.latencies_s) > 0.29
     assert max(drive.latencies_s) >= max(drive.lags_s) + 0.29
+
+
+def test_a_connection_that_the_server_closed_while_it_rested_is_opened_anew():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            for _ in range(2):
+                connection, _ = server.accept()
+                with connection:
+                    connection.recv(4096)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+        served = threading.Thread(target=serve, daemon=True)
+        served.start()
+        port = server.getsockname()[1]
+        drive = steady(port, itertools.repeat(request(PATH, "token", {})), 2, lambda passed: passed > 0.4)
+        served.join(10)
+    assert drive.statuses == {200: 2}
 
 
 def test_slow_rounds_close_together_are_one_pause_of_the_machine_and_waiting_for_it_is_none():

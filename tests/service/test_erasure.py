@@ -66,11 +66,12 @@ def kept_of(at: Desk, number: str, actor: str, case_id: str) -> None:
         [own, campus.HALL, case_id, campus.EMPLOYED],
     )
     for table, columns in {
-        "session (digest, person, csrf, began_at, seen_at)": "gen_random_uuid(), %s, '', now(), now()",
+        "session (digest, person, id_type, csrf, began_at, seen_at)":
+            "gen_random_uuid(), %s, 'staff_no', '', now(), now()",
         "draft (person, page, sealed, at)": "%s, '/', '{}', now()",
         "wish (person, source, base, edits, faults, left_alone, at)": "%s, '', 1, '[]', '[]', '[]', now()",
-        "account (name, person, password_hash, totp_secret, totp_step, made_at)":
-            "gen_random_uuid(), %s, '', '', 0, now()",
+        "account (name, person, id_type, password_hash, totp_secret, totp_step, made_at)":
+            "gen_random_uuid(), %s, 'staff_no', '', '', 0, now()",
     }.items():  # fmt: skip
         at.owner.execute(f"INSERT INTO portal.{table} VALUES ({columns}) ON CONFLICT DO NOTHING", [number])
 
@@ -109,6 +110,10 @@ def test_everything_that_is_kept_of_one_person_goes_and_nothing_of_another(at_de
         assert hand_in(at, [item]).status_code == 202
     entries, sealed = rows(con, "service.record"), rows(con, "service.record_detail")
 
+    # an equal number of another kind is somebody else's
+    assert (
+        not {"portal.session", "portal.account"} & forget(at, gone(at, ("student_no", "T001")), True).keys()
+    )
     whom = gone(
         at, ("staff_no", "T001"), ("doc:1:CHN", BY_DOCUMENT["id"]), subjects=(subject_of(at, "T001"),)
     )

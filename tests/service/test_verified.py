@@ -1,20 +1,24 @@
 """Until when a fact holds by its source's own dates, and how far it is verified where its source alone does not say."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import asyncpg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import catalogs
 from catalogs.model import Catalog
-from service import validity
+from service import tasks, validity
+from service.state import State
+from service.transactions import pinned
 from tests.service import campus, desk
-from tests.service.conftest import opened
+from tests.service.conftest import opened, service_url
 from tests.service.desk import Desk
 from tests.support.postgres import PgDatabase
 
@@ -163,6 +167,24 @@ def test_a_sum_does_not_count_what_holds_no_longer(at_desk: Desk):
     assert reply.status_code == 200, reply.text
     counted = {row["values"][0]["code"]: row["people"] for row in reply.json()["rows"]}
     assert (counted["11"], counted["21"]) == (1, 1)  # not the one whose licence ended yesterday
+
+
+def test_a_sum_counts_what_holds_at_the_moment_of_the_question_not_of_the_database(
+    at_desk: Desk, pg_module_database: PgDatabase
+):
+    def counted(at: datetime) -> dict[str, int]:
+        async def reckoned() -> dict[str, int]:
+            async with asyncpg.create_pool(service_url(pg_module_database), min_size=1, max_size=1) as pool:
+                current = await State().current(pool)
+                demand = tasks.demand_of(current.catalog, campus.PORTAL, "T-1", at)
+                async with pinned(pool, current.release) as con:
+                    sums = await tasks.reckon(con, current, demand, at)
+            return {values[0]: one.people for values, one in sums}
+
+        return asyncio.run(reckoned())
+
+    assert counted(datetime.now(UTC))["11"] == 1
+    assert "11" not in counted(datetime.now(UTC) + timedelta(days=2))  # it holds until the end of today
 
 
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2050, 1, 1), timezones=st.just(UTC))

@@ -37,6 +37,18 @@ def test_rows_arrive_in_the_columns_named_whatever_their_number(pg: psycopg.Conn
     )  # fmt: skip
 
 
+def test_no_value_is_lost_or_moved_where_rows_are_cut_into_pieces(pg: psycopg.Connection):
+    pg.execute("CREATE TABLE kinds (n bigint, word text, is_even boolean, fen numeric(12, 2), day date)")
+    query = (
+        "SELECT i, CASE WHEN i % 3 > 0 THEN '第' || i END, CASE WHEN i % 7 > 0 THEN i % 2 = 0 END,"
+        " CASE WHEN i % 5 > 0 THEN (i / 100)::DECIMAL(12, 2) END, DATE '2026-01-01' + (i % 300)::INTEGER"
+        " FROM range(5000) t(i)"
+    )
+    duck = duckdb.connect()
+    copy_rows(duck, query, pg, sql.Identifier("kinds"), ("n", "word", "is_even", "fen", "day"))
+    assert pg.execute("SELECT * FROM kinds ORDER BY n").fetchall() == duck.execute(query).fetchall()
+
+
 def test_a_query_that_fails_half_way_copies_nothing(pg: psycopg.Connection):
     query = "SELECT CASE WHEN i < 150000 THEN i ELSE error('broken') END::BIGINT, 'w' FROM range(200000) t(i)"
     with pytest.raises(duckdb.Error, match="broken"):

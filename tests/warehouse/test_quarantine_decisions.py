@@ -109,6 +109,25 @@ def test_a_released_row_is_admitted_says_so_and_stays_so_while_the_source_sends_
     assert (served(house)["00099"]["_state"], waiting()) == ("released", {"00098": ["sex.code"]})
 
 
+@pytest.mark.parametrize("many", [1_000_000, 0])  # small tables, and large ones
+def test_a_row_whose_good_version_stands_is_replaced_once_when_a_person_releases_what_it_became(
+    warehouse: Opened, monkeypatch: pytest.MonkeyPatch, many: int
+):
+    monkeypatch.setattr(versions, "_MANY", many)
+    house = warehouse(changed())
+    house.land([*PEOPLE, row(99, salary="5")])
+    house.release()
+    rows = [*PEOPLE, row(99, salary="-5")]
+    house.land(rows)
+    house.release()
+    assert served(house)["00099"]["_state"] == "refused"
+    release(house)
+    house.land(rows)
+    done = house.release()
+    assert (done.inserted, done.ended) == (1, 1)
+    assert (served(house)["00099"]["_state"], str(served(house)["00099"]["salary"])) == ("released", "-5.00")
+
+
 def test_a_row_that_is_released_before_it_was_ever_stored_fills_an_empty_table(warehouse: Opened):
     house = warehouse(changed())
     house.land([*PEOPLE, row(99, salary="-5")])

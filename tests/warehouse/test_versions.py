@@ -28,17 +28,25 @@ def days() -> list[tuple[list[dict], Scope]]:
         campus.row(9_000),
         campus.row(131, sex="?"),
     ]
+    wide = [campus.row(n, salary="8.00") for n in range(200, 480)] + [campus.row(481, sex="?")]
     return [
         *full,
         (window, Scope.since("1", "2")),
         (window[:10], Scope.since("2", "3")),
+        (wide, Scope.since("3", "4")),
         (day(3), Scope.full()),
     ]
 
 
-# From how many rows on a table is large, up to which share new content takes the place of the old, and from which
-# version on PostgreSQL is told to return what it replaced.
-WAYS = ((1_000_000, 0.0, 180_000), (0, 0.05, 180_000), (0, 0.05, 1_000_000))
+# From how many rows on a table is large, up to which share a window is compared where the rows are stored, up to which
+# new content takes the place of the old, and from which version on PostgreSQL is told to return what it replaced.
+WAYS = (
+    (1_000_000, 0.0, 0.0, 180_000),
+    (0, 0.0, 0.05, 180_000),
+    (0, 0.2, 0.05, 180_000),
+    (0, 1.0, 1.0, 180_000),
+    (0, 0.2, 0.05, 1_000_000),
+)
 HISTORY = """
 SELECT md5(string_agg(concat_ws('|', staff_no, sex, salary, _state, _extract - extract, _last_extract - extract,
     _from - release, _to - release), ';' ORDER BY staff_no, _from))
@@ -52,8 +60,9 @@ def test_a_large_table_comes_to_what_a_small_one_comes_to(
 ):
     found = []
     house = warehouse(campus.catalog(absence=absence))
-    for many, room, returns_old in WAYS:
+    for many, offered, room, returns_old in WAYS:
         monkeypatch.setattr(versions, "_MANY", many)
+        monkeypatch.setattr(versions, "_OFFERED", offered)
         monkeypatch.setattr(versions, "_ROOM", room)
         monkeypatch.setattr(versions, "_RETURNS_OLD", returns_old)
         for rows, scope in days():
@@ -61,7 +70,7 @@ def test_a_large_table_comes_to_what_a_small_one_comes_to(
             house.release()
         found.append((house.digest(), house.scalar(HISTORY), house.scalar(INDEXES)))
         house.empty()
-    assert found[0] == found[1] == found[2]
+    assert all(one == found[0] for one in found)
 
 
 def test_new_content_stands_where_the_old_stood_and_what_is_over_is_written_elsewhere(

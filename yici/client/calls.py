@@ -7,13 +7,22 @@ document; docs/service.md says what they mean.
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 from urllib.parse import quote, urlencode
 
 from yici.client import types as t
 
 T = TypeVar("T")
 JSON, NDJSON = "application/json", "application/x-ndjson"
+# What may be replayed.
+Recorded: TypeAlias = (
+    t.FactsReplay
+    | t.ClaimsReplay
+    | t.PrefillReplay
+    | t.WindowReplay
+    | t.TaskRowReplay
+    | t.TaskAggregateReplay
+)
 
 
 @dataclass(frozen=True)
@@ -266,3 +275,8 @@ def evidence(transaction_id: str) -> Call[bytes]:
     """The evidence of one of this client's decisions, a ZIP to be checked offline."""
     path = f"/v1/transactions/{_part(transaction_id)}/evidence"
     return Call("GET", path, accept="application/zip", read=bytes)
+
+
+def replay(transaction_id: str, asked: Recorded) -> Call[t.ReplayOut]:
+    """Whether one of this client's answers would be composed again as it was; it needs its request and its receipt."""
+    return Call("POST", f"/v1/transactions/{_part(transaction_id)}:replay", asked)

@@ -194,6 +194,7 @@ class Client(_Shell):
     inclusion_proof = _sync(calls.inclusion_proof)
     consistency_proof = _sync(calls.consistency_proof)
     evidence = _sync(calls.evidence)
+    replay = _sync(calls.replay)
     prefill_or_blank = _sync_steps(Core.prefill_or_blank)
     load_form = _sync_steps(Core.load_form)
 
@@ -280,5 +281,6 @@ class AsyncClient(_Shell):
     inclusion_proof = _async(calls.inclusion_proof)
     consistency_proof = _async(calls.consistency_proof)
     evidence = _async(calls.evidence)
+    replay = _async(calls.replay)
     prefill_or_blank = _async_steps(Core.prefill_or_blank)
     load_form = _async_steps(Core.load_form)

@@ -521,6 +521,14 @@ class Handed(TypedDict):
     state: NotRequired[str | None]
 
 
+class HindranceOut(TypedDict):
+    """What stands in the way of a certificate, as `errors` of CERTIFICATE_REFUSED name
+    it; never a value."""
+
+    pointer: str
+    code: str
+
+
 class InclusionOut(TypedDict):
     """A proof that entry `seq` is in the tree of `size` entries (RFC 6962); hashes in
     hex."""
@@ -558,7 +566,8 @@ class KeptOut(TypedDict):
 
 
 class KindOut(TypedDict):
-    """A kind of certificate that people ask for themselves."""
+    """A kind of certificate that people ask for themselves; `refused`: why it would be
+    refused now, nothing if not."""
 
     code: str
     name_zh: str
@@ -569,6 +578,7 @@ class KindOut(TypedDict):
     purposes: list["NamedOut"]
     validity_days: list[int]
     elements: list["NamedOut"]
+    refused: list["HindranceOut"]
 
 
 class MaterialOut(TypedDict):
@@ -648,6 +658,7 @@ class NewSession(TypedDict):
     proof_type: Literal["id_token", "ticket", "account"]
     proof: str
     state: NotRequired[str | None]
+    id_type: NotRequired[str | None]
     session: str
 
 
@@ -921,18 +932,25 @@ class RowOut(TypedDict):
     measures: dict[str, dict[str, str]]
 
 
+class RowQuery(TypedDict):
+    """Whom a row for a task was about; as what, and what was told, its demand says."""
+
+    subject: "SubjectIn"
+
+
 class RowsQuery(TypedDict):
     """`POST /v1/tasks/{code}:rows`: an empty object: whom and what the rows are about,
     the demand says."""
 
 
 class SessionBearer(TypedDict):
-    """A bearer for `/v1/me/…`, sent with the session's secret in `Yici-Session`; `person`
-    is the first number."""
+    """A bearer for `/v1/me/…`, sent with its secret in `Yici-Session`; `person` is the
+    first number, of `id_type`."""
 
     access_token: str
     token_type: str
     expires_in: int
+    id_type: str
     person: str
 
 
@@ -979,6 +997,24 @@ class SubjectIn(TypedDict):
     id: str
     country: NotRequired[str | None]
     capacity: NotRequired[str | None]
+
+
+class TaskAggregateReplay(TypedDict):
+    """A recorded table of a task."""
+
+    action: Literal["task_aggregate"]
+    task: str
+    request: "AggregateQuery"
+    receipt: str
+
+
+class TaskRowReplay(TypedDict):
+    """A recorded row for a task."""
+
+    action: Literal["task_row"]
+    task: str
+    request: "RowQuery"
+    receipt: str
 
 
 class TicketOut(TypedDict):
@@ -1080,6 +1116,14 @@ class WindowQuery(TypedDict):
     case: str
     clerk: str
     capacity: NotRequired[str | None]
+
+
+class WindowReplay(TypedDict):
+    """A recorded `window:prefill`."""
+
+    action: Literal["window"]
+    request: "WindowQuery"
+    receipt: str
 
 
 class Withdrawal(TypedDict):

@@ -2,7 +2,7 @@
     'finance.incoming_payments: payment_no payer amount memo claim_status project_no',
     'research.contracts: contract_no project_no party_a amount')) }}
 
-{# What speaks for a contract: its number or its project's stands in the memo, its client is the payer, the amount is the
+{# What speaks for a contract: its number or its project's stands whole in the memo, its client is the payer, the amount is the
    contract's or what of it has not come yet. The amount alone proposes nothing: round sums are everywhere. #}
 with arrived as (
     select project_no, sum(amount) as amount
@@ -16,8 +16,8 @@ weighed as (
         payments.payment_no,
         contracts.contract_no,
         contracts.project_no,
-        coalesce(position(contracts.contract_no in payments.memo) > 0
-            or position(contracts.project_no in payments.memo) > 0, false) as is_by_memo,
+        coalesce({{ stands_whole('contracts.contract_no', 'payments.memo') }}, false)
+            or coalesce({{ stands_whole('contracts.project_no', 'payments.memo') }}, false) as is_by_memo,
         contracts.party_a = payments.payer as is_by_payer,
         payments.amount = contracts.amount
             or payments.amount = contracts.amount - coalesce(arrived.amount, 0) as is_by_amount

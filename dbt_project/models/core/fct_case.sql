@@ -29,6 +29,7 @@ corrections as (
 cases as (
     select
         *,
+        closed_at is null and status in ('1', '2', '3', '4') as is_open,
         {{ local_on('submitted_at') }} as submitted_on,
         {{ local_on('accepted_at') }} as accepted_on,
         {{ local_on('closed_at') }} as closed_on
@@ -45,6 +46,7 @@ select
     cases.lead_unit,
     cases.status,
     cases.status = '7' as is_closed,
+    cases.is_open,
     cases.submitted_on,
     cases.accepted_on,
     cases.closed_on,
@@ -52,7 +54,7 @@ select
     cast({{ days_between('cases.submitted_on', 'cases.closed_on') }} as integer) as calendar_days,
     cast(closing.working_no - accepting.working_no as integer) as working_days,
     case when cases.status = '7' then cases.closed_on > cases.promised_on
-         when cases.closed_on is null then cases.promised_on < {{ as_of_on() }} end as is_late,
+         when cases.is_open then cases.promised_on < {{ as_of_on() }} end as is_late,
     cast(cases.visits as integer) as visits,
     cast(coalesce(materials.given, 0) as integer) as materials_given,
     cast(coalesce(materials.spared, 0) as integer) as materials_spared,

@@ -4,8 +4,9 @@
     'hall.appointments: appointment_no service_item applicant_no campus slot_at state',
     'hall.corrections: case_no asked_at answered_at')) }}
 
-{# A visit is person x place x half-day, from acceptance to the result handed over. What shows one: a paper handed in or
-   an original shown, and an appointment that was served, for the same item. Who is shown twice in one half-day at one
+{# A visit is person x place x half-day, from the day the case was handed in, which at a window is a visit itself. What
+   shows one: a paper handed in or an original shown for the case, whenever that was, and an appointment that was served
+   for the same item until the case was closed. The hall has no word of a result that was fetched. Who is shown twice in one half-day at one
    place came once. What was brought because a correction (补正) had asked for it is counted apart. #}
 with cases as (
     select * from {{ ref('stg_hall__cases') }}

@@ -1,7 +1,7 @@
 {{ config(enabled=requires('hall.cases: service_item submitted_at')) }}
 
 {# Tidal demand: what a week asks of an item against the item's usual week. Weeks begin on Monday; a week counts as the
-   event that most of its days belong to. #}
+   event that most of its days with an event belong to. #}
 with cases as (
     select
         service_item,
@@ -13,7 +13,7 @@ weeks as (
     select
         cast(date_trunc('week', day_on) as date) as week_on,
         mode() within group (order by kind) as day_kind,
-        max(event) as event
+        mode() within group (order by event) as event
     from {{ ref('dim_campus_day') }}
     group by cast(date_trunc('week', day_on) as date)
 ),

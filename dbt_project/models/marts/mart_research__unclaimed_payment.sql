@@ -8,11 +8,11 @@ select
     cast(row_number() over (order by received_on, payment_no) as integer) as place,
     received_on,
     case when length(payer) >= 6 then left(payer, 2) || '＊＊＊' || right(payer, 2) else '＊＊＊' end as payer_masked,
-    case when amount < 10000 then '1 万元以下' when amount < 100000 then '1 万至 10 万元'
-         when amount < 1000000 then '10 万至 100 万元' else '100 万元以上' end as amount_band,
+    case when amount < 10000 then 'below_10k' when amount < 100000 then '10k_to_100k'
+         when amount < 1000000 then '100k_to_1m' else 'from_1m' end as amount_band,
     days_waiting,
-    case when days_waiting <= 7 then '7 天以内' when days_waiting <= 30 then '8 至 30 天'
-         when days_waiting <= 90 then '31 至 90 天' else '90 天以上' end as ageing_band,
+    case when days_waiting <= 7 then 'to_7' when days_waiting <= 30 then '8_to_30'
+         when days_waiting <= 90 then '31_to_90' else 'over_90' end as ageing_band,
     proposed_contracts,
     proposed_project_no,
     proposed_by

@@ -45,9 +45,9 @@ def rules(draw, resource: str = "hr.staff"):
     return found
 
 
-promises = st.builds(
-    Promise, on_time=st.none() | st.floats(0, 1), read=st.none() | st.floats(0, 1), rows=st.integers(0, 10**6)
-)
+# Of the seconds of some months, or of readings: no share is nearer to 1 than one part in ten million.
+shares = st.builds(lambda kept, of: min(kept, of) / of, st.integers(0, 10**7), st.integers(1, 10**7))
+promises = st.builds(Promise, on_time=st.none() | shares, read=st.none() | shares, rows=st.integers(0, 10**6))
 
 
 def scored(states, promise=Promise(), judged=JUDGED):
