@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from catalogs.model import Resource, System
+from catalogs.model import Item, Resource, System
 from catalogs.settings import ConfigurationError, now
 from connectors.base import (
     Column,
@@ -35,6 +35,7 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?\Z")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 _OLDEST = "1000"  # what is older is no day that somebody meant
 _NUMERIC = ("integer", "number")
+ORDERED = (*_NUMERIC, "date", "timestamp")
 # By the number of digits: units in a second since 1970, and how the calendar's numbers are written.
 _SINCE_1970 = {10: 1, 13: 1000}
 _DIGITS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
@@ -182,24 +183,32 @@ class SqlSource(Source):
             # A row without a watermark value can only be found by looking at it every time.
             name = self.name(column.name)
             condition = f"({name} >= {self._constant(column, low)} OR {name} IS NULL)"
-        highest = self._highest(table, column, spec.zone)
+        highest = self._highest(spec, table, column)
         top = highest if highest is not None and _orders(column, highest) else watermark
         covered = Scope.full() if watermark is None else Scope.since(low, top)
         return self._reading(spec, table, matched, covered, condition, low, top)
 
-    def _highest(self, table: Table, column: Column, zone: str) -> str | None:
+    def _highest(self, spec: ReadSpec, table: Table, column: Column) -> str | None:
         """Greatest watermark in the source that is not in the future: a clock that runs ahead would hide what
-        follows. Rows from the future are read all the same, each time until their time has come."""
+        follows. Rows from the future are read all the same, each time until their time has come.
+
+        A number is a time where the contract lets reading reach back by seconds, and it looks like one.
+        """
         name = self.name(column.name)
-        present = now().astimezone(UTC if self.is_instant(column) else ZoneInfo(zone))
+        highest = f"SELECT {self.text(f'max({name})')} AS highest FROM {table.sql}"
+        present = now().astimezone(UTC if self.is_instant(column) else ZoneInfo(spec.zone))
         if column.family not in ("date", "timestamp"):
-            present += timedelta(days=1)  # nobody says which zone a text is in
-        where = ""
+            present += timedelta(days=1)  # nobody says which zone a text or a number is in
         if column.family not in _NUMERIC:
             form = "%Y-%m-%d" if column.family == "date" else "%Y-%m-%d %H:%M:%S"
-            where = f" WHERE {name} <= {self.moment(column, present.strftime(form))}"
-        (row,) = self.rows(f"SELECT {self.text(f'max({name})')} AS highest FROM {table.sql}{where}")
-        return row[0]
+            bound = self.moment(column, present.strftime(form))
+        else:
+            ((top,),) = self.rows(highest)
+            bound = _as_number(present, top) if spec.resource.ingest.overlap_s and top else ""
+            if not bound or float(top) <= float(bound):
+                return top
+        ((top,),) = self.rows(f"{highest} WHERE {name} <= {bound}")
+        return top
 
     def is_instant(self, column: Column) -> bool:
         """True for a time column that knows its zone; the session writes it in UTC."""
@@ -330,16 +339,16 @@ class SqlSource(Source):
         column = dict(matched.columns).get(resource.ingest.watermark)
         if column is None:
             raise ConfigurationError(f"{resource.name}: ingest.watermark is not one of its items")
-        if not self.can_order(column):
+        if not self.can_order(column, resource.item(resource.ingest.watermark)):
             raise ConfigurationError(
                 f"{resource.name}: ingest.watermark {resource.ingest.watermark} is {column.type} in the "
                 f"source; only numbers and times keep one order everywhere: choose such a column or mode full"
             )
         return column
 
-    def can_order(self, column: Column) -> bool:
-        """True if the source orders the column as we do (texts depend on a collation)."""
-        return column.family in ("integer", "number", "date", "timestamp")
+    def can_order(self, column: Column, item: Item) -> bool:
+        """True if the source orders the column that an item comes from as we do (texts depend on a collation)."""
+        return column.family in ORDERED
 
     def _between(self, column: Column, low: str | None, high: str | None) -> str:
         name = self.name(column.name)
@@ -454,6 +463,14 @@ def _time_before(text: str, overlap_s: int) -> str:
     # An interface may not know a time with more, or with fewer, parts than it writes itself.
     written = moved.isoformat(sep=text[10], timespec="auto" if text.count(":") > 1 else "minutes")
     return written.removesuffix("+00:00") + "Z" if text.endswith("Z") else written
+
+
+def _as_number(at: datetime, like: str) -> str:
+    """Write a time as a number in the form of another; "" where that one is no time."""
+    whole = like.partition(".")[0]
+    if len(whole) in _SINCE_1970 and whole.isdigit():
+        return str(int(at.timestamp()) * _SINCE_1970[len(whole)])
+    return at.strftime(_DIGITS[len(whole)]) if len(whole) in _DIGITS and whole.isdigit() else ""
 
 
 def _number_before(text: str, overlap_s: int) -> str:

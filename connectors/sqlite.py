@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from catalogs.found import FoundTable
-from catalogs.model import Resource, System
+from catalogs.model import Item, Resource, System
 from catalogs.settings import ConfigurationError
 from connectors import probe_sqlite
 from connectors.base import (
@@ -28,7 +28,7 @@ from connectors.base import (
 from connectors.batches import BATCH_ROWS, text_batch
 from connectors.cursors import CursorSource
 from connectors.duck import literal, quote, session
-from connectors.sql import Table
+from connectors.sql import ORDERED, Table
 
 _LOCK_S = 5
 _STATEMENT_S = 600
@@ -69,9 +69,9 @@ class SqliteSource(CursorSource):
         """See `SqlSource.text`."""
         return f"CAST({expression} AS TEXT)"
 
-    def can_order(self, column: Column) -> bool:
-        """SQLite has no type for times; ISO texts order as the times do."""
-        return True
+    def can_order(self, column: Column, item: Item) -> bool:
+        """SQLite has no type for times, and ISO texts order as the times do: the contract says what a column holds."""
+        return column.family in ORDERED or item.logical_type in ORDERED
 
     def rows(self, sql: str) -> list[tuple]:
         """See `SqlSource.rows`."""
