@@ -106,6 +106,7 @@ def release(name: str, ends: str) -> Figures:
         ends: `published`; or `undone`, of a first day, which leaves the table empty for another one.
     """
     from catalogs.versions import pack
+    from connectors.duck import quote
     from connectors.landing import Landing
     from expectations import admit
     from warehouse import releases, versions
@@ -125,7 +126,7 @@ def release(name: str, ends: str) -> Figures:
         if done.outcome != "applied":
             raise SystemExit(f"bench: {name}: {done.outcome}: {done.reason}")
         if ends == "undone":
-            candidate.con.execute(f"TRUNCATE store.{versions.q(catalog.resources[name].table)}")
+            candidate.con.execute(f"TRUNCATE store.{quote(catalog.resources[name].table)}")
         else:
             releases.publish(candidate, list(catalog.resources.values()), {})
         wal_mb = (_wal(candidate.con) - before) / 1e6

@@ -35,7 +35,8 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?\Z")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 _OLDEST = "1000"  # what is older is no day that somebody meant
 _NUMERIC = ("integer", "number")
-ORDERED = (*_NUMERIC, "date", "timestamp")
+TIMES = ("date", "timestamp")
+_ORDERED = (*_NUMERIC, *TIMES)
 # By the number of digits: units in a second since 1970, and how the calendar's numbers are written.
 _SINCE_1970 = {10: 1, 13: 1000}
 _DIGITS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
@@ -183,28 +184,31 @@ class SqlSource(Source):
             # A row without a watermark value can only be found by looking at it every time.
             name = self.name(column.name)
             condition = f"({name} >= {self._constant(column, low)} OR {name} IS NULL)"
-        highest = self._highest(spec, table, column)
+        highest = self._highest(spec, table, column, watermark)
         top = highest if highest is not None and _orders(column, highest) else watermark
         covered = Scope.full() if watermark is None else Scope.since(low, top)
         return self._reading(spec, table, matched, covered, condition, low, top)
 
-    def _highest(self, spec: ReadSpec, table: Table, column: Column) -> str | None:
+    def _highest(self, spec: ReadSpec, table: Table, column: Column, watermark: str | None) -> str | None:
         """Greatest watermark in the source that is not in the future: a clock that runs ahead would hide what
         follows. Rows from the future are read all the same, each time until their time has come.
 
-        A number is a time where the contract lets reading reach back by seconds, and it looks like one.
+        A number is a time where the contract says so, or lets reading reach back by seconds, in the form of the last
+        watermark: one row in milliseconds among seconds moves nothing.
         """
         name = self.name(column.name)
         highest = f"SELECT {self.text(f'max({name})')} AS highest FROM {table.sql}"
         present = now().astimezone(UTC if self.is_instant(column) else ZoneInfo(spec.zone))
-        if column.family not in ("date", "timestamp"):
+        if column.family not in TIMES:
             present += timedelta(days=1)  # nobody says which zone a text or a number is in
         if column.family not in _NUMERIC:
             form = "%Y-%m-%d" if column.family == "date" else "%Y-%m-%d %H:%M:%S"
             bound = self.moment(column, present.strftime(form))
         else:
             ((top,),) = self.rows(highest)
-            bound = _as_number(present, top) if spec.resource.ingest.overlap_s and top else ""
+            ingest = spec.resource.ingest
+            is_time = ingest.overlap_s or spec.resource.item(ingest.watermark).logical_type in TIMES
+            bound = _as_number(present, watermark or top) if is_time and top else ""
             if not bound or float(top) <= float(bound):
                 return top
         ((top,),) = self.rows(f"{highest} WHERE {name} <= {bound}")
@@ -260,7 +264,7 @@ class SqlSource(Source):
             if scope is not None and not scope.holds(part):
                 continue
             if scope is None and (part < (spec.closed_before or "") or seen.get(part) == digest):
-                self.skip(resource, part, "unchanged since it was last read, or closed")
+                self.skip(resource, part, "as many rows as when it was last read, or closed")
                 continue
             condition = self._in_partition(column, by, part)
             self._ensure_snapshot()
@@ -348,7 +352,7 @@ class SqlSource(Source):
 
     def can_order(self, column: Column, item: Item) -> bool:
         """True if the source orders the column that an item comes from as we do (texts depend on a collation)."""
-        return column.family in ORDERED
+        return column.family in _ORDERED
 
     def _between(self, column: Column, low: str | None, high: str | None) -> str:
         name = self.name(column.name)

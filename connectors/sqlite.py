@@ -28,7 +28,7 @@ from connectors.base import (
 from connectors.batches import BATCH_ROWS, text_batch
 from connectors.cursors import CursorSource
 from connectors.duck import literal, quote, session
-from connectors.sql import ORDERED, Table
+from connectors.sql import TIMES, Table
 
 _LOCK_S = 5
 _STATEMENT_S = 600
@@ -70,8 +70,8 @@ class SqliteSource(CursorSource):
         return f"CAST({expression} AS TEXT)"
 
     def can_order(self, column: Column, item: Item) -> bool:
-        """SQLite has no type for times, and ISO texts order as the times do: the contract says what a column holds."""
-        return column.family in ORDERED or item.logical_type in ORDERED
+        """SQLite has no type for times, and ISO texts order as the times do: the contract says which are times."""
+        return super().can_order(column, item) or item.logical_type in TIMES
 
     def rows(self, sql: str) -> list[tuple]:
         """See `SqlSource.rows`."""

@@ -18,11 +18,12 @@ import duckdb
 
 from catalogs.model import Catalog, Resource
 from connectors.duck import describe, literal
+from connectors.duck import quote as q
 from expectations.row_checks import RowCheck, any_broken, noted, row_checks
 from expectations.typing import source_text, typed
+from warehouse.judged import Judged, key_text
 from warehouse.ledger import Extract
 from warehouse.store import RELEASED, SOURCE_SUFFIX
-from warehouse.versions import Judged, key_text, q
 
 DEFAULT_REFUSED_SHARE = 0.05
 # Extracts that hold what changed: how many rows those are says nothing of the whole, and a bad one or two among few

@@ -25,6 +25,7 @@ from expectations.admission import ExtractRefused, Finding, judge, judge_keys
 from expectations.quarantine.again import basis, look_again, waive
 from warehouse import ledger, releases, versions, volume, waiting
 from warehouse.connect import pg_params
+from warehouse.judged import Applied, Judged
 from warehouse.releases import Candidate
 from warehouse.store import StoreTable, ensure_table
 
@@ -245,7 +246,7 @@ def _together(extract: ledger.Extract) -> tuple[str, int]:
     return kind, extract.id if kind == "range" else 0
 
 
-def _added(done: Admitted, judged: versions.Judged, applied: versions.Applied) -> Admitted:
+def _added(done: Admitted, judged: Judged, applied: Applied) -> Admitted:
     return replace(
         done,
         outcome="applied",

@@ -9,9 +9,10 @@ import duckdb
 
 from catalogs.model import Catalog, Resource
 from connectors.duck import literal
+from connectors.duck import quote as q
 from expectations.typing import source_text, typed
+from warehouse.judged import key_text
 from warehouse.store import SOURCE_SUFFIX
-from warehouse.versions import key_text, q
 from warehouse.waiting import items_of
 
 

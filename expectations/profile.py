@@ -16,9 +16,9 @@ from catalogs.found import ColumnProfile, FoundColumn, FoundTable, Profile
 from catalogs.guesses import Hints
 from catalogs.model import Item, Resource
 from connectors.duck import literal
+from connectors.duck import quote as q
 from expectations.formats import FORMATS
 from expectations.typing import source_text, typed
-from warehouse.versions import q
 
 _SAMPLE_ROWS = 10_000
 _FORMATS = ("resident_id", "phone_cn", "email", "uscc", "bank_card")

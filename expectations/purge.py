@@ -26,6 +26,7 @@ from catalogs.model import Catalog, Resource
 from catalogs.settings import ConfigurationError, now
 from catalogs.sql import SqlFault, predicate
 from connectors.duck import describe, literal
+from connectors.duck import quote as q
 from connectors.landing import BASELINES, MANIFEST, Landing, Manifest, Tombstone
 from expectations.kept import show_landed, show_quarantine, show_table
 from warehouse import anew, baseline, releases, rotation, sealed
@@ -33,8 +34,8 @@ from warehouse.bulk import copy_rows
 from warehouse.elsewhere import NOWHERE, Elsewhere, Gone
 from warehouse.identity import DOCUMENT, kept, resident_id_18
 from warehouse.key_ring import ring
+from warehouse.sealed_rows import sealed_list
 from warehouse.store import SOURCE_SUFFIX, sealed_in
-from warehouse.versions import q, sealed_list
 
 Tell = Callable[[str, str], None]
 # What a purge has to know until it is done: keys of the rows, and whose keys and documents stand in them.

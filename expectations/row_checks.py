@@ -10,11 +10,11 @@ from datetime import date
 
 from catalogs.model import Catalog, CodeTable, Item, Resource
 from connectors.duck import literal
+from connectors.duck import quote as q
 from expectations.dates import fixed_today
 from expectations.formats import FORMATS, birthday_differs, identity_document, sex_differs
 from expectations.texts import ill_formed_number, is_number, longest, together, unreadable
 from warehouse.store import SOURCE_SUFFIX
-from warehouse.versions import q
 
 # How far the clock of a source may be ahead of ours.
 _AHEAD = "INTERVAL 1 HOUR"

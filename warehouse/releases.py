@@ -18,11 +18,11 @@ from psycopg import sql
 
 from catalogs.model import Catalog, Resource
 from catalogs.settings import now
-from warehouse import catalog_versions, landing_lock, ledger, rotation
+from warehouse import catalog_versions, landing_lock, ledger, refused_rows, rotation
 from warehouse.anew import write_anew
 from warehouse.connect import ROLE_NAMES, connect
 from warehouse.store import create_views, newest_table
-from warehouse.versions import take_back, take_back_quarantine
+from warehouse.versions import take_back
 
 _LOCK = "hashtext('yici release')"
 _PORTAL = sql.Identifier(ROLE_NAMES["portal"])
@@ -199,7 +199,7 @@ def _undo(con: psycopg.Connection, number: int, resource: str) -> None:
     ).fetchall()
     for (name,) in names:
         take_back(con, number, name)
-    take_back_quarantine(con, number, resource)
+    refused_rows.take_back(con, number, resource)
 
 
 def refuse(

@@ -17,20 +17,18 @@ A sweep of keys touches no value: it says which rows are there, and so which are
 partitions are files, a file tells the past: the row of an older one does not replace that of a newer one.
 """
 
-import contextlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-
 import duckdb
 import psycopg
-import pyarrow as pa
 from psycopg import sql
 
 from catalogs.model import Resource
 from connectors.duck import literal
+from connectors.duck import quote as q
+from warehouse import refused_rows
 from warehouse.bulk import copy_rows
-from warehouse.key_ring import ring
-from warehouse.store import StoreTable, is_sealed, value_columns
+from warehouse.judged import Applied, Judged, answered
+from warehouse.sealed_rows import show_sealed
+from warehouse.store import StoreTable, value_columns
 
 ABSENT_STATE = {"keep": "absent", "keep_as_former": "former"}
 _LISTING = ("full", "partition", "keys")  # what is not there has gone; a window or range cannot say
@@ -44,59 +42,6 @@ _OFFERED = 0.1
 _ROOM = 0.05
 _RETURNS_OLD = 180_000  # version of PostgreSQL from which on a statement returns what it has replaced
 _STALE = 0.1  # share of the table from which on the planner is told at once; what is less, autovacuum tells
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What admission decided of extracts of one resource that have one scope kind; the rows are DuckDB tables.
-
-    Tables: `admitted` (the store's columns and `_state`, of a sweep the key's alone; `_partition`, `_extract`),
-    `refused` (the key's columns where they could be read, `_partition`, `_extract`, `_row_digest`, `_key_text`,
-    `_rules`, `_row`) and, where any row was released, `waived` (the key's columns and `_row_digest` of those).
-
-    Attributes:
-        released: how many of the admitted rows are in state `released`.
-        judged_by: digest of what judging depended on (`expectations.quarantine.basis`).
-    """
-
-    resource: Resource
-    extract_ids: tuple[int, ...]
-    scope_kind: str
-    lists_keys: bool
-    partitions: tuple[str, ...]
-    rows_in: int
-    admitted: int
-    refused: int
-    released: int = 0
-    judged_by: str | None = None
-
-
-@dataclass(frozen=True)
-class Applied:
-    """What one application changed in the store.
-
-    Attributes:
-        gone: rows that an extract which lists its keys has no longer, and the one before it had.
-    """
-
-    inserted: int
-    ended: int
-    quarantine_opened: int
-    quarantine_closed: int
-    gone: int = 0
-
-
-def q(name: str) -> str:
-    """Quote an identifier for DuckDB."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def answered(query: str) -> str:
-    """Return the relation of what the warehouse, attached as `wh`, answers to a query.
-
-    Not by a parameter: for the first value that is bound, DuckDB imports pandas: 0.3 processor seconds and 40 MB.
-    """
-    return f"postgres_query('wh', {literal(query)})"
 
 
 def apply(
@@ -127,12 +72,12 @@ def apply(
     if stored:
         compare(con, pg, table, judged)
     gone = _gone(con) if stored and judged.lists_keys else 0
-    _quarantine_difference(con, judged)
+    refused_rows.compare(con, judged)
     with pg.transaction():
         inserted, ended = (
             write(con, pg, candidate, table, judged) if stored else _fill(con, pg, candidate, table, judged)
         )
-        opened, closed = _write_quarantine(con, pg, candidate, judged)
+        opened, closed = refused_rows.write(con, pg, candidate, judged)
         applied = Applied(inserted, ended, opened, closed, gone)
         pg.execute(_ledger_entry(candidate, judged, applied, seconds))
     if inserted and inserted >= _STALE * stored:
@@ -143,77 +88,12 @@ def apply(
     return applied
 
 
-def show_sealed(con: duckdb.DuckDBPyConnection, table: StoreTable) -> None:
-    """Make views of what admission left as the store keeps it: `storable`, `refused_keys` and `waived_keys`."""
-    sealed = table.sealed
-    if sealed:
-        _teach_sealing(con)
-    for view, source in _SHOWN_SEALED.items():
-        try:
-            present = con.execute(f"SELECT column_name FROM (DESCRIBE FROM {source})").fetchall()
-        except duckdb.CatalogException:
-            continue  # nothing was waived
-        replaced = ", ".join(
-            f"{SEAL}(CAST({q(name)} AS VARCHAR), {literal(sealed[name])}) AS {q(name)}"
-            for (name,) in present
-            if name in sealed
-        )
-        shown = f"* REPLACE ({replaced})" if replaced else "*"
-        con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT {shown} FROM {source}")
-
-
-_SHOWN_SEALED = {"storable": "admitted", "refused_keys": "refused", "waived_keys": "waived"}
-SEAL = "yici_seal"
-
-
-def _teach_sealing(con: duckdb.DuckDBPyConnection) -> None:
-    """Give a session the function that seals a column of texts under a name."""
-
-    def seal(texts: pa.ChunkedArray, contexts: pa.ChunkedArray) -> pa.Array:
-        return ring().column(texts, contexts[0].as_py()) if len(texts) else pa.array([], pa.binary())
-
-    # A session that seals already says so in this way; a look into its functions would read the warehouse's as well.
-    with contextlib.suppress(duckdb.NotImplementedException):
-        con.create_function(SEAL, seal, ["VARCHAR", "VARCHAR"], "BLOB", type="arrow")  # type: ignore[arg-type]
-
-
-def sealed_list(
-    con: duckdb.DuckDBPyConnection, names: Iterable[str], sealed: Mapping[str, tuple[str, str]]
-) -> str:
-    """Return columns of clear rows as a store table keeps them, for a select list; `sealed` as `store.sealed_in`."""
-    _teach_sealing(con)
-    return ", ".join(
-        f"{SEAL}(CAST({q(name)} AS VARCHAR), {literal(sealed[name][0])}) AS {q(name)}"
-        if name in sealed
-        else q(name)
-        for name in names
-    )
-
-
-def kept_text(con: duckdb.DuckDBPyConnection, resource: Resource, column: str, name: str) -> str:
-    """Return how quarantine keeps a text of a row: sealed where the resource has sensitive items."""
-    if not is_sealed(resource):
-        return column
-    _teach_sealing(con)
-    return f"lower(hex({SEAL}({column}, {literal(f'{resource.name}#{name}')})))"
-
-
 def take_back(con: psycopg.Connection, candidate: int, table: str) -> None:
     """Remove the versions of `candidate` from one store table and open again those that it ended."""
     con.execute(sql.SQL("DELETE FROM store.{} WHERE _from = %s").format(sql.Identifier(table)), [candidate])
     con.execute(
         sql.SQL("UPDATE store.{} SET _to = NULL WHERE _to = %s").format(sql.Identifier(table)), [candidate]
     )
-
-
-def take_back_quarantine(con: psycopg.Connection, candidate: int, resource: str) -> None:
-    """Undo what `candidate` put into or took out of the resource's quarantine, and what it decided by people's word."""
-    con.execute("DELETE FROM yici.quarantine WHERE resource = %s AND _from = %s", [resource, candidate])
-    for change in (
-        "UPDATE yici.quarantine SET _to = NULL, settled = NULL WHERE resource = %s AND _to = %s",
-        "UPDATE yici.quarantine_decision SET _from = NULL, outcome = NULL WHERE resource = %s AND _from = %s",
-    ):
-        con.execute(change, [resource, candidate])
 
 
 def _rows_stored(pg: psycopg.Connection, table: StoreTable) -> int:
@@ -537,80 +417,6 @@ def _write_in_place(
         values,
     ).rowcount
     return pg.execute(merge, values).rowcount, replaced
-
-
-def _quarantine_difference(con: duckdb.DuckDBPyConnection, judged: Judged) -> None:
-    """Leave in `quarantine_new` the refused rows that are not waiting yet, in `quarantine_gone` the settled ones."""
-    name = literal(judged.resource.name)
-    waiting = (
-        "SELECT row_digest, coalesce(partition, '') AS partition, coalesce(key_text, '') AS key_text"
-        f" FROM clear.quarantine WHERE resource = {name} AND _to IS NULL"
-    )
-    con.execute(f"CREATE OR REPLACE TEMP TABLE quarantine_open AS FROM {answered(waiting)}")
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE quarantine_new AS SELECT r._row_digest, r._extract, r._partition, r._key_text,"
-        " r._rules, r._row FROM refused r ANTI JOIN quarantine_open o ON o.row_digest = r._row_digest"
-    )
-    if judged.scope_kind == "full":
-        covered = "true"
-    elif judged.scope_kind == "keys":
-        covered = f"o.key_text NOT IN (SELECT {key_text(judged.resource)} FROM admitted)"
-    elif judged.scope_kind == "partition":
-        covered = "o.partition IN (" + ", ".join(map(literal, judged.partitions)) + ")"
-    else:
-        seen = f"SELECT {key_text(judged.resource)} FROM admitted UNION SELECT _key_text FROM refused"
-        covered = f"o.key_text IN ({seen})"
-    by_word = "o.row_digest IN (SELECT _row_digest FROM waived)" if judged.released else "false"
-    how = f"CASE WHEN {by_word} THEN 'released' ELSE 'source' END"
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE quarantine_gone AS SELECT o.row_digest, {how} AS settled"
-        f" FROM quarantine_open o ANTI JOIN refused r ON o.row_digest = r._row_digest WHERE {covered}"
-    )
-
-
-def key_text(resource: Resource) -> str:
-    """Return the DuckDB expression that writes a row's key as one text, for quarantine and messages."""
-    parts = ", ".join(f"coalesce(CAST({q(name)} AS VARCHAR), '')" for name in resource.key)
-    return f"concat_ws('|', {parts})"
-
-
-def _write_quarantine(
-    con: duckdb.DuckDBPyConnection, pg: psycopg.Connection, candidate: int, judged: Judged
-) -> tuple[int, int]:
-    new, gone = con.execute(
-        "SELECT (SELECT count(*) FROM quarantine_new), (SELECT count(*) FROM quarantine_gone)"
-    ).fetchone()
-    if not new and not gone:
-        return 0, 0
-    staged = f"stage.{q(judged.resource.table + '__quarantine')}"
-    pg.execute(f"DROP TABLE IF EXISTS {staged}")
-    pg.execute(
-        f"CREATE UNLOGGED TABLE {staged} (digest text, extract bigint, part text, key text, rules text, row text,"
-        " settled text)"
-    )
-    copy_rows(
-        con,
-        f"SELECT _row_digest, _extract, _partition, {kept_text(con, judged.resource, '_key_text', 'key')}, _rules,"
-        f" {kept_text(con, judged.resource, '_row', 'row')}, NULL AS settled FROM quarantine_new"
-        " UNION ALL SELECT row_digest, NULL, NULL, NULL, NULL, NULL, settled FROM quarantine_gone",
-        pg,
-        sql.SQL(staged),
-        ("digest", "extract", "part", "key", "rules", "row", "settled"),
-    )
-    pg.execute(
-        f"UPDATE yici.quarantine t SET _to = %s, settled = s.settled FROM {staged} s"
-        " WHERE t.resource = %s AND t.row_digest = s.digest AND t._to IS NULL AND s.extract IS NULL",
-        [candidate, judged.resource.name],
-    )
-    pg.execute(
-        "INSERT INTO yici.quarantine"
-        " (resource, row_digest, extract_id, partition, key_text, rules, row, sealed, judged_by, _from)"
-        f" SELECT %s, digest, extract, part, key, string_to_array(rules, ','), row, %s, %s, %s"
-        f" FROM {staged} WHERE extract IS NOT NULL",
-        [judged.resource.name, is_sealed(judged.resource), judged.judged_by, candidate],
-    )
-    pg.execute(f"DROP TABLE {staged}")
-    return new, gone
 
 
 def _ledger_entry(candidate: int, judged: Judged, applied: Applied, seconds: float) -> str:

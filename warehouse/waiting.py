@@ -4,7 +4,7 @@ A row waits in `yici.quarantine` from the release that refused it (`_from`) to t
 `settled` says how: by the `source` (it sent the row right, otherwise or no more), `admitted` when it was looked at
 again, `released` or `resubmitted` by a person's word, `superseded` by newer content under its key; `judged_again`
 closes one whose broken rules are others now, and the next entry says which. Everything carries the candidate's
-number, so that `versions.take_back_quarantine` undoes it to the row.
+number, so that `refused_rows.take_back` undoes it to the row.
 """
 
 from collections import defaultdict
@@ -15,9 +15,12 @@ import psycopg
 from psycopg import sql
 
 from connectors.duck import literal
+from connectors.duck import quote as q
 from warehouse.bulk import copy_rows
+from warehouse.judged import Applied, Judged, answered
+from warehouse.sealed_rows import kept_text, show_sealed
 from warehouse.store import StoreTable, opened, sealed_in
-from warehouse.versions import Applied, Judged, answered, compare, kept_text, q, show_sealed, write
+from warehouse.versions import compare, write
 
 
 def take_up(pg: psycopg.Connection, candidate: int, resource: str) -> None:

@@ -19,12 +19,13 @@ import psycopg
 
 from catalogs.model import Catalog, Resource
 from connectors.duck import literal
+from connectors.duck import quote as q
 from expectations.admission import Finding, judge_rows, show_admitted
 from expectations.quarantine.words import may_waive
 from warehouse import waiting
+from warehouse.judged import Applied, Judged, key_text
 from warehouse.releases import Candidate
 from warehouse.store import StoreTable, ensure_table
-from warehouse.versions import Applied, Judged, key_text, q
 
 LOOKED_AGAIN = "looked_again"
 # Raise it where admission decides otherwise than before about the same row and contract.

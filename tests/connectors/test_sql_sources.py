@@ -237,9 +237,30 @@ def test_a_number_that_is_a_time_in_the_far_future_does_not_move_the_watermark(
     times = students(Ingest(mode="watermark", watermark="changed_at", overlap_s=600))
     (manifest,) = land(landing, place.system, times)
     assert (manifest.rows, manifest.watermark_to) == (2, str(newest))
-    numbers_only = students(Ingest(mode="watermark", watermark="changed_at"))
-    (manifest,) = land(landing, place.system, numbers_only, 2)
+    declared = students(Ingest(mode="watermark", watermark="changed_at"))
+    (manifest,) = land(landing, place.system, declared, 2)
+    assert manifest.watermark_to == str(newest)
+    counted = resource(
+        "xsjbxx",
+        [item("no", "XH"), item("number", "GXSJ", "integer")],
+        ingest=Ingest(mode="watermark", watermark="number"),
+    )
+    (manifest,) = land(landing, place.system, counted, 3)
     assert manifest.watermark_to == str(future)
+
+
+@pytest.mark.parametrize("slip", [1792450800000, 1792450800000000, 20261020070000])
+def test_one_time_in_another_unit_does_not_move_the_watermark(
+    place: Place, landing: Landing, monkeypatch: pytest.MonkeyPatch, slip: int
+) -> None:
+    place.execute("CREATE TABLE xsjbxx (XH varchar(12), XM varchar(20), GXSJ bigint)")
+    place.execute("INSERT INTO xsjbxx VALUES ('000', 'x', 1792450800)")
+    monkeypatch.setattr("connectors.sql.now", lambda: AT)
+    times = students(Ingest(mode="watermark", watermark="changed_at", overlap_s=600))
+    (first,) = land(landing, place.system, times)
+    place.execute(f"INSERT INTO xsjbxx VALUES ('001', 'x', 1792450900), ('900', 'slip', {slip})")
+    (second,) = land(landing, place.system, times, 2, first.watermark_to)
+    assert (second.rows, second.watermark_to) == (3, "1792450900")
 
 
 def test_a_range_can_be_read_again(place: Place, landing: Landing) -> None:
