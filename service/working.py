@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -289,6 +290,7 @@ def run() -> None:
 
 
 def _help(leader: int) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # who leads waits for its end, and may have been started without it
     asyncio.run(main(leader))
 
 
