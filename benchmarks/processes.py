@@ -13,7 +13,7 @@ from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _EVERY_S = 0.05
-_FIELDS = re.compile(r"^(VmRSS|RssAnon|RssShmem):\s+(\d+) kB", re.MULTILINE)
+_FIELDS = re.compile(r"^(VmHWM|VmRSS|RssAnon|RssShmem):\s+(\d+) kB", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ def server_s(postmaster: int) -> float:
 def run(command: Sequence[str], postmaster: int, **options) -> tuple[subprocess.CompletedProcess[str], Cost]:
     """Run a command to its end, as `subprocess.run` does with `options`, and say what it cost.
 
-    The largest of its processes is known exactly, the sum of several by looks at them every twentieth of a second.
+    Memory is known by looks every twentieth of a second, each at the most that a process has held so far. What the
+    system says of a process that has ended would count what its parent held as it was begun.
     """
     before = server_s(postmaster)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
@@ -84,7 +85,7 @@ def run(command: Sequence[str], postmaster: int, **options) -> tuple[subprocess.
     watch.join()
     done = subprocess.CompletedProcess(command, process.returncode, told["out"], told["err"])
     return done, Cost(
-        peak_mb=max(watch.peak_kb, used.ru_maxrss) / 1024,
+        peak_mb=watch.peak_kb / 1024,
         server_mb=watch.server_kb / 1024,
         own_s=used.ru_utime + used.ru_stime,
         server_s=server_s(postmaster) - before,
@@ -104,7 +105,8 @@ class _Watch(threading.Thread):
         while not self.ended.wait(_EVERY_S):
             own = _memory(family(self._pid))
             server = _memory(family(self._postmaster))
-            self.peak_kb = max(self.peak_kb, sum(one.get("VmRSS", 0) for one in own))
+            together = sum(one.get("VmRSS", 0) for one in own)
+            self.peak_kb = max(self.peak_kb, together, *(one.get("VmHWM", 0) for one in own))
             shared = max((one.get("RssShmem", 0) for one in server), default=0)
             self.server_kb = max(self.server_kb, shared + sum(one.get("RssAnon", 0) for one in server))
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from portal.texts import text
 from tests.portal.house import PASSWORD, TICKET, settled
 
 PHONE = {"width": 390, "height": 844}
@@ -66,7 +67,7 @@ def test_a_ticket_that_a_bad_row_opened_is_closed_by_the_next_good_extract(porta
     log_in(portal, page, "head")
     ((_, opened),) = [one for one in settled(portal, False) if one[1].rule == "name.required"]
     page.goto(f"{portal.url}/duty")
-    page.get_by_role("link", name=str(opened.id), exact=True).click()
+    page.get_by_role("link", name=text("ticket.title", "zh", n=opened.id), exact=True).click()
     assert page.get_by_text("姓名 必填").first.is_visible()
     page.get_by_label("说明（请勿写个人信息）").fill("已请系统厂商补齐")
     page.get_by_role("button", name="补充说明").click()
@@ -77,5 +78,5 @@ def test_a_ticket_that_a_bad_row_opened_is_closed_by_the_next_good_extract(porta
     assert page.get_by_text("最新批次已符合，自动销号").is_visible()
     page.screenshot(path=tmp_path / "closed.png", full_page=True)
     page.goto(f"{portal.url}/duty")
-    assert page.get_by_role("link", name=str(opened.id), exact=True).count() == 0
+    assert page.get_by_role("link", name=text("ticket.title", "zh", n=opened.id), exact=True).count() == 0
     context.close()
