@@ -3,6 +3,7 @@
 Read from Linux's /proc; elsewhere everything is 0.
 """
 
+import contextlib
 import os
 import re
 import subprocess
@@ -47,11 +48,9 @@ def family(pid: int) -> list[int]:
     """Return a process and all that it started and that are still there."""
     found = [pid]
     for parent in found:
-        for task in Path(f"/proc/{parent}/task").glob("*/children"):
-            try:
-                found += map(int, task.read_text().split())
-            except (FileNotFoundError, ProcessLookupError):
-                continue
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            for task in Path(f"/proc/{parent}/task").iterdir():
+                found += map(int, (task / "children").read_text().split())
     return found
 
 
