@@ -36,6 +36,7 @@ from rich.table import Table
 
 from benchmarks import pauses, service_app, service_campus, service_waits, service_wrk
 from benchmarks.pauses import Pauses
+from benchmarks.processes import processor_s
 from benchmarks.run import machine
 from benchmarks.service_campus import ELEMENTS, SERVICE_ITEM, Campus
 from benchmarks.service_driver import Drive, flat_out, request, steady
@@ -51,7 +52,6 @@ GOAL, GOAL_P99_MS, GOAL_SUBJECTS = 0.6, 50, 5_000
 CONNECTIONS = 16
 _ASKED, _READY = 20_000, 4_000
 _RENEW_S = 240
-_TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 _CASES = """
 INSERT INTO service."case" (id, client_id, service_item, status, parties, registered_at, expires_at)
@@ -158,14 +158,14 @@ class Scene:
 
     def server_s(self, with_gone: bool = False) -> float:
         """Return the processor seconds that the server has used, or also those of processes that it started."""
-        return _processor_s(self.process.pid, gone=with_gone)
+        return processor_s(self.process.pid, gone=with_gone)
 
     def database_s(self) -> float:
         """Return those of the warehouse's processes, living and gone."""
         status = EmbeddedServer(self.campus.folder / "home").status()
         assert status.pid
         children = Path(f"/proc/{status.pid}/task/{status.pid}/children").read_text().split()
-        return sum(_processor_s(int(pid)) for pid in children) + _processor_s(status.pid, gone=True)
+        return sum(processor_s(int(pid)) for pid in children) + processor_s(status.pid, gone=True)
 
     def resident_mb(self) -> float:
         """Return the memory that the server holds."""
@@ -205,15 +205,6 @@ ENDPOINTS: dict[str, tuple[str, Callable[[str, str], dict]]] = {
         },
     ),
 }  # fmt: skip
-
-
-def _processor_s(pid: int, gone: bool = False) -> float:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0.0
-    own, children = sum(map(int, fields[11:13])), sum(map(int, fields[13:15]))
-    return (own + (children if gone else 0)) / _TICKS
 
 
 @contextlib.contextmanager

@@ -122,14 +122,14 @@ def post_title(catalog: Catalog, post: str, language: str) -> str:
             if post in posts:
                 return _titled(unit, role, language)
     for role, of in ((HEAD, "accountable"), (STEWARD, "steward")):
-        named = [
+        theirs = [
             one
             for one in catalog.resources.values()
             if getattr(one, of) == post and one.provider in catalog.units
         ]
-        if named:
-            of_unit = _titled(catalog.units[named[0].provider], role, language)
-            return f"{of_unit}{_of_resources(catalog, [one.name for one in named], language)}"
+        if theirs:
+            of_unit = _titled(catalog.units[theirs[0].provider], role, language)
+            return f"{of_unit}{_of_resources(catalog, [one.name for one in theirs], language)}"
     return code
 
 

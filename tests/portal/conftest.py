@@ -1,11 +1,15 @@
 """A running portal for the tests of one module, and one whose catalog may be changed."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.portal import maintained as changing
+from tests.portal import marts
+from tests.portal.figures import of_marts
 from tests.portal.house import Portal, opened
 from tests.support.postgres import PgDatabase
 
@@ -15,6 +19,20 @@ def portal(pg_module_database: PgDatabase, tmp_path_factory: pytest.TempPathFact
     """A portal that the tests of one module share."""
     with opened(pg_module_database, tmp_path_factory.mktemp("home")) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def filled(portal: Portal) -> Portal:
+    """The small campus's portal, with marts."""
+    marts.build(portal.owner, of_marts())
+    return portal
+
+
+@pytest.fixture(scope="module")
+def office(filled: Portal) -> Iterator[httpx.Client]:
+    """Somebody of the reform office, who reads Chinese."""
+    with closing(filled.as_role("reform_office")) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")

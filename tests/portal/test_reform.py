@@ -29,24 +29,11 @@ from portal.reform_visits import means, overview
 from portal.reform_voices import TOPICS as ENQUIRED
 from tests.portal import looks
 from tests.portal import marts as built
-from tests.portal.figures import FEW, MONTHS, evaluated, of_marts, ranked, tables, visited
+from tests.portal.figures import FEW, MONTHS, evaluated, ranked, tables, visited
 from tests.portal.house import PASSWORD, portal_url
 from tests.service.campus import EMPLOYED, TRANSFER
 
 PAGES = ["/reform", *(f"/reform/{topic}" for topic in TOPICS), "/reform/research", "/usage", "/quality"]
-
-
-@pytest.fixture(scope="module")
-def filled(portal):
-    """The small campus's portal, with marts."""
-    built.build(portal.owner, of_marts())
-    return portal
-
-
-@pytest.fixture(scope="module")
-def office(filled):
-    with closing(filled.as_role("reform_office")) as browser:
-        yield browser
 
 
 def test_the_overview_says_first_what_share_really_needed_at_most_one_visit(office):

@@ -21,25 +21,12 @@ from portal.texts import text
 from tests.catalogs.lists import made
 from tests.catalogs.small import with_files
 from tests.portal import marts as built
-from tests.portal.figures import MONTHS, due, of_marts, ranked, tables
+from tests.portal.figures import MONTHS, due, ranked, tables
 from tests.service.campus import EMPLOYED, TRANSFER
 
 PAGES = ["/reform", *(f"/reform/{topic}" for topic in TOPICS), "/reform/research", "/usage"]
 _HAN = re.compile("[\u4e00-\u9fff]")
 _SECTION = re.compile(r'<section class="finding">.*?</section>', re.DOTALL)
-
-
-@pytest.fixture(scope="module")
-def filled(portal):
-    """The small campus's portal, with marts."""
-    built.build(portal.owner, of_marts())
-    return portal
-
-
-@pytest.fixture(scope="module")
-def office(filled):
-    with closing(filled.as_role("reform_office")) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
