@@ -283,8 +283,9 @@ def _process(module: str, url: str, told: Mapping[str, str], home: Path) -> Iter
 
 def _report(console: Console, found: list[Page]) -> list[Page]:
     """Print every route, the slowest first; returns what is slower than it may be."""
-    heads = ("route", "role", "addresses", "median ms", "p95 ms", "processor ms", "KiB")
-    table = Table(*heads, title="Pages of the portal")
+    table = Table(title="Pages of the portal")
+    for head in ("route", "role", "addresses", "median ms", "p95 ms", "processor ms", "KiB"):
+        table.add_column(head, overflow="fold")  # a route is told whole where the terminal is narrow
     ordered = sorted(found, key=lambda one: -statistics.mean(one.cpu_ms))
     slow = [one for one in ordered if statistics.mean(one.cpu_ms) > GOAL_MS]
     for one in ordered:
