@@ -1,6 +1,6 @@
 """Other readers of the same table, run by the interpreter of their own environment; nothing of Yici is imported.
 
-Each reads table `wide` once and leaves zstd Parquet, as landing does. Prints one line of JSON.
+Each reads table `wide` once; the first two leave Parquet, as landing does. Prints one line of JSON.
 """
 
 import json
@@ -9,6 +9,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import psycopg
 
 
 def with_connectorx(url: str, folder: Path) -> None:
@@ -23,7 +25,30 @@ def with_connectorx(url: str, folder: Path) -> None:
 
 
 def with_dlt(url: str, folder: Path) -> None:
-    """A dlt pipeline from its SQL source to Parquet files, by the quickest of its backends."""
+    """dlt from its SQL source to Parquet files."""
+    import dlt
+
+    _run_dlt(url, folder, dlt.destinations.filesystem(bucket_url=(folder / "out").as_uri()), "parquet")
+
+
+def with_dlt_into_duckdb(url: str, folder: Path) -> None:
+    """dlt from its SQL source into a DuckDB file."""
+    import dlt
+
+    _run_dlt(url, folder, dlt.destinations.duckdb(str(folder / "out" / "wide.duckdb")), "parquet")
+
+
+def with_dlt_into_postgres(url: str, folder: Path) -> None:
+    """dlt from its SQL source into a table of the same server, by `COPY`."""
+    import dlt
+
+    _run_dlt(url, folder, dlt.destinations.postgres(url), "csv")
+    with psycopg.connect(url, autocommit=True) as con:
+        con.execute("DROP SCHEMA bench_by_dlt CASCADE")
+
+
+def _run_dlt(url: str, folder: Path, destination: object, file_format: str) -> None:
+    """Run dlt by the quickest of its backends."""
     os.environ |= {
         "DLT_DATA_DIR": str(folder / "dlt"),
         "RUNTIME__DLTHUB_TELEMETRY": "false",
@@ -35,8 +60,8 @@ def with_dlt(url: str, folder: Path) -> None:
     pipeline = dlt.pipeline(
         "bench",
         pipelines_dir=str(folder / "pipelines"),
-        destination=dlt.destinations.filesystem(bucket_url=(folder / "out").as_uri()),
-        dataset_name="bench",
+        destination=destination,
+        dataset_name="bench_by_dlt",
     )
     table = sql_table(
         credentials=url,
@@ -45,10 +70,15 @@ def with_dlt(url: str, folder: Path) -> None:
         chunk_size=100_000,
         reflection_level="full_with_precision",
     )
-    pipeline.run(table, loader_file_format="parquet", write_disposition="replace")
+    pipeline.run(table, loader_file_format=file_format, write_disposition="replace")
 
 
-READERS = {"connectorx": with_connectorx, "dlt": with_dlt}
+READERS = {
+    "connectorx": with_connectorx,
+    "dlt": with_dlt,
+    "dlt into DuckDB": with_dlt_into_duckdb,
+    "dlt into PostgreSQL": with_dlt_into_postgres,
+}
 
 
 def main() -> None:
