@@ -19,7 +19,7 @@ import asyncpg
 
 from benchmarks.service_campus import ELEMENTS, SERVICE_ITEM, Campus, make
 from catalogs.settings import now
-from service import jobs, queries, record, working
+from service import jobs, queries, record, store_keys, working
 from service.configuration import configuration
 from service.decisions import Surroundings
 from service.jobs import JobRequest
@@ -74,10 +74,7 @@ def measure(campus: Campus, people: int) -> dict[str, float]:
 
 async def _measured(home: Path, cases: Sequence[tuple[UUID, str]]) -> dict[str, float]:
     params = pg_params("service")
-    pool = await asyncpg.create_pool(
-        host=params.host, port=params.port, database=params.dbname, user=params.user, password=params.password,
-        min_size=4, max_size=10, server_settings={"timezone": "UTC", "synchronous_commit": "on"} | dict(params.options),
-    )  # fmt: skip
+    pool = await asyncpg.create_pool(**store_keys.jobs(params), min_size=4, max_size=10)
     keys, chosen = load(home), configuration()
     recorder = Recorder(pool, keys)
     state = State()

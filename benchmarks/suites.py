@@ -67,7 +67,7 @@ def measure(rows: int) -> dict[str, float]:
     """Fill the store and measure; the state folder and campus are those of the environment."""
     from warehouse.connect import connect, url
     from warehouse.migrate import upgrade
-    from warehouse.store import create_views
+    from warehouse.views import create_views
 
     started = time.perf_counter()
     import great_expectations  # noqa: F401

@@ -56,7 +56,11 @@ def _faults(catalog: Catalog, one: Relation, known: Mapping[str, Relation]) -> l
         seen = known[seen.then]
     if seen.then or types.get(seen.to_id_type) != _PERSON:
         return ["does not end at a person"]
-    return []
+    return [
+        f'ownFacts: no source has "{code}" by {one.from_id_type}'
+        for code in one.own_facts
+        if not any(source.id_type == one.from_id_type for source in catalog.sources_of(code))
+    ]
 
 
 def _line(catalog: Catalog) -> int:

@@ -6,14 +6,13 @@ refers to is checked in `check_contracts`; here only its own form is.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
+from catalogs.contract_items import ITEM_PROPERTIES, Defaults, read_item, read_pick, read_validity
 from catalogs.faults import Faults
 from catalogs.fields import SQL_NAME, Fields
 from catalogs.lined_yaml import LinedDict, line_of, plain, read_yaml
 from catalogs.model import (
-    DEFAULT_SCALE,
     MINIMUM_SHARE,
     SUBJECT_TYPES,
     UPDATE_CYCLES,
@@ -22,14 +21,11 @@ from catalogs.model import (
     Ingest,
     Item,
     Partition,
-    Pick,
     Relationship,
     Resource,
-    Shift,
     Subject,
     SubjectLink,
     System,
-    Validity,
 )
 from catalogs.odcs import read_custom, tell_schema_faults
 from catalogs.periods import UNITS, Period
@@ -39,8 +35,6 @@ from catalogs.words import (
     ABSENCES,
     DATA_LEVELS,
     FORMAT_CLASSES,
-    GUIDE_TYPES,
-    LOGICAL_TYPES,
     MODES,
     PI_CLASSES,
     QUALITY_DIMENSIONS,
@@ -49,7 +43,6 @@ from catalogs.words import (
     SHARE_MODE_TYPES,
     SHARE_TYPES,
     STATUSES,
-    SUBJECT_VIEWS,
     TIERS,
 )
 
@@ -61,19 +54,10 @@ CONTRACT_PROPERTIES = (
     "shareModeType", "openTheme", "qualityGate", "subjectViewBasis", "validFrom", "validTo", "mandate",
     "providerSubunit", "validity", "deprecatedOn", "nameEn",
 )  # fmt: skip
-ITEM_PROPERTIES = (
-    "element", "codeTable", "codeMap", "shareType", "shareCondition", "noShareBasis", "mask", "piClass",
-    "dataLevel", "tier", "subjectView", "subjectViewBasis", "authoritative", "many", "pick", "guideType", "length",
-    "derivedFrom", "shift", "retiredCodes", "note", "validity", "nameEn",
-)  # fmt: skip
-# What of ODCS's logicalTypeOptions admission judges: any other would be a promise that nobody keeps.
-OPTIONS = ("format", "maximum", "maxLength", "minimum", "minLength", "multipleOf", "pattern")
-_ENUM_TYPES = {"string": str, "integer": int}
 INGEST_KEYS = (
     "mode", "snapshotGroup", "onAbsence", "exclude", "watermark", "overlap_s", "partition", "pick",
     "everyMinutes", "keySweep", "minimumShare",
 )  # fmt: skip
-SHIFT_SEVERITIES = ("critical", "warning", "info")
 PARTITION_KEYS = ("by", "from", "item", "closedAfterDays")
 # 信息资源格式 of what stands in a kind of system, or in a format of file: class and type of the 2017 guide.
 _FORMATS = {
@@ -92,7 +76,6 @@ _FORMATS = {
     "parquet": ("自描述格式", "parquet"),
 }
 _UNKNOWN_FORMAT = ("数据库", "")
-_GUIDE_TYPES = {"string": "C", "integer": "I", "number": "N", "boolean": "L", "date": "D", "timestamp": "T"}
 
 
 @dataclass(frozen=True)
@@ -180,7 +163,7 @@ class _Reader:
         if own.text("secrecy", default="none") not in ("none", "work"):
             own.among("secrecy", own.text("secrecy"), SECRECIES, "none")
             own.fault("C14", "secrecy", f'secrecy is "{own.text("secrecy")}"')
-        defaults = _Defaults(
+        defaults = Defaults(
             share_type=share_type,
             share_condition=own.text("shareCondition"),
             no_share_basis=own.text("noShareBasis"),
@@ -190,8 +173,8 @@ class _Reader:
             subject_view_basis=own.text("subjectViewBasis"),
             authoritative=own.flag("authoritative"),
             many=own.flag("many"),
-            pick=self._pick(own),
-            validity=self._validity(own),
+            pick=read_pick(own),
+            validity=read_validity(own),
             repeated_key=subject.key if subject and key != (subject.key,) else "",
         )
         item_docs, item_customs, items = self._items(schema, defaults)
@@ -301,7 +284,7 @@ class _Reader:
         return name
 
     def _items(
-        self, schema: LinedDict, defaults: "_Defaults"
+        self, schema: LinedDict, defaults: Defaults
     ) -> tuple[dict[str, LinedDict], dict[str, LinedDict], dict[str, Item]]:
         docs: dict[str, LinedDict] = {}
         customs: dict[str, LinedDict] = {}
@@ -321,123 +304,10 @@ class _Reader:
                 )
             docs[name] = doc
             customs[name] = read_custom(doc, ITEM_PROPERTIES, self.file, self.faults)
-            items[name] = self._item(doc, customs[name], defaults)
+            items[name] = read_item(doc, customs[name], defaults, self.elements, self.file, self.faults)
         if not items:
             self.faults.add("C05", self.file, line_of(schema), "no items under properties")
         return docs, customs, items
-
-    def _item(self, doc: LinedDict, custom: LinedDict, defaults: "_Defaults") -> Item:
-        name = doc["name"]
-        own = Fields(custom, self.file, f'item "{name}"', self.faults, line_of(doc))
-        key_fields = Fields(doc, self.file, f'item "{name}"', self.faults, line_of(doc))
-        element_code = own.text("element")
-        element = self.elements.get(element_code)
-        own.tell_mask()
-        told = key_fields.inner("logicalTypeOptions")
-        if told:
-            told.only(OPTIONS)
-        options = told.data if told else {}
-        logical_type = key_fields.text("logicalType", default="string", among=LOGICAL_TYPES)
-        element_letter = element.type if element and element.type in GUIDE_TYPES else ""
-        return Item(
-            name=name,
-            physical_name=str(doc.get("physicalName") or name),
-            business_name=str(doc.get("businessName") or (element.name_zh if element else name)),
-            description=str(doc.get("description") or ""),
-            logical_type=logical_type,
-            required=key_fields.flag("required"),
-            unique=key_fields.flag("unique"),
-            primary_key=key_fields.flag("primaryKey"),
-            element=element_code,
-            code_table=_first(custom, "codeTable", element.code_table if element else ""),
-            code_map=self._code_map(own),
-            pattern=str(options.get("pattern") or ""),
-            minimum=options.get("minimum"),
-            maximum=options.get("maximum"),
-            min_length=options.get("minLength"),
-            max_length=options.get("maxLength"),
-            max_bytes=own.whole("length"),
-            scale=_scale(options.get("multipleOf")),
-            share_type=own.text("shareType", among=SHARE_TYPES) or defaults.share_type,
-            share_condition=own.text("shareCondition") or defaults.share_condition,
-            no_share_basis=own.text("noShareBasis") or defaults.no_share_basis,
-            mask=_first(custom, "mask", element.mask if element else ""),
-            pi_class=own.text("piClass", among=PI_CLASSES)
-            or (element.pi_class if element else "")
-            or defaults.pi_class,
-            data_level=own.text("dataLevel", among=DATA_LEVELS)
-            or (element.data_level if element else "")
-            or defaults.data_level,
-            tier=own.text("tier", among=TIERS) or defaults.tier,
-            subject_view=own.text("subjectView", default="full", among=SUBJECT_VIEWS),
-            authoritative=bool(element_code)
-            and own.flag("authoritative", defaults.authoritative and name != defaults.repeated_key),
-            many=own.flag("many", defaults.many),
-            pick=self._pick(own) or defaults.pick,
-            format=str(options.get("format") or (element.format if element else "")),
-            guide_type=own.text("guideType", among=GUIDE_TYPES)
-            or element_letter
-            or _GUIDE_TYPES[logical_type],
-            derived_from=own.text("derivedFrom"),
-            physical_type=str(doc.get("physicalType") or ""),
-            note=own.text("note"),
-            properties=plain(dict(custom)),
-            subject_view_basis=own.text("subjectViewBasis") or defaults.subject_view_basis,
-            enum=self._enum(key_fields, logical_type),
-            shift=self._shift(own),
-            validity=self._validity(own) if "validity" in custom else defaults.validity,
-        )
-
-    def _enum(self, fields: Fields, logical_type: str) -> tuple[str | int, ...]:
-        values = tuple(entry["value"] for entry in fields.data.get("enum") or ())
-        wanted = _ENUM_TYPES.get(logical_type)
-        if all(type(value) is wanted for value in values):
-            return values
-        fields.fault(
-            "V03",
-            "enum",
-            f"enum has a value that no {logical_type} item can be held to",
-            expected="texts for a string, whole numbers for an integer",
-            mend="write the values as their type is written, or an SQL rule instead",
-        )
-        return ()
-
-    def _code_map(self, own: Fields) -> Mapping[str, str] | None:
-        given = own.mapping("codeMap")
-        for source, standard in given.items():
-            if not isinstance(standard, str):
-                own.fault(
-                    "V03",
-                    "codeMap",
-                    f'codeMap of "{source}" is not a string',
-                    expected="a quoted code",
-                    mend="put the code in double quotes",
-                )
-        return {source: str(standard) for source, standard in given.items()} or None
-
-    def _pick(self, own: Fields) -> Pick | None:
-        inner = own.inner("pick")
-        if inner is None:
-            return None
-        inner.only(("orderBy", "filter"))
-        return Pick(inner.text("orderBy", required=True), inner.text("filter"))
-
-    def _validity(self, own: Fields) -> Validity | None:
-        """The bounds of a value; an empty mapping undoes what an item would inherit."""
-        inner = own.inner("validity")
-        if inner is None:
-            return None
-        inner.only(("from", "until"))
-        bounds = Validity(inner.text("from"), inner.text("until"))
-        return bounds if bounds.items else None
-
-    def _shift(self, own: Fields) -> Shift | None:
-        inner = own.inner("shift")
-        if inner is None:
-            return None
-        inner.only(("most", "severity"))
-        severity = inner.text("severity", default="warning", among=SHIFT_SEVERITIES)
-        return Shift(inner.share("most", 1.0), severity)
 
     def _key(self, schema: LinedDict) -> tuple[str, ...]:
         parts = [doc for doc in schema.get("properties") or [] if doc.get("primaryKey") is True]
@@ -560,34 +430,5 @@ class _Reader:
         return Relationship(tuple(items), parted[0][0], tuple(item for _, _, item in parted))
 
 
-@dataclass(frozen=True)
-class _Defaults:
-    share_type: str
-    share_condition: str
-    no_share_basis: str
-    tier: str
-    data_level: str
-    pi_class: str
-    subject_view_basis: str
-    authoritative: bool
-    many: bool
-    pick: Pick | None
-    validity: Validity | None
-    repeated_key: str
-
-
-def _first(custom: Mapping[str, Any], key: str, inherited: str) -> str:
-    """The item's own word, which may be empty to undo what it would inherit."""
-    return str(custom[key] or "") if key in custom else inherited
-
-
 def _post(members: list[Mapping[str, Any]], role: str) -> str:
     return next((str(member["username"]) for member in members if member.get("role") == role), "")
-
-
-def _scale(multiple_of: Any) -> int:
-    """Digits after the point of ODCS's multipleOf; without it six."""
-    if not isinstance(multiple_of, int | float) or isinstance(multiple_of, bool):
-        return DEFAULT_SCALE
-    exponent = Decimal(str(multiple_of)).normalize().as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else DEFAULT_SCALE

@@ -6,7 +6,8 @@ it before somebody has decided. What the source declares is written down as it i
 or suggested by a name, stands below a comment that begins with `guess:`.
 
 A table whose rows nothing tells apart gets no contract: two equal rows would be refused as one key given twice, and
-which of several rows changed could never be said. Its provider has to give it a key.
+which of several rows changed could never be said. Its provider gives it a key, or whoever drafts says which one it has
+(`docs/decisions/0066-keys-said-by-hand.md`).
 """
 
 import csv
@@ -24,7 +25,7 @@ from sqlalchemy.dialects.postgresql.base import RESERVED_WORDS
 
 from catalogs.check_between import folded
 from catalogs.contracts import read_contract
-from catalogs.faults import Faults
+from catalogs.faults import Faults, did_you_mean
 from catalogs.found import ColumnProfile, FoundColumn, FoundTable, Profile
 from catalogs.guesses import PERSONAL, SENSITIVE, Hints, Registers, code_table, hints, name_in, snake
 from catalogs.loading import read, read_files
@@ -117,16 +118,25 @@ class Drafter:
         registers: what names are compared with.
         exclude: predicate of the source's own dialect; what it names never lands.
         on: the campus's day.
+        key: physical names of the columns that whoever drafts says are the key of every table drafted; empty: what is
+            declared, else what is found.
     """
 
     def __init__(
-        self, system: System, catalog: Catalog, registers: Registers, on: date, exclude: str = ""
+        self,
+        system: System,
+        catalog: Catalog,
+        registers: Registers,
+        on: date,
+        exclude: str = "",
+        key: Sequence[str] = (),
     ) -> None:
         self.system = system
         self.catalog = catalog
         self.registers = registers
         self.on = on
         self.exclude = exclude
+        self.key = tuple(key)
         self._names: dict[str, str] = {}
         self._titles = {folded(one.name_zh) for one in catalog.systems.values()} | {
             folded(one.business_name) for one in catalog.resources.values()
@@ -158,6 +168,15 @@ class Drafter:
             raise AssertionError(f"{table.physical_name}: the draft is no contract")
         return contract.resource
 
+    def key_fault(self, table: FoundTable) -> str:
+        """Say what is wrong with the key said by hand, for a table; empty if nothing is."""
+        columns = [item.column.name for item in self._items(table)]
+        for one in self.key:
+            if one not in columns:
+                hint = did_you_mean(one, columns) or f"there are: {', '.join(columns)}"
+                return f"--key {one}: it has no column that is called so; {hint}"
+        return "--key names a column twice" if len(set(self.key)) < len(self.key) else ""
+
     def draft(self, found: Sequence[Found]) -> tuple[list[Drafted], list[Undrafted]]:
         """Draft contracts for tables that were looked at; they may refer to each other.
 
@@ -167,7 +186,7 @@ class Drafter:
         drafted, undrafted = [], []
         with_key = []
         for one in found:
-            key = (one.table.keys or one.profile.keys or ((),))[0]
+            key = self.key or (one.table.keys or one.profile.keys or ((),))[0]
             if key:
                 with_key.append((one, key))
             else:
@@ -401,7 +420,9 @@ class Drafter:
     ) -> list[str]:
         """What is guessed of the table as a whole."""
         told = []
-        if not table.keys:
+        if self.key:
+            told.append(f"key: ({', '.join(items[part].name for part in key)}) was said by hand")
+        elif not table.keys:
             others = [f"({', '.join(items[part].name for part in parts)})" for parts in profile.keys[1:4]]
             also = f"; so do {', '.join(others)}" if others else ""
             where = "the first " if profile.is_sample else "all "
@@ -635,10 +656,15 @@ def _may_be_written(hints: Hints, seen: ColumnProfile) -> bool:
 
 def _no_key(one: Found) -> str:
     if one.profile.rows < 2:
-        return f"no key is declared, and with {one.profile.rows} rows none can be found"
+        why = "no key is declared, and none can be found in fewer than two rows"
+    else:
+        why = (
+            "no key is declared, and no three columns that are always filled tell its rows apart: equal rows would be "
+            "refused"
+        )
     return (
-        "no key is declared, and no three columns that are always filled tell its rows apart: equal rows would be "
-        "refused. The provider declares a key, or offers a view with one"
+        f"{why}. Its provider declares a key, or offers a view with one; if documents say what the key is, draft it "
+        f"with --table and --key. What is not wanted is named in `ignored` of systems.yaml"
     )
 
 

@@ -69,6 +69,7 @@ class Relation:
 
     Attributes:
         then: the relation that goes on from `to`, where that is no person's number; empty where it is.
+        own_facts: elements that persons see, at their own login, of the things that it leads from.
     """
 
     code: str
@@ -79,6 +80,7 @@ class Relation:
     to_item: str
     to_id_type: str
     then: str = ""
+    own_facts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

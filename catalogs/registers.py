@@ -30,6 +30,7 @@ from catalogs.model import (
 from catalogs.model_posts import HOLDER_ID_TYPE
 from catalogs.model_registers import UNIFIED
 from catalogs.relations import read_relations
+from catalogs.source_auth import tell_auth_faults
 from catalogs.words import DATA_LEVELS, GOAL_MEASURES, OPEN_WORDS, PI_CLASSES
 
 SYSTEM_KINDS = ("postgres", "mysql", "sqlite", "sqlalchemy", "files", "rest", "lookup", "warehouse")
@@ -204,6 +205,8 @@ def read_systems(content: bytes, faults: Faults, register: Register) -> dict[str
         if kind and not _ENV.match(kind):
             row.among("kind", kind, SYSTEM_KINDS, "")
         _tell_secrets(row)
+        if (auth := row.inner("auth")) is not None:
+            tell_auth_faults(auth)
         return System(
             code=row.text("system"),
             name_zh=row.text("nameZh", required=True),

@@ -12,7 +12,7 @@ def read_relations(fields: Fields) -> tuple[Relation, ...]:
     """Read the relations of campus.yaml."""
     relations = []
     for row in fields.rows("relations", "relation"):
-        row.only(("relation", "nameZh", "resource", "from", "to", "then", "note"))
+        row.only(("relation", "nameZh", "resource", "from", "to", "then", "ownFacts", "note"))
         ends = [_end(row, "from"), _end(row, "to")]
         relations.append(
             Relation(
@@ -22,6 +22,7 @@ def read_relations(fields: Fields) -> tuple[Relation, ...]:
                 *ends[0],
                 *ends[1],
                 row.text("then"),
+                row.words("ownFacts"),
             )
         )
     return tuple(relations)

@@ -443,9 +443,9 @@ _TABLE = (
         "R09",
         ERROR,
         "A relation between things and persons has two items of a stored resource that hold known kinds of numbers, "
-        "and leads from a thing to persons.",
+        "leads from a thing to persons, and shows them (ownFacts) only what some source has of the thing.",
         "What makes somebody's case one about a project, unit or room is never guessed.",
-        "correct the name under relations of campus.yaml, or say how it goes on (then)",
+        "correct the name under relations of campus.yaml, say how it goes on (then), or correct ownFacts",
     ),
     RuleText(
         "R10",

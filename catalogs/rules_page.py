@@ -8,7 +8,8 @@ from pathlib import Path
 from catalogs import words
 from catalogs.between_rules import BETWEEN_DIMENSIONS, BETWEEN_KEYS, BETWEEN_SEVERITIES
 from catalogs.certificates import CERTIFICATE_KEYS, LAYOUT_KEYS, STATED_KEYS
-from catalogs.contracts import CONTRACT_PROPERTIES, INGEST_KEYS, ITEM_PROPERTIES, OPTIONS, PARTITION_KEYS
+from catalogs.contract_items import ITEM_PROPERTIES, OPTIONS
+from catalogs.contracts import CONTRACT_PROPERTIES, INGEST_KEYS, PARTITION_KEYS
 from catalogs.decisions import APPROVAL_KEYS, POWER_KEYS
 from catalogs.model import SUBJECT_TYPES, UPDATE_CYCLES
 from catalogs.model_certificates import ASKED_BY
@@ -20,6 +21,7 @@ from catalogs.read_keys import FORMATS
 from catalogs.registers import SYSTEM_KINDS
 from catalogs.rules import RULES
 from catalogs.services import DEMAND_KEYS, FORM_KEYS, ITEM_KEYS, MATERIAL_KEYS, STEP_KEYS, VARIANT_KEYS
+from catalogs.source_auth import AUTH_KEYS, SEND_AS
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "catalog-rules.md"
 _HEADS = {
@@ -40,6 +42,8 @@ _HEADS = {
 }
 _WORDS = {
     "System kind": SYSTEM_KINDS,
+    "auth.type of a system": tuple(AUTH_KEYS),
+    "auth.send_as of a system": SEND_AS,
     "status": words.STATUSES,
     "ingest.mode": words.MODES,
     "ingest.onAbsence": words.ABSENCES,
@@ -100,6 +104,7 @@ def render() -> str:
         "",
     ]
     for place, names in (
+        *((f"auth of a system, type {kind}", ("type", *sum(keys, ()))) for kind, keys in AUTH_KEYS.items()),
         ("contract", CONTRACT_PROPERTIES),
         ("item", ITEM_PROPERTIES),
         ("item.logicalTypeOptions", OPTIONS),

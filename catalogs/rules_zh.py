@@ -88,8 +88,8 @@ _RULES_ZH: dict[str, tuple[str, str]] = {
         "在 clients.yaml 中让每个词只有一个含义",
     ),
     "R09": (
-        "对象与人的关系由一项资源的两个编号构成，并通向人",
-        "改正 campus.yaml 的 relations，或用 then 写明如何继续",
+        "对象与人的关系由一项资源的两个编号构成，并通向人；ownFacts 只列该对象有来源的数据元",
+        "改正 campus.yaml 的 relations，或用 then 写明如何继续，或改正 ownFacts",
     ),
     "R10": (
         "业务系统除查询外可做的事写 true 或 false，为单位所做的写明单位，配额是数字，没有其他键",
@@ -197,9 +197,14 @@ def rule_in_chinese(rule: str) -> tuple[str, str]:
     return _RULES_ZH[rule]
 
 
-def fault_in_chinese(fault: Fault) -> str:
-    """Return a breach in Chinese: where, which rule, how to mend; the code concerned is in `fault.what`."""
+def fault_in_chinese(fault: Fault, place: str = "") -> str:
+    """Return a breach in Chinese: where, which rule, how to mend; the code concerned is in `fault.what`.
+
+    Args:
+        fault: as the check tells it.
+        place: where, in words; by default its file and line.
+    """
     if fault.rule not in _RULES_ZH:
         return str(fault)
     demands, mend = rule_in_chinese(fault.rule)
-    return f"{fault.file} 第 {fault.line} 行〔{fault.rule}〕应符合：{demands}。改正：{mend}。"
+    return f"{place or f'{fault.file} 第 {fault.line} 行'}〔{fault.rule}〕应符合：{demands}。改正：{mend}。"

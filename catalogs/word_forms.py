@@ -1,8 +1,10 @@
 """Forms as units print them: Word files with placeholders, one per service item (templates/<code>.docx).
 
 A placeholder is the name of a field of the service item's form in double braces, `{{ xm }}`, wherever in the document;
-nothing else of the template language is taken. A file that could do more than stand on paper is refused: macros,
-embedded objects, anything fetched from elsewhere, entities, and what unpacks to more than a form ever needs.
+nothing else of the template language is taken. Where a form has a place for it, `{{ verification_note }}` takes how far
+its values were verified; in any other that stands at the end, small. A file that could do more than stand on paper is
+refused: macros, embedded objects, anything fetched from elsewhere, entities, and what unpacks to more than a form ever
+needs.
 """
 
 import io
@@ -18,6 +20,8 @@ from catalogs.faults import Faults, did_you_mean
 from catalogs.model import Catalog
 
 FOLDER, ENDING = "templates", ".docx"
+NOTE = "verification_note"
+_NOTE_PT = 8
 _MOST_BYTES, _MOST_UNPACKED, _MOST_PARTS = 2 * 1024 * 1024, 16 * 1024 * 1024, 200
 _BODY = "word/document.xml"
 # Parts that run, open or hold something else than text and pictures.
@@ -52,21 +56,25 @@ def placeholders(content: bytes) -> frozenset[str]:
     return frozenset(found)
 
 
-def fill(content: bytes, values: Mapping[str, str]) -> bytes:
+def fill(content: bytes, values: Mapping[str, str], note: str = "") -> bytes:
     """Return a form with its placeholders filled; a value is text, whatever it looks like.
 
     Args:
         content: the form, as `placeholders` took it.
         values: placeholder → text; one that is missing stays empty.
+        note: how far they were verified; at its placeholder, else at the end.
 
     Raises:
         WordFormError: as `placeholders`.
     """
+    from docx.shared import Pt
     from docxtpl import DocxTemplate
 
     named = placeholders(content)
     form = DocxTemplate(io.BytesIO(content))
-    form.render({name: values.get(name, "") for name in named}, _Only(autoescape=True))
+    form.render({name: {NOTE: note, **values}.get(name, "") for name in named}, _Only(autoescape=True))
+    if note and NOTE not in named:
+        form.docx.add_paragraph().add_run(note).font.size = Pt(_NOTE_PT)
     out = io.BytesIO()
     form.save(out)
     return out.getvalue()
@@ -93,7 +101,7 @@ def tell_form_faults(catalog: Catalog, faults: Faults) -> None:
             faults.add("W01", file, 0, str(error))
             continue
         fields = {one.field for one in item.form} if item else set(named)
-        for name in sorted(named - fields):
+        for name in sorted(named - fields - {NOTE}):
             what = f'the form of "{code}" has no field "{name}"'
             faults.add("W02", file, 0, what, mend=did_you_mean(name, fields))
 

@@ -56,6 +56,10 @@ class LandingFull(SourceError):
     """What was read has no room on the landing zone's disk, or on the state folder's: nobody's fault at the source."""
 
 
+class LandingUnreachable(SourceError):
+    """The landing zone lies elsewhere and does not answer, or refuses us: no source is to blame, nothing can land."""
+
+
 @dataclass(frozen=True)
 class Scope:
     """Which part of a resource a reading speaks about.
@@ -284,6 +288,13 @@ class Source(ABC):
             f"systems.yaml: {self.system.code}: kind {self.system.kind} cannot list what it holds"
         )
 
+    def ran_out(self) -> bool:
+        """Whether the last reading had only what earlier ones left of its snapshot's time, and that is over.
+
+        Read again, it has a snapshot of its own.
+        """
+        return False
+
     def skip(self, resource: Resource, partition: str, reason: str) -> None:
         """Note that something was there and was not read."""
         self.skipped.append(Skipped(resource.name, partition, reason))
@@ -334,9 +345,11 @@ def unavailable(words: str) -> type[SourceUnavailable]:
 # What a failure to connect is called → the settings that decide it.
 _BEHIND = {
     "user or password refused": ("user", "password", "key_file"),
-    "no connection": ("host", "port", "base_url", "root", "endpoint"),
+    "no connection": ("host", "port", "base_url", "auth.token_url", "root", "endpoint"),
     "the database does not exist": ("database",),
-    "the token was refused": ("auth.token",),
+    "the token was refused": ("auth.token", "auth.id", "auth.secret"),
+    "the token endpoint refuses": ("auth.id", "auth.secret", "auth.token_url"),
+    "the answer of the token endpoint": ("auth.id", "auth.secret", "auth.access_token"),
 }
 
 

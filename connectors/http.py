@@ -1,7 +1,8 @@
 """HTTP with a source that may misbehave: patient with what passes, quick to give up on what will not.
 
 Too busy, too many requests, broken connections are tried again, at the pace the source asks for and only so
-often; a refused token, a wrong address, a redirect are not. The token goes to the system's own host only.
+often; a refused token (but for one that has ended: `connectors.tokens`), a wrong address, a redirect are not. The
+token goes to the system's own host only.
 """
 
 import email.utils
@@ -17,8 +18,10 @@ import httpx
 
 from catalogs.model import System
 from catalogs.settings import ConfigurationError, resolve_env
-from connectors.base import SourceRefused, SourceUnavailable, check_settings, setting, unavailable
+from catalogs.source_auth import AUTH_KEYS, CLIENT_CREDENTIALS
+from connectors.base import SourceRefused, SourceUnavailable, setting, unavailable
 from connectors.tabular import load_json
+from connectors.tokens import HttpRefused, Request, Tokens, told
 
 _TIMEOUT_S = 30.0
 _ATTEMPTS = 5
@@ -34,6 +37,10 @@ _WORDS = {
     429: "the source asks us to slow down",
     503: "the source is busy",
 }
+_GOOD = frozenset({200, 201})
+_TOKEN_REFUSED = 401
+_SECRET_PARAMS = "yici_secret_params"
+_NO_JSON = object()
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ class Answer:
 
 
 class HttpClient:
-    """A system's HTTP interface: settings base_url, auth {type, token | user, password}, ca.
+    """A system's HTTP interface: settings base_url, auth (`catalogs.source_auth`), ca.
 
     Limits: timeout_s (30, for each step of an exchange), answer_s (for one whole exchange; without it as long as it
     goes on arriving), attempts (5 per request), per_minute.
@@ -62,8 +69,14 @@ class HttpClient:
         self._answer_s = float(limits.get("answer_s", math.inf))
         timeout_s = float(limits.get("timeout_s", _TIMEOUT_S))
         ca = setting(system, "ca", "")
+        is_lent = (system.settings.get("auth") or {}).get("type") == CLIENT_CREDENTIALS
+        self._tokens = Tokens(system, self.base, lambda one: self._insist(one).body) if is_lent else None
         self._client = httpx.Client(
-            timeout=timeout_s, trust_env=False, follow_redirects=False, verify=ca or True, auth=_auth(system)
+            timeout=timeout_s,
+            trust_env=False,
+            follow_redirects=False,
+            transport=_Discreet(verify=ca or True, trust_env=False),
+            auth=None if is_lent else _auth(system),
         )
 
     def __enter__(self) -> "HttpClient":
@@ -88,7 +101,30 @@ class HttpClient:
             SourceUnavailable: still failing after the allowed attempts, or asked to wait for longer than a minute.
             SourceRefused: an answer that another attempt would not change.
         """
-        url = self.url(path)
+        headers = headers or {}
+        request = Request("GET" if json is None else "POST", self.url(path), params or {}, {}, headers, json)
+        if self._tokens is None:
+            return self._insist(request)
+        token = self._tokens.current()
+        answer = self._with(self._tokens, token, request)
+        if answer is None:
+            answer = self._with(self._tokens, self._tokens.renewed(token), request)
+        if answer is None:
+            raise SourceRefused(self._said("the token was refused, and a new one as well"))
+        return answer
+
+    def _with(self, tokens: Tokens, token: str, request: Request) -> Answer | None:
+        """Send a request with a token; None if the source does not take the token any more."""
+        try:
+            answer = self._insist(tokens.carried(request, token))
+        except HttpRefused as error:
+            if error.status == _TOKEN_REFUSED:
+                return None
+            raise
+        return None if tokens.are_refused(answer.body) else answer
+
+    def _insist(self, request: Request) -> Answer:
+        """Send one request until it is answered; see `ask`."""
         reason, retry_after_s = "no answer", None
         attempts = 1 if self._gave_up else self._attempts
         for attempt in range(attempts):
@@ -96,40 +132,47 @@ class HttpClient:
                 time.sleep(_FIRST_WAIT_S * 2 ** (attempt - 1) * random.uniform(0.8, 1.2))
             self._keep_pace()
             try:
-                response, content = self._exchange(url, params, json, headers)
+                response, content = self._exchange(request)
             except (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError) as error:
                 reason = _BROKEN.get(type(error), "the connection broke")
                 continue
             except httpx.HTTPError as error:
-                raise SourceRefused(self._said(f"the request failed ({type(error).__name__})")) from None
-            if response.status_code in _TRANSIENT:
-                reason = _WORDS.get(response.status_code, f"HTTP {response.status_code}")
+                words = f"the request failed ({type(error).__name__})"
+                raise SourceRefused(self._said(words, request)) from None
+            status = response.status_code
+            if status in _TRANSIENT:
+                reason = _WORDS.get(status, f"HTTP {status}")
                 retry_after_s = retry_after(response.headers.get("Retry-After"))
                 if attempt + 1 < attempts:
-                    self._wait_as_asked(retry_after_s, reason)
+                    self._wait_as_asked(retry_after_s, reason, request)
                 continue
-            if response.status_code != 200:
-                words = _WORDS.get(response.status_code, "the answer is not one we can use")
-                raise SourceRefused(self._said(f"{words} (HTTP {response.status_code})"))
-            try:
-                body = load_json(content)
-            except ValueError:
+            body = _json(content)
+            if status not in _GOOD:
+                words = _WORDS.get(status, "the answer is not one we can use")
+                raise HttpRefused(self._said(f"{words} (HTTP {status})", request), status, body)
+            if body is _NO_JSON:
                 reason = "the answer is not whole JSON"
                 continue
             self._gave_up = False
             return Answer(body, response.links.get("next", {}).get("url"))
         self._gave_up = True
         words = f"{reason}, {attempts} times in a row" if attempts > 1 else reason
-        raise unavailable(words)(self._said(words), retry_after_s)
+        raise unavailable(words)(self._said(words, request), retry_after_s)
 
-    def _exchange(
-        self, url: str, params: Mapping[str, Any] | None, json: Any, headers: Mapping[str, str] | None
-    ) -> tuple[httpx.Response, bytes]:
+    def _exchange(self, request: Request) -> tuple[httpx.Response, bytes]:
         """Send one request and read its answer whole; one that trickles in for too long is a time-out."""
         ends = time.monotonic() + self._answer_s
-        method = "GET" if json is None else "POST"
         content = bytearray()
-        with self._client.stream(method, url, params=params or None, json=json, headers=headers) as response:
+        with self._client.stream(
+            request.method,
+            request.url,
+            params=request.params or None,
+            json=request.json,
+            data=request.form,
+            headers=request.headers or None,
+            auth=request.auth or httpx.USE_CLIENT_DEFAULT,
+            extensions={_SECRET_PARAMS: request.secret_params},
+        ) as response:
             for part in response.iter_bytes():
                 content += part
                 if time.monotonic() > ends:
@@ -154,15 +197,32 @@ class HttpClient:
             time.sleep(wait_s)
         self._next_at = time.monotonic() + self._gap_s
 
-    def _wait_as_asked(self, wait_s: float | None, reason: str) -> None:
+    def _wait_as_asked(self, wait_s: float | None, reason: str, request: Request) -> None:
         if wait_s is None:
             return
         if wait_s > _LONGEST_WAIT_S:
-            raise SourceUnavailable(self._said(f"{reason}, and to come back later"), retry_after_s=wait_s)
+            words = f"{reason}, and to come back later"
+            raise SourceUnavailable(self._said(words, request), retry_after_s=wait_s)
         time.sleep(wait_s)
 
-    def _said(self, words: str) -> str:
-        return f"{self.system.code}: {words}; what was published stays{check_settings(self.system, words)}"
+    def _said(self, words: str, request: Request | None = None) -> str:
+        return told(self.system, words, request.about if request else "")
+
+
+class _Discreet(httpx.HTTPTransport):
+    """Adds the parameters that are secret below the place where httpx writes addresses to its log."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        secret = request.extensions.get(_SECRET_PARAMS)
+        if secret:
+            request = httpx.Request(
+                request.method,
+                request.url.copy_merge_params(secret),
+                headers=request.headers,
+                stream=request.stream,
+                extensions=request.extensions,
+            )
+        return super().handle_request(request)
 
 
 _BROKEN = {
@@ -185,6 +245,13 @@ def retry_after(value: str | None) -> float | None:
     return max(0.0, at.timestamp() - time.time())
 
 
+def _json(content: bytes) -> Any:
+    try:
+        return load_json(content)
+    except ValueError:
+        return _NO_JSON
+
+
 def _auth(system: System) -> httpx.Auth | None:
     auth = system.settings.get("auth") or {}
     kind = str(auth.get("type", "none"))
@@ -198,7 +265,7 @@ def _auth(system: System) -> httpx.Auth | None:
         )
     if kind == "none":
         return None
-    raise ConfigurationError(f"{where}.type: {kind!r} is not one of bearer, basic, none")
+    raise ConfigurationError(f"{where}.type: {kind!r} is not one of {', '.join(AUTH_KEYS)}")
 
 
 class _Bearer(httpx.Auth):
@@ -210,14 +277,3 @@ class _Bearer(httpx.Auth):
     def auth_flow(self, request: httpx.Request):
         request.headers["Authorization"] = self._header
         yield request
-
-
-def at_path(body: Any, path: str) -> Any:
-    """Follow a JSONPath of names (`$.data.items`, `$`, `$.list[*]`); None if there is nothing there."""
-    for name in path.removeprefix("$").replace("[*]", "").split("."):
-        if not name:
-            continue
-        if not isinstance(body, dict):
-            return None
-        body = body.get(name)
-    return body

@@ -15,19 +15,19 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 import duckdb
-import fsspec
 
 from catalogs.settings import scratch, settings
 from connectors import landing_keys
 from connectors.base import LandingFull, Reading, source_error
 from connectors.duck import NO_ROOM, describe, literal
+from connectors.landing_store import is_local, open_store
 
 MANIFEST = "manifest.json"
 BASELINES, LEDGER = "_baselines", "_ledger"
@@ -175,9 +175,9 @@ class Landing:
     """
 
     def __init__(self, root: str):
-        self.fs, self.root = fsspec.core.url_to_fs(root)
+        self.fs, self.root = open_store(root)
         self.root = self.root.rstrip("/")
-        self.local = Path(self.root) if _is_local(root) else None
+        self.local = Path(self.root) if is_local(root) else None
 
     def write(
         self,
@@ -199,6 +199,7 @@ class Landing:
             SourceUnavailable: the source broke off; nothing is left behind.
             SourceRefused: the source sent what cannot be read; nothing is left behind.
             LandingFull: there is no room for it; nothing is left behind.
+            LandingUnreachable: the zone lies elsewhere and does not answer, or refuses us.
             LandingError: an extract of that number is already there.
         """
         path = extract_path(reading.resource.name, extract_id)
@@ -280,7 +281,7 @@ class Landing:
         """Let a DuckDB session read the zone's addresses and open its encrypted files."""
         protocol = self.fs.protocol if isinstance(self.fs.protocol, str) else self.fs.protocol[0]
         if not self.local and protocol not in con.list_filesystems():
-            con.register_filesystem(self.fs)
+            con.register_filesystem(self.fs.raw)
         landing_keys.teach(con, landing_keys.ring())
 
     def intact(self, path: str) -> Manifest:
@@ -459,7 +460,7 @@ class Landing:
             self.local.parent.mkdir(parents=True, exist_ok=True)
             self.local.mkdir(mode=0o700, exist_ok=True)
             (self.local / path).parent.mkdir(parents=True, exist_ok=True)
-        else:
+        elif self.fs.has_folders:
             self.fs.makedirs(f"{self.root}/{path}".rsplit("/", 1)[0], exist_ok=True)
 
     def _remove(self, path: str) -> None:
@@ -468,12 +469,14 @@ class Landing:
             return
         if self.fs.exists(f"{folder}/{MANIFEST}"):
             self.fs.rm_file(f"{folder}/{MANIFEST}")
-        self.fs.rm(folder, recursive=True)
+        if self.fs.exists(folder):  # in an object store a folder is gone with its last file
+            self.fs.rm(folder, recursive=True)
 
     def sha256(self, path: str) -> str:
         """Return the SHA-256 of a file of the zone, hex."""
         digest = hashlib.sha256()
-        with self.fs.open(f"{self.root}/{path}", "rb") as stream:
+        telling = nullcontext() if self.local else self.fs.telling()
+        with telling, self.fs.open(f"{self.root}/{path}", "rb") as stream:
             while chunk := stream.read(_CHUNK):
                 digest.update(chunk)
         return digest.hexdigest()
@@ -481,10 +484,6 @@ class Landing:
 
 def _all_files(manifest: Manifest) -> tuple[LandedFile, ...]:
     return (*manifest.files, manifest.beside) if manifest.beside else manifest.files
-
-
-def _is_local(root: str) -> bool:
-    return urlparse(root).scheme in ("", "file") or len(urlparse(root).scheme) == 1
 
 
 def _key_for(reading: Reading) -> str | None:

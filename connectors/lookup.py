@@ -12,8 +12,8 @@ from typing import Any
 from catalogs.model import Resource, System
 from catalogs.settings import now
 from connectors.base import SourceRefused, SourceUnavailable
-from connectors.http import HttpClient, at_path
-from connectors.tabular import json_text
+from connectors.http import HttpClient
+from connectors.tabular import at_path, json_text
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Outcome:
 
 
 class Lookup:
-    """A lookup system: settings base_url, auth, reason_header (carries why we ask, if the source wants it).
+    """A lookup system: settings of `HttpClient`, and reason_header (carries why we ask, if the source wants it).
 
     A resource's contract says the path (its physical name or read.path), `read.rows` (JSONPath of the answer's
     object, default `$.data`), `read.evidence` (JSONPath of its number) and `read.accept` (JSONPath → text that every

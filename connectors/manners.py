@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mssql, mysql, oracle, postgresql
 from sqlalchemy.types import NullType, TypeEngine
 
+from connectors.sql import MYSQL_MODE
+
 _CONNECT_S = 10
 _ISO = "SYYYY-MM-DD HH24:MI:SS"
 Expression: TypeAlias = sa.ColumnElement
@@ -73,6 +75,7 @@ MYSQL = Manner(
     arguments={"connect_timeout": _CONNECT_S},
     options={"isolation_level": "AUTOCOMMIT"},
     session=(
+        MYSQL_MODE,
         "SET SESSION time_zone = '+00:00'",
         "SET SESSION lock_wait_timeout = {lock_s}",
         "SET SESSION wait_timeout = {patience_s}, net_write_timeout = {patience_s}",

@@ -40,7 +40,7 @@ from connectors.base import (
 from connectors.batches import BATCH_ROWS, utf8_batch
 from connectors.cursors import CursorSource
 from connectors.duck import session
-from connectors.sql import Table, split_name
+from connectors.sql import MYSQL_MODE, Table, split_name
 
 _T = TypeVar("_T")
 _CONNECT_S = 10
@@ -148,6 +148,7 @@ class MySqlSource(CursorSource):
             self.db = self._wait(self._connect())
         patience_s = max(int(self.max_snapshot_s), 1)
         for statement in (
+            MYSQL_MODE,
             "SET SESSION time_zone = '+00:00'",
             f"SET SESSION lock_wait_timeout = {int(self.system.limits.get('lock_s', _LOCK_S))}",
             # How long the server keeps a session that asks nothing, or does not take what it is sent.

@@ -30,6 +30,8 @@ _CONNECTING = "connecting"
 # Drivers that come with an extra of Yici; of others fsspec itself knows what to install.
 _EXTRAS = ("sftp", "smb", "s3")
 _HOSTS = ("sftp", "ftp", "smb")
+# Where a folder is nothing but the beginning of names: it is there as long as its bucket is.
+BUCKETS = ("s3", "s3a", "oss", "obs", "cos", "gs", "gcs", "abfs", "az")
 _ACCOUNT = {"user": "username", "password": "password"}
 # Protocol → setting of an entry → what the file system calls it.
 _CALLED = {
@@ -223,12 +225,23 @@ def open_place(system: System, folder: Path) -> Iterator[Place]:
             try:
                 fs.info(where)
             except FileNotFoundError:
-                raise _not_there(system) from None
+                if protocol not in BUCKETS or not _is_there(fs, where.split("/")[0]):
+                    raise _not_there(system) from None
         yield RemotePlace(system, fs, where, folder)
     finally:
         close = getattr(fs, "close", None)
         if callable(close):
             close()
+
+
+def _is_there(fs: fsspec.AbstractFileSystem, bucket: str) -> bool:
+    try:
+        fs.info(bucket)
+    except FileNotFoundError:
+        return False
+    except PermissionError:  # the account may list its own folder only
+        return True
+    return True
 
 
 def _file_system(system: System, protocol: str, root: str) -> fsspec.AbstractFileSystem:
@@ -245,7 +258,7 @@ def _file_system(system: System, protocol: str, root: str) -> fsspec.AbstractFil
         else:
             kind = fsspec.get_filesystem_class(protocol)
     except ImportError:
-        raise ConfigurationError(f"systems.yaml: {system.code}.root: {_driver(protocol)}") from None
+        raise ConfigurationError(f"systems.yaml: {system.code}.root: {driver_advice(protocol)}") from None
     except ValueError:
         raise ConfigurationError(
             f"systems.yaml: {system.code}.root: nobody knows addresses that begin with {protocol}://"
@@ -289,7 +302,8 @@ def _optional(system: System, name: str) -> str | None:
     return setting(system, name) if system.settings.get(name) is not None else None
 
 
-def _driver(protocol: str) -> str:
+def driver_advice(protocol: str) -> str:
+    """Return what to install for addresses that begin so."""
     if protocol in _EXTRAS:
         return f"{protocol}:// needs a driver that is not installed: pip install 'yici[{protocol}]'"
     advice = known_implementations.get(protocol, {}).get("err", "")

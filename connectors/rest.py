@@ -31,11 +31,11 @@ from connectors.base import (
 )
 from connectors.batches import text_batches
 from connectors.duck import quote, session
-from connectors.http import HttpClient, at_path
+from connectors.http import HttpClient
 from connectors.probe import fields_of
 from connectors.spool import Spooled, physical_columns, refuse_without_marks, spool
 from connectors.sql import lower_bound
-from connectors.tabular import Records
+from connectors.tabular import Records, at_path
 
 _PAGE_SIZE = 500
 _RESTARTS = 2

@@ -41,6 +41,13 @@ _ORDERED = (*_NUMERIC, *TIMES)
 _SINCE_1970 = {10: 1, 13: 1000}
 _DIGITS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 MAX_SNAPSHOT_S = 300
+_LEAST_S = 1.0
+AS_BEFORE = "closed, or as many rows as when it was last read"
+# In a server's modes a backslash may be no escape, so that a constant is another text, and CHAR values come filled up.
+MYSQL_MODE = (
+    "SET SESSION sql_mode = REPLACE(REPLACE(@@sql_mode, 'NO_BACKSLASH_ESCAPES', ''),"
+    " 'PAD_CHAR_TO_FULL_LENGTH', '')"
+)
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,7 @@ class SqlSource(Source):
         self.con = con
         self.max_snapshot_s = float(system.limits.get("max_snapshot_s", MAX_SNAPSHOT_S))
         self._began: float | None = None
+        self._is_shared = False
 
     # What a dialect says.
 
@@ -235,9 +243,21 @@ class SqlSource(Source):
         column, by = self._partition_column(spec.resource, matched)
         condition = self._in_partition(column, by, part)
         where = self._where(spec.resource, condition)
-        ((count,),) = self.rows(f"SELECT {self.text('count(*)')} AS n FROM {table.sql}{where}")
+        ((count, newest),) = self.rows(
+            f"SELECT {self._tellers(spec.resource, matched)} FROM {table.sql}{where}"
+        )
         covered = Scope.of_partition(part)
-        return self._reading(spec, table, matched, covered, condition, source_digest=f"rows:{count}")
+        return self._reading(spec, table, matched, covered, condition, source_digest=_digest(count, newest))
+
+    def _tellers(self, resource: Resource, matched: Matched) -> str:
+        """Return what is asked of a partition to see whether it changed: its rows and, by contract, its newest time.
+
+        A digest of its content would tell all, and cost the source more than handing the rows over.
+        """
+        newest = "NULL"
+        if resource.ingest.watermark:
+            newest = self.text(f"max({self.name(self._watermark_column(resource, matched).name)})")
+        return f"{self.text('count(*)')} AS n, {newest} AS newest"
 
     def _partitions(
         self, spec: ReadSpec, table: Table, matched: Matched, seen: Mapping[str, str]
@@ -253,18 +273,18 @@ class SqlSource(Source):
                 name = self.name(column.name)
                 condition = f"({name} >= {self.moment(column, spec.closed_before)} OR {name} IS NULL)"
         counts = self.rows(
-            f"SELECT {label} AS part, {self.text('count(*)')} AS n FROM {table.sql}"
+            f"SELECT {label} AS part, {self._tellers(resource, matched)} FROM {table.sql}"
             f"{self._where(resource, condition)} GROUP BY {label} ORDER BY 1"
         )
-        for part, count in counts:
+        for part, count, newest in counts:
             if part is None:
                 self.skip(resource, "", f"{count} rows have no {column.name}, so they belong to no partition")
                 continue
-            digest = f"rows:{count}"
+            digest = _digest(count, newest)
             if scope is not None and not scope.holds(part):
                 continue
             if scope is None and (part < (spec.closed_before or "") or seen.get(part) == digest):
-                self.skip(resource, part, "as many rows as when it was last read, or closed")
+                self.skip(resource, part, AS_BEFORE)
                 continue
             condition = self._in_partition(column, by, part)
             self._ensure_snapshot()
@@ -401,19 +421,28 @@ class SqlSource(Source):
             self.end_snapshot()
 
     def time_left_s(self) -> float:
-        """Seconds for which the snapshot may still be held; at least one."""
+        """Seconds for which the snapshot may still be held; at least one, which whoever begins late is given."""
         held_s = time.monotonic() - self._began if self._began is not None else 0.0
-        return max(self.max_snapshot_s - held_s, 1.0)
+        return max(self.max_snapshot_s - held_s, _LEAST_S)
+
+    def ran_out(self) -> bool:
+        """See `Source.ran_out`."""
+        return self._is_shared and self.time_left_s() <= _LEAST_S
 
     def _ensure_snapshot(self) -> None:
         if self._began is not None and (
             self.is_broken() or time.monotonic() - self._began > self.max_snapshot_s
         ):
             self.end()
+        self._is_shared = self._began is not None
         if self._began is None:
             self.seen_at = now()
             self._began = time.monotonic()  # before it is tried: a half-begun one is ended like any other
             self.begin_snapshot()
+
+
+def _digest(count: str, newest: str | None) -> str:
+    return f"rows:{count}" + (f" to:{newest}" if newest is not None else "")
 
 
 def _is_true(predicate: str) -> str:

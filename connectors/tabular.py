@@ -289,6 +289,17 @@ class _Number(str):
     """A JSON number in its own digits."""
 
 
+def at_path(body: Any, path: str) -> Any:
+    """Follow a JSONPath of names (`$.data.items`, `$`, `$.list[*]`); None if there is nothing there."""
+    for name in path.removeprefix("$").replace("[*]", "").split("."):
+        if not name:
+            continue
+        if not isinstance(body, dict):
+            return None
+        body = body.get(name)
+    return body
+
+
 def json_text(value: Any) -> str | None:
     """The text of a JSON value: strings and numbers as they are, objects and lists as JSON."""
     if isinstance(value, dict | list):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from random import Random
 
 from demo.roll import Member, Roll, dice
 from demo.target import FIRST_DAY
@@ -21,6 +22,22 @@ _TOPICS = (
     "方言语音合成", "山区滑坡预警", "课堂行为分析", "古籍修复用纸", "城市内涝模拟", "智能仓储调度",
     "肝脏影像分割", "地方志整理", "风机叶片检测", "茶树抗寒基因", "跨境物流成本", "工业废水回用",
 )  # fmt: skip
+# Who commissions research: a few do so again and again, most once or twice.
+CLIENTS = (
+    "江畔智能装备有限公司", "东岭环保工程有限公司", "明湖生物科技有限公司", "北川交通设计院", "禾穗数据服务有限公司",
+    "沿海港务集团", "青禾农业发展有限公司", "岚桥结构检测有限公司", "松原材料研究所", "白沙渔业合作社",
+    "远汀船舶工程有限公司", "石塘镇人民政府", "澄江水务", "南屿风电有限公司", "竹溪茶业", "云岭地质勘察院",
+    "丰泽物流有限公司", "翠屏古籍书店",
+    "临溪城市建设有限公司", "瑶光光学仪器有限公司", "麦田教育科技有限公司", "青石滑坡监测站", "溪口卫生院",
+    "珊瑚岛养殖场",
+)  # fmt: skip
+FUNDS = {
+    "国家自然科学基金": "国家自然科学基金委员会",
+    "国家重点研发计划": "国家科技计划专户",
+    "省自然科学基金": "省自然科学基金办公室",
+    "市科技局": "市科技局财政专户",
+    "学校自设": "校科研基金专户",
+}
 _ENDINGS = ("机理研究", "关键技术", "方法与应用", "若干问题", "系统研制", "评价体系")
 
 
@@ -34,6 +51,7 @@ class Project:
         is_secret: a 涉密 project: stands in the source systems and must never be read from them.
         members: leader first.
         contract_no: number of the contract with the client, empty without one.
+        payer: whose money it is: the client of the contract, or the fund.
     """
 
     number: str
@@ -47,6 +65,7 @@ class Project:
     is_secret: bool
     members: tuple[Member, ...]
     contract_no: str
+    payer: str
 
     @property
     def status(self) -> str:
@@ -84,4 +103,9 @@ def projects(roll: Roll, seed: int) -> Iterator[Project]:
             is_secret=number % 150 == 7,
             members=tuple(team.values()),
             contract_no=f"HT{starts_on.year}{number:05d}" if level == "横向" else "",
+            payer=FUNDS.get(source) or _client(dice(seed, "client", number)),
         )
+
+
+def _client(random: Random) -> str:
+    return CLIENTS[int(random.random() ** 2 * len(CLIENTS))]

@@ -12,45 +12,26 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import duckdb
 
 from catalogs.model import Catalog, Resource
 from connectors.duck import describe, literal
 from connectors.duck import quote as q
+from expectations.extracts import (
+    FEW_ROWS,
+    WINDOWS,
+    ExtractRefused,
+    SharedKeys,
+    check_counts,
+    check_partitions,
+    check_share,
+)
 from expectations.row_checks import RowCheck, any_broken, noted, row_checks
 from expectations.typing import source_text, typed
 from warehouse.judged import Judged, key_text
 from warehouse.ledger import Extract
 from warehouse.store import RELEASED, SOURCE_SUFFIX
-
-DEFAULT_REFUSED_SHARE = 0.05
-# Extracts that hold what changed: how many rows those are says nothing of the whole, and a bad one or two among few
-# wait in quarantine like any other, rather than keep the window out for as long as they are in it.
-WINDOWS, FEW_ROWS = ("upsert", "range"), 5
-
-
-class ExtractRefused(Exception):
-    """A whole extract breaks its contract; the resource stays as it was. Names rule and counts, never a value.
-
-    Attributes:
-        rule: the rule that is broken.
-        findings: what was found until then.
-        extract_ids: the extracts that broke it, where others judged with them did not; empty: all of them.
-    """
-
-    def __init__(
-        self,
-        rule: str,
-        message: str,
-        findings: Sequence["Finding"] = (),
-        extract_ids: Sequence[int] = (),
-    ) -> None:
-        super().__init__(message)
-        self.rule = rule
-        self.findings = tuple(findings)
-        self.extract_ids = tuple(extract_ids)
 
 
 @dataclass(frozen=True)
@@ -88,12 +69,13 @@ def judge(
 
     Raises:
         ExtractRefused: a rule over the whole extract, or the refused share, refuses it.
+        SharedKeys: the extracts cannot be judged together as each would be judged alone.
     """
     landed = _read(con, files)
     _check_columns(resource, landed)
     _type(con, catalog, resource, landed)
-    _check_partitions(con, resource, catalog.campus.time_zone)
-    checks = _sort_out(con, catalog, resource, landed)
+    check_partitions(con, resource, catalog.campus.time_zone)
+    checks = _sort_out(con, catalog, resource, landed, are_several=len(files) > 1)
     total, admitted, refused = con.execute(
         "SELECT (SELECT count(*) FROM landed), (SELECT count(*) FROM admitted), (SELECT count(*) FROM refused)"
     ).fetchone()
@@ -107,9 +89,9 @@ def judge(
     extracts = [extract for extract, _ in files]
     (kind,) = {extract.scope["kind"] for extract in extracts}
     if refused:
-        _check_share(con, resource, catalog, findings, at_least=FEW_ROWS if kind in WINDOWS else 0)
+        check_share(con, resource, catalog, findings, at_least=FEW_ROWS if kind in WINDOWS else 0)
     if kind not in WINDOWS:
-        _check_extract(resource, total, findings)
+        check_counts(con, resource, extracts, findings)
     judged = Judged(
         resource=resource,
         extract_ids=tuple(extract.id for extract in extracts),
@@ -206,11 +188,17 @@ def _type(con, catalog: Catalog, resource: Resource, landed: Mapping[str, str]) 
     )
 
 
-def _sort_out(con, catalog: Catalog, resource: Resource, landed: Mapping[str, str]) -> list[RowCheck]:
-    """Split `typed` into `admitted` and `refused`; returns the checks of single rows."""
+def _sort_out(
+    con, catalog: Catalog, resource: Resource, landed: Mapping[str, str], are_several: bool = False
+) -> list[RowCheck]:
+    """Split `typed` into `admitted` and `refused`; returns the checks of single rows.
+
+    Raises:
+        SharedKeys: `are_several`, extracts that are complete in themselves, have keys in common.
+    """
     checks = row_checks(resource, catalog)
     try:
-        duplicates = _duplicates(con, resource)
+        duplicates = _duplicates(con, resource, are_several)
         _split(con, resource, checks, duplicates)
         _refuse(con, resource, landed, checks, duplicates)
     except duckdb.Error:
@@ -293,28 +281,38 @@ def _typed_columns(
     return columns
 
 
-def _duplicates(con: duckdb.DuckDBPyConnection, resource: Resource) -> list[RowCheck]:
+def _duplicates(con: duckdb.DuckDBPyConnection, resource: Resource, are_several: bool) -> list[RowCheck]:
     """Leave the values that occur twice in small tables and return the checks that look them up.
 
     Of a duplicate key all rows are refused, unless `ingest.pick` names the order that chooses one.
+
+    Raises:
+        SharedKeys: `are_several`, and a value occurs in more than one extract.
     """
     checks = []
-    uniques = [] if resource.ingest.pick_order_by else [("key", resource.key)]
+    is_picked = bool(resource.ingest.pick_order_by)
+    uniques = [("key", resource.key)] if are_several or not is_picked else []
     uniques += [
         (item.name, (item.name,)) for item in resource.items if item.unique and (item.name,) != resource.key
     ]
+    shared = "min(_extract) <> max(_extract)" if are_several else "false"
     for number, (name, columns) in enumerate(uniques):
         listed = ", ".join(map(q, columns))
         present = " AND ".join(f"{q(column)} IS NOT NULL" for column in columns)
         con.execute(
             f"CREATE OR REPLACE TEMP TABLE twice_{number} AS"
-            f" SELECT {listed} FROM typed WHERE {present} GROUP BY ALL HAVING count(*) > 1"
+            f" SELECT {listed}, {shared} AS _shared FROM typed WHERE {present}"
+            f" GROUP BY {listed} HAVING count(*) > 1"
         )
-        if con.execute(f"SELECT 1 FROM twice_{number} LIMIT 1").fetchone():
+        found = con.execute(
+            f"SELECT count(*), coalesce(bool_or(_shared), false) FROM twice_{number}"
+        ).fetchone()
+        if are_several and found[1]:
+            raise SharedKeys
+        if found[0] and not (name == "key" and is_picked):
             row = listed if len(columns) == 1 else f"({listed})"
-            checks.append(
-                RowCheck(f"{name}.unique", f"coalesce({row} IN (FROM twice_{number}), false)", "accuracy")
-            )
+            twice = f"SELECT {listed} FROM twice_{number}"
+            checks.append(RowCheck(f"{name}.unique", f"coalesce({row} IN ({twice}), false)", "accuracy"))
     return checks
 
 
@@ -448,80 +446,3 @@ def _findings(
         Finding(resource.name, "contract", "conformity", "warning", "admission", refused == 0, refused, total)
     )
     return tuple(found)
-
-
-def _check_partitions(con, resource: Resource, timezone: str) -> None:
-    """Refuse the files that hold rows of another day or term than their name says."""
-    cut = resource.ingest.partition
-    if cut is None or not cut.item:
-        return
-    column = q(cut.item)
-    kind = resource.item(cut.item).logical_type
-    label = f"timezone({literal(timezone)}, {column})::DATE" if kind == "timestamp" else column
-    outside = con.execute(
-        f"""SELECT _partition, _extract, count(*) FROM typed WHERE _partition IS NOT NULL AND {column} IS NOT NULL
-            AND NOT starts_with(CAST({label} AS VARCHAR), _partition) GROUP BY ALL ORDER BY ALL"""
-    ).fetchall()
-    if outside:
-        named = ", ".join(f"{partition} ({rows} rows)" for partition, _, rows in outside)
-        raise ExtractRefused(
-            "partition",
-            f"{resource.name}: rows of another {cut.by} than the partition they came in: {named}; nothing of them is "
-            f"used and what was published stays. Provider {resource.provider} delivers them again",
-            extract_ids=[extract for _, extract, _ in outside],
-        )
-
-
-def _check_share(con, resource: Resource, catalog: Catalog, findings, at_least: int) -> None:
-    """Refuse the extracts of which too large a share, and more than `at_least` rows, breaks the contract."""
-    share = float(catalog.campus.raw.get("thresholds", {}).get("refused_share", DEFAULT_REFUSED_SHARE))
-    broken = con.execute(
-        f"""SELECT l._extract, coalesce(r.rows, 0), l.rows
-            FROM (SELECT _extract, count(*) AS rows FROM landed GROUP BY ALL) l
-            JOIN (SELECT _extract, count(*) AS rows FROM refused GROUP BY ALL) r USING (_extract)
-            WHERE r.rows / l.rows > {share} AND r.rows > {at_least:d} ORDER BY ALL"""
-    ).fetchall()
-    if broken:
-        refused, total = sum(row[1] for row in broken), sum(row[2] for row in broken)
-        raise ExtractRefused(
-            "refused_share",
-            f"{resource.name}: {refused} of {total} rows break the contract, more than {share:.0%}; "
-            "the last good state stays. See `yici quarantine list`, or mend contract or source",
-            findings,
-            extract_ids=[row[0] for row in broken],
-        )
-
-
-def _check_extract(resource: Resource, total: int, findings) -> None:
-    for metric in resource.metrics:
-        if (
-            metric.metric == "rowCount"
-            and metric.on_failure == "refuse_extract"
-            and not within(metric.bounds, total)
-        ):
-            raise ExtractRefused(
-                metric.id,
-                f"{resource.name}: {total} rows, the contract expects {dict(metric.bounds)}; the last good state stays",
-                findings,
-            )
-
-
-_OPERATORS = {
-    "mustBe": lambda value, bound: value == bound,
-    "mustNotBe": lambda value, bound: value != bound,
-    "mustBeGreaterThan": lambda value, bound: value > bound,
-    "mustBeGreaterOrEqualTo": lambda value, bound: value >= bound,
-    "mustBeLessThan": lambda value, bound: value < bound,
-    "mustBeLessOrEqualTo": lambda value, bound: value <= bound,
-    "mustBeBetween": lambda value, bound: bound[0] <= value <= bound[1],
-    "mustNotBeBetween": lambda value, bound: not bound[0] <= value <= bound[1],
-}
-
-
-def within(bounds: Mapping[str, Any], value: float) -> bool:
-    """Whether a measured number satisfies every ODCS operator of a rule.
-
-    Raises:
-        KeyError: an operator that ODCS 3.2.0 does not have; `catalog check` names it before a run does.
-    """
-    return all(_OPERATORS[name](value, bound) for name, bound in bounds.items())

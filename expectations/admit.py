@@ -21,9 +21,10 @@ from catalogs.model import Catalog, Resource
 from catalogs.settings import now, scratch
 from connectors.duck import attach_postgres, describe, session
 from connectors.landing import Landing, LandingError
-from expectations.admission import ExtractRefused, Finding, judge, judge_keys
+from expectations.admission import Finding, judge, judge_keys
+from expectations.extracts import ExtractRefused, SharedKeys
 from expectations.quarantine.again import basis, look_again, waive
-from warehouse import ledger, releases, versions, volume, waiting
+from warehouse import ledger, releases, reshaped, versions, volume, waiting
 from warehouse.connect import pg_params
 from warehouse.judged import Applied, Judged
 from warehouse.releases import Candidate
@@ -151,6 +152,7 @@ class _Work:
         self.landing.attach(self.con)
         self.findings += _told_of_source(self.candidate.con, self.catalog, self.resource, self.extracts)
         table = ensure_table(self.candidate.con, self.resource)
+        self._take_over(table)
         for (kind, _), group in groupby(self.extracts, key=_together):
             unjudged = list(group)
             while unjudged:
@@ -160,11 +162,59 @@ class _Work:
                     others = [extract for extract in unjudged if extract.id not in refused.extract_ids]
                     if kind != "partition" or not refused.extract_ids or not others:
                         raise
-                    ledger.refuse(self.candidate.con, refused.extract_ids)
-                    self.findings.append(_whole(self.resource, refused))
+                    self._refuse(refused)
                     unjudged = others
+                except SharedKeys:
+                    self._apply_apart(kind, table, unjudged)
+                    unjudged = []
                 else:
                     unjudged = []
+
+    def _take_over(self, table: StoreTable) -> None:
+        """Carry over what an older table holds, if the resource has got a new one."""
+        with _told_safely(self.resource), self.candidate.con.transaction():
+            old = reshaped.left_in(self.candidate.con, table)
+            if old is None:
+                return
+            count = None
+            if reshaped.is_untouched(self.candidate.con, table):
+                count = reshaped.carry_over(self.candidate.con, self.candidate.id, table, old)
+            moved = Applied(count, count, 0, 0) if count is not None else self._give_up(old)
+            waiting.enter(self.candidate.con, self.candidate.id, self.resource.name, moved)
+        self.done = replace(self.done, inserted=moved.inserted, ended=moved.ended)
+
+    def _give_up(self, old: str) -> Applied:
+        scopes = [extract.scope for extract in self.extracts]
+        is_whole = any(scope["kind"] == "full" for scope in scopes)
+        read_anew = None if is_whole else [s["partition"] for s in scopes if s["kind"] == "partition"]
+        return Applied(0, reshaped.give_up(self.candidate.con, self.candidate.id, old, read_anew), 0, 0)
+
+    def _apply_apart(self, kind: str, table: StoreTable, extracts: Sequence[ledger.Extract]) -> None:
+        """Judge and apply partitions one after the other, as they came; files from the latest day back.
+
+        Raises:
+            ExtractRefused: all of them are refused.
+        """
+        cut = self.resource.ingest.partition
+        if cut is not None and cut.source == "filename":
+            extracts = sorted(extracts, key=lambda extract: extract.scope["partition"], reverse=True)
+        refusals = []
+        for extract in extracts:
+            try:
+                self._apply(kind, table, [extract])
+            except ExtractRefused as refused:
+                if not refused.extract_ids:
+                    raise
+                refusals.append(refused)
+        if len(refusals) == len(extracts):
+            raise refusals[0]
+        for one in refusals:
+            self._refuse(one)
+
+    def _refuse(self, refused: ExtractRefused) -> None:
+        """Refuse partitions alone, while others of their resource are applied."""
+        ledger.refuse(self.candidate.con, refused.extract_ids)
+        self.findings.append(_whole(self.resource, refused))
 
     def _apply(self, kind: str, table: StoreTable, extracts: Sequence[ledger.Extract]) -> None:
         begun = time.monotonic()

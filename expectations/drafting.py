@@ -19,7 +19,8 @@ from catalogs.model import Catalog
 from connectors.base import Scope, Source, SourceError
 from connectors.duck import describe, session
 from connectors.probe import read_out
-from expectations.admission import ExtractRefused, judge
+from expectations.admission import judge
+from expectations.extracts import ExtractRefused
 from expectations.profile import profile
 from warehouse.ledger import Extract
 
@@ -76,6 +77,9 @@ def draft(
                 undrafted.append(
                     Undrafted(table.physical_name, "; ".join(table.notes) or "it has no columns")
                 )
+                continue
+            if fault := drafter.key_fault(table):
+                undrafted.append(Undrafted(table.physical_name, fault))
                 continue
             path = folder / f"found_{number:05d}.parquet"
             resource = drafter.as_text(table)

@@ -2,8 +2,10 @@
 
 Each place becomes the DuckDB view `shown`: the contract's items, typed as today's contract says and NULL where the
 place does not have them, `_key`, the key as one text, NULL where a part of it cannot be read, `_raw_key`, the key as it
-was landed, and what locates the row there.
+was landed, or as a table of another shape has it, and what locates the row there.
 """
+
+from collections.abc import Sequence
 
 import duckdb
 
@@ -17,7 +19,13 @@ from warehouse.waiting import items_of
 
 
 def show_landed(
-    duck: duckdb.DuckDBPyConnection, catalog: Catalog, resource: Resource, source: str, locator: str
+    duck: duckdb.DuckDBPyConnection,
+    catalog: Catalog,
+    resource: Resource,
+    source: str,
+    locator: str,
+    keys: Sequence[tuple[str, ...]] = (),
+    filed_key: str = "",
 ) -> None:
     """Show landed rows, or rows kept as they were landed.
 
@@ -27,6 +35,8 @@ def show_landed(
         resource: the contract.
         source: what they are read from, in DuckDB SQL.
         locator: columns of the source that locate a row.
+        keys: those that the resource had before, for rows that were landed under one of them.
+        filed_key: column of the source with the key as it was filed, for rows that lack a part of today's.
     """
     types = _columns(duck, source)
     columns = []
@@ -39,28 +49,37 @@ def show_landed(
         columns.append(f"{value} AS {name}")
         if item.is_coded:
             columns.append(f"{text} AS {q(item.name + SOURCE_SUFFIX)}")
-    parts = [f"coalesce(CAST({q(name)} AS VARCHAR), '')" for name in resource.key if name in types]
-    raw = f"concat_ws('|', {', '.join(parts) or 'NULL'}) AS _raw_key"
-    _show(duck, resource, f"SELECT {', '.join(columns)}, {raw}, {locator} FROM {source}")
+    whole = (key for key in (resource.key, *keys) if types.keys() >= set(key))
+    raw = _text_of([name for name in next(whole, resource.key) if name in types])
+    if filed_key:
+        lacks = " OR ".join(f"{q(name)} IS NULL" for name in resource.key)
+        raw = f"CASE WHEN {lacks} THEN {filed_key} ELSE {raw} END"
+    _show(duck, resource, f"SELECT {', '.join(columns)}, {raw} AS _raw_key, {locator} FROM {source}")
 
 
-def show_table(duck: duckdb.DuckDBPyConnection, resource: Resource, table: str) -> bool:
-    """Show a store table, located by key and `_from`; False if it has another key, by which no row can be named."""
+def show_table(
+    duck: duckdb.DuckDBPyConnection, resource: Resource, table: str, own_key: Sequence[str]
+) -> None:
+    """Show a store table, located by its own key and `_from`.
+
+    Args:
+        duck: an `expectations.admit.engine`.
+        resource: the contract.
+        table: the table, which may be of another contract's shape.
+        own_key: the columns by which it tells rows apart.
+    """
     duck.execute("CALL pg_clear_cache()")
     source = f"wh.clear.{q(table)}"
     present = _columns(duck, source)
-    if not set(resource.key) <= present.keys():
-        return False
-    columns = []
+    wanted = {}
     for item in resource.items:
-        wanted = [(item.name, item.duck_type)]
+        wanted[item.name] = item.duck_type
         if item.is_coded:
-            wanted.append((item.name + SOURCE_SUFFIX, "VARCHAR"))
-        columns += [q(name) if name in present else f"NULL::{kind} AS {q(name)}" for name, kind in wanted]
-    _show(
-        duck, resource, f"SELECT {', '.join(columns)}, {key_text(resource)} AS _raw_key, _from FROM {source}"
-    )
-    return True
+            wanted[item.name + SOURCE_SUFFIX] = "VARCHAR"
+    columns = [q(name) if name in present else f"NULL::{kind} AS {q(name)}" for name, kind in wanted.items()]
+    columns += [q(name) for name in own_key if name not in wanted]
+    rows = f"SELECT {', '.join(columns)}, _from FROM {source}"
+    _show(duck, resource, f"SELECT *, {_text_of(own_key)} AS _raw_key FROM ({rows})")
 
 
 def show_quarantine(
@@ -72,11 +91,13 @@ def show_quarantine(
     """
     duck.execute("CALL pg_clear_cache()")
     items = items_of("row", [item.name for item in resource.items])
+    filed = "key_text" if table == "quarantine" else "NULL::VARCHAR"
     duck.execute(
-        f"CREATE OR REPLACE TEMP VIEW kept AS SELECT id AS _id, row_digest AS _row_digest, {items}"
+        "CREATE OR REPLACE TEMP VIEW kept AS"
+        f" SELECT id AS _id, row_digest AS _row_digest, {filed} AS _key_text, {items}"
         f" FROM wh.clear.{table} WHERE resource = {literal(resource.name)} AND row IS NOT NULL"
     )
-    show_landed(duck, catalog, resource, "kept", "_id, _row_digest")
+    show_landed(duck, catalog, resource, "kept", "_id, _row_digest", filed_key="_key_text")
 
 
 def _show(duck: duckdb.DuckDBPyConnection, resource: Resource, rows: str) -> None:
@@ -85,6 +106,11 @@ def _show(duck: duckdb.DuckDBPyConnection, resource: Resource, rows: str) -> Non
         f"CREATE OR REPLACE TEMP VIEW shown AS SELECT *, CASE WHEN {is_whole} THEN {key_text(resource)} END AS _key"
         f" FROM ({rows})"
     )
+
+
+def _text_of(key: Sequence[str]) -> str:
+    parts = ", ".join(f"coalesce(CAST({q(name)} AS VARCHAR), '')" for name in key)
+    return f"concat_ws('|', {parts or 'NULL'})"
 
 
 def _columns(duck: duckdb.DuckDBPyConnection, source: str) -> dict[str, str]:

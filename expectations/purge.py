@@ -35,7 +35,7 @@ from warehouse.elsewhere import NOWHERE, Elsewhere, Gone
 from warehouse.identity import DOCUMENT, kept, resident_id_18
 from warehouse.key_ring import ring
 from warehouse.sealed_rows import sealed_list
-from warehouse.store import SOURCE_SUFFIX, sealed_in
+from warehouse.store import SOURCE_SUFFIX, key_of, sealed_in, tables_of
 
 Tell = Callable[[str, str], None]
 # What a purge has to know until it is done: keys of the rows, and whose keys and documents stand in them.
@@ -386,17 +386,10 @@ class _Purge:
             and resource.subject.id_type in own
         ]
 
-    def _tables(self, resource: Resource) -> list[str]:
-        rows = self.con.execute(
-            "SELECT tablename FROM pg_tables WHERE schemaname = 'store' AND (tablename = %s OR tablename ~ %s)",
-            [resource.table, f"^{resource.table}__v[0-9]+$"],
-        ).fetchall()
-        return [table for (table,) in rows]
-
     def _touch_all(self) -> None:
         """An interrupted purge may have deleted from any of these."""
         for resource in (self.order.resource, *self._derived()):
-            self.touched |= {f"store.{table}" for table in self._tables(resource)}
+            self.touched |= {f"store.{table}" for table in tables_of(self.con, resource)}
         self.touched |= {"yici.quarantine", "yici.quarantine_decision", "yici.link", "yici.subject"}
         self.touched |= {_WORKBOOKS, *self.elsewhere.tables}
 
@@ -407,17 +400,18 @@ class _Purge:
                ORDER BY id""",
             [resource.name],
         ).fetchall()
+        keys = [key_of(self.con, table) for table in tables_of(self.con, resource)]
         for number, path, digest, taken_at in extracts:
             manifest = self.landing.read(path)
             opened = self.landing.open(manifest)
             files = f"[{', '.join(map(literal, opened))}]"
             source = f"read_parquet({files}, filename = '_file', file_row_number = true{opened.options})"
-            show_landed(self.duck, self.catalog, resource, source, "_file, file_row_number AS _no")
+            show_landed(self.duck, self.catalog, resource, source, "_file, file_row_number AS _no", keys)
             yield partial(self._rewrite_extract, manifest, source, taken_at)
             self._tell_ledger(manifest.path, number, digest)
-        for table in self._tables(resource):
-            if show_table(self.duck, resource, table):
-                yield partial(self._delete_versions, resource, table)
+        for table, own_key in zip(tables_of(self.con, resource), keys, strict=True):
+            show_table(self.duck, resource, table, own_key)
+            yield partial(self._delete_versions, resource, table, own_key)
         show_quarantine(self.duck, self.catalog, resource, "quarantine_decision")
         yield partial(self._forget_corrections, resource)
         show_quarantine(self.duck, self.catalog, resource)
@@ -471,15 +465,15 @@ class _Purge:
                 "UPDATE yici.extract SET rows = %s, digest = %s WHERE id = %s", [manifest.rows, found, number]
             )
 
-    def _delete_versions(self, resource: Resource, table: str, _: int) -> None:
-        """Delete every version of the doomed rows' keys, whichever of them was named."""
-        key = ", ".join(map(q, resource.key))
+    def _delete_versions(self, resource: Resource, table: str, own_key: tuple[str, ...], _: int) -> None:
+        """Delete every version of the doomed rows' keys, as the table tells them, whichever of them was named."""
+        key = ", ".join(map(q, own_key))
         (count, first) = self.duck.execute(
-            "SELECT count(*), min(_from) FROM shown WHERE _key IN (SELECT _key FROM doomed)"
+            f"SELECT count(*), min(_from) FROM shown SEMI JOIN doomed USING ({key})"
         ).fetchone()
         self.done.versions[resource.name] += count
         if self.dry_run:
-            texts = ", ".join(f"CAST({q(name)} AS VARCHAR)" for name in resource.key)
+            texts = ", ".join(f"CAST({q(name)} AS VARCHAR)" for name in own_key)
             self.leaving[table] |= set(self.duck.execute(f"SELECT DISTINCT {texts} FROM doomed").fetchall())
             return
         staged = f"{table}__purge"
@@ -488,12 +482,12 @@ class _Purge:
         )
         copy_rows(
             self.duck,
-            f"SELECT DISTINCT {sealed_list(self.duck, resource.key, sealed_in(self.con, table))} FROM doomed",
+            f"SELECT DISTINCT {sealed_list(self.duck, own_key, sealed_in(self.con, table))} FROM doomed",
             self.con,
             sql.Identifier("stage", staged),
-            resource.key,
+            own_key,
         )
-        on = " AND ".join(f"t.{q(name)} = s.{q(name)}" for name in resource.key)
+        on = " AND ".join(f"t.{q(name)} = s.{q(name)}" for name in own_key)
         with self.con.transaction():
             self.con.execute(f"DELETE FROM store.{q(table)} t USING stage.{q(staged)} s WHERE {on}")
             self.con.execute(f"DROP TABLE stage.{q(staged)}")
@@ -540,12 +534,13 @@ class _Purge:
         """Whether a stored row of any resource still names a natural key or document."""
         for resource in self.catalog.resources.values():
             for item in _naming(resource, id_type):
-                for table in self._tables(resource):
+                for table in tables_of(self.con, resource):
                     if not self._has_column(table, item):
                         continue
                     query = sql.SQL("SELECT DISTINCT {} FROM clear.{} WHERE {}::text = ANY (%s)").format(
                         sql.SQL(", ").join(
-                            sql.SQL("{}::text").format(sql.Identifier(name)) for name in resource.key
+                            sql.SQL("{}::text").format(sql.Identifier(name))
+                            for name in key_of(self.con, table)
                         ),
                         sql.Identifier(table),
                         sql.Identifier(item),

@@ -25,7 +25,8 @@ from expectations.quarantine.again import LOOKED_AGAIN
 from warehouse import baseline, history, ledger, ledger_rows, releases, sealed
 from warehouse.releases import Candidate
 from warehouse.sealed import Sealed
-from warehouse.store import create_views, shape_hash
+from warehouse.store import shape_hash
+from warehouse.views import create_views
 
 _COMPARED = ("rows_in", "admitted", "quarantined", "inserted", "ended")
 

@@ -24,7 +24,7 @@ def retention_job(catalog: Catalog) -> dg.JobDefinition:
         found = settings()
         try:
             with connect(autocommit=True) as con, connect("retention", autocommit=True) as pruner:
-                kept = elsewhere(load_keys(found.home))
+                kept = elsewhere(load_keys(found.home), catalog)
                 gone = enforce(con, pruner, catalog, Landing(found.landing), found.home, tell, elsewhere=kept)
         except ReleaseRunning as error:
             raise dg.RetryRequested(_MAX_RETRIES, _WAIT_S) from error

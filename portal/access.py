@@ -55,6 +55,7 @@ PAGES: Mapping[str, Mapping[str, str]] = {
     "list_file": _EVERYBODY,
     "logout": _EVERYBODY,
     "mine": _EVERYBODY,
+    "mine_things": _EVERYBODY,
     "mine_usages": _EVERYBODY,
     "mine_question": _EVERYBODY,
     "mine_corrections": _EVERYBODY,

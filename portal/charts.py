@@ -6,6 +6,7 @@ colour-blind; bars begin at zero; a figure stands at its bar rather than in a le
 """
 
 import gzip
+import html
 import textwrap
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -99,8 +100,8 @@ def columns(
     drawn = [
         {
             "type": "bar",
-            "name": name,
-            "x": list(labels),
+            "name": _plain(name),
+            "x": [_plain(label) for label in labels],
             "y": list(values),
             "marker": {"color": colour},
             "hovertemplate": "%{x}<br>%{fullData.name} %{y}<extra></extra>",
@@ -126,8 +127,8 @@ def lines(
             {
                 "type": "scatter",
                 "mode": "lines+markers",
-                "name": name,
-                "x": list(labels),
+                "name": _plain(name),
+                "x": [_plain(label) for label in labels],
                 "y": list(values),
                 "line": {"color": colour, "width": 2},
                 "hovertemplate": "%{x}<br>%{fullData.name} %{y}<extra></extra>",
@@ -145,15 +146,15 @@ def _bar(
     return {
         "type": "bar",
         "orientation": "h",
-        "name": name,
+        "name": _plain(name),
         "x": list(values),
         "y": [_label(label) for label in labels],
-        "text": list(texts),
+        "text": [_plain(text) for text in texts],
         "textposition": "auto",
         "constraintext": "none",
         "textangle": 0,
         "cliponaxis": False,
-        "customdata": list(labels),
+        "customdata": [_plain(label) for label in labels],
         "marker": {"color": colour},
         "hovertemplate": "%{customdata}<br>%{fullData.name} %{text}<extra></extra>",
     }
@@ -190,12 +191,17 @@ def _layout(height: int, unit: str) -> dict[str, Any]:
     }
 
 
+def _plain(text: str) -> str:
+    """Return a text as Plotly shows it unchanged: it takes some tags in texts for its own, and reads entities."""
+    return html.escape(text, quote=False)
+
+
 def _label(text: str) -> str:
     """Break a long name into two lines, between words where it has words, so that bars keep their room on a phone."""
     if _width(text) <= _LABEL_WIDTH:
-        return text
+        return _plain(text)
     lines = textwrap.wrap(text, _LABEL_WIDTH) if " " in text and text.isascii() else _cut(text)
-    return "<br>".join(lines[:2]) + ("…" if len(lines) > 2 else "")
+    return "<br>".join(map(_plain, lines[:2])) + ("…" if len(lines) > 2 else "")
 
 
 def _cut(text: str) -> list[str]:

@@ -7,24 +7,18 @@ screen reader reads it as such. What people are and said is never put in other w
 marked.
 """
 
-import html
 import re
 from collections.abc import Iterable, Mapping
+from functools import partial
 
+from catalogs.counting import filled
+from catalogs.exports.marks import is_chinese, marked
 from catalogs.model import Catalog
 from catalogs.views import item_name
 from portal.texts_catalog import PATTERNS, WORDS
 from portal.texts_lists import CLAUSES, REASONS
 from service.problems import KINDS
 
-_HAN = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_IS_CHINESE = re.compile(f"[{_HAN}]")
-# Chinese with the signs and figures between, for one mark around all of it.
-_PHRASE = re.compile(f"[{_HAN}](?:.*[{_HAN}][。！？”》）]?)?", re.DOTALL)
-# A name that stayed as it is within an English sentence.
-_QUOTED = re.compile(f"(?<=“)[^”]*[{_HAN}][^”]*(?=”)")
-_TAG = re.compile(r"(<[^>]*>)")
-_NAME = re.compile(r"<(/?)([a-zA-Z0-9]+)")
 # What parts a text, the widest first, and how English has it.
 _BETWEEN = tuple(
     re.compile(f"(\\s*{one}\\s*)")
@@ -48,11 +42,6 @@ _SIGNS = {
     "《": " “",
     "》": "” ",
 }
-# Elements whose content is no text of the page.
-_NOT_TEXT = frozenset(("script", "style", "textarea"))
-# Elements that hold text only, so that the mark has to stand on them.
-_TEXT_ONLY = frozenset(("title", "option"))
-_MARK = 'lang="zh-CN"'
 _PATTERNS = (*PATTERNS, *REASONS)
 # One look for all of them: most texts are none, and a page has thousands.
 _IS_PATTERN = re.compile("|".join(f"(?:{pattern.pattern})" for pattern, _ in _PATTERNS))
@@ -109,7 +98,7 @@ def _columns(catalog: Catalog) -> Iterable[tuple[str, str]]:
 
 def english_of(text: str, names: Mapping[str, str]) -> str:
     """Return a text of the catalog in English, and as it is where a part of it is known in Chinese only."""
-    return _told(text, names) or text
+    return told_in_english(text, names) or text
 
 
 def in_english(page: str, names: Mapping[str, str]) -> str:
@@ -119,47 +108,15 @@ def in_english(page: str, names: Mapping[str, str]) -> str:
         page: HTML as a template made it, every value escaped.
         names: as `english_names` tells them.
     """
-    pieces = _TAG.split(page)
-    inside, depth, is_left = "", 0, False
-    known: dict[str, str | None] = {}
-    for place in range(1, len(pieces), 2):
-        tag, text = pieces[place], pieces[place + 1]
-        found = _NAME.match(tag)
-        closing, name = found.groups() if found else ("", "")
-        if inside:
-            if name == inside:
-                depth += -1 if closing else 1
-            if depth == 0:
-                inside = ""
-        elif not closing and (name in (*_NOT_TEXT, "svg") or 'lang="zh' in tag or 'translate="no"' in tag):
-            inside, depth, is_left = name, 1, 'translate="no"' not in tag
-            if name == "svg" and 'lang="' not in tag:
-                pieces[place] = tag.replace("<svg", f"<svg {_MARK}", 1)
-        if (inside and is_left) or not _IS_CHINESE.search(text):
-            continue
-        # Without a value of its own an option sends its text.
-        is_sent = name == "option" and "value=" not in tag
-        bare, told = text.strip(), None
-        if not inside and not is_sent:
-            if bare not in known:
-                known[bare] = _told(html.unescape(bare), names)
-            told = known[bare]
-        if told is not None:
-            english = _QUOTED.sub(lambda one: f"<span {_MARK}>{one[0]}</span>", html.escape(told))
-            pieces[place + 1] = text.replace(bare, english, 1)
-        elif name in _TEXT_ONLY and not closing:
-            pieces[place] = f"{tag[:-1]} {_MARK}>"
-        else:
-            pieces[place + 1] = _PHRASE.sub(lambda one: f"<span {_MARK}>{one[0]}</span>", text)
-    return "".join(pieces)
+    return marked(page, partial(told_in_english, names=names))
 
 
-def _told(text: str, names: Mapping[str, str], level: int = 0) -> str | None:
+def told_in_english(text: str, names: Mapping[str, str], level: int = 0) -> str | None:
     """Return a text in English; None if a part of it is known in Chinese only."""
-    if not _IS_CHINESE.search(text):
+    if not is_chinese(text):
         return text
     if text.endswith("。"):
-        said = _told(text[:-1], names)
+        said = told_in_english(text[:-1], names)
         return said and f"{said}."
     if whole := _word(text, names):
         return whole
@@ -169,7 +126,7 @@ def _told(text: str, names: Mapping[str, str], level: int = 0) -> str | None:
             break
     else:
         return None
-    parts = [_told(piece, names, place + 1) for piece in pieces[::2]]
+    parts = [told_in_english(piece, names, place + 1) for piece in pieces[::2]]
     signs = [_SIGNS.get(sign.strip(), sign) for sign in pieces[1::2]]
     opened = [False, *(sign.strip() == "《" for sign in pieces[1::2])]
     parts = [piece if is_name and part is None else part for piece, part, is_name in
@@ -186,12 +143,12 @@ def _word(text: str, names: Mapping[str, str]) -> str | None:
         return None
     for pattern, english in _PATTERNS:
         if found := pattern.fullmatch(text):
-            groups = [_told(group, names) for group in found.groups()]
+            groups = [told_in_english(group, names) for group in found.groups()]
             # What stands in “” is a name, which may stay as it is.
             parts = [
                 group if part is None and f"“{{{place}}}”" in english else part
                 for place, (group, part) in enumerate(zip(found.groups(), groups, strict=True))
             ]
             if None not in parts:
-                return english.format(*parts)
+                return filled(english, *parts)
     return None

@@ -12,8 +12,10 @@ from catalogs.model import LOOKUP_SYSTEM_KIND, Catalog, Resource
 from catalogs.settings import now
 from expectations.quality.desk import Event
 from expectations.quality.kept import Kept, scores_on
+from expectations.quality.scores import RESOURCE
 from expectations.quality.tickets import RULE, Ticket
 from expectations.quality.titles import resource_title, rule_title
+from expectations.quality.words import TOTAL
 
 EXTRACTS = 30
 # The reference of a ticket leads to a person's case: the portal's role may not read it.
@@ -84,6 +86,17 @@ def is_late(resource: Resource, last: datetime | None) -> bool:
 def scores(con: psycopg.Connection, day: date) -> Kept:
     """Return the newest scores up to a day."""
     return scores_on(con, day)
+
+
+def totals(con: psycopg.Connection, day: date) -> dict[str, float]:
+    """Return resource → its total score on the newest day that has scores, up to a day."""
+    return dict(
+        con.execute(
+            """SELECT name, score FROM yici.score WHERE scope = %s AND dimension = %s
+               AND day = (SELECT max(day) FROM yici.score WHERE day <= %s)""",
+            [RESOURCE, TOTAL, day],
+        ).fetchall()
+    )
 
 
 def tickets(con: psycopg.Connection, units: frozenset[str] | None, resource: str = "") -> list[Ticket]:

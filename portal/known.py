@@ -23,6 +23,7 @@ from catalogs.versions import unpack
 from catalogs.views import TIERS, catalog_json
 from catalogs.views_services import visible_services
 from portal.english import english_names
+from portal.facets import traits
 from portal.problems import Refused
 from warehouse.figures import as_measured
 
@@ -36,12 +37,14 @@ class Shown:
         pages: path below the root → page.
         entries: what the search finds.
         lists: name → list.
+        traits: page of a resource → facet → value, as the search narrows by them (`portal.facets`).
     """
 
     told: Mapping[str, object]
     pages: Mapping[str, Page]
     entries: Sequence[Entry]
     lists: Mapping[str, DerivedList]
+    traits: Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,8 @@ class Known:
         lists = derived_lists(catalog, told, measured, day)
         pictures = {one.code: draw(catalog, one).decode() for one in visible_services(catalog, "office")}
         tiers = {tier: _shown(catalog, tier, lists, pictures) for tier in TIERS[1:]}
-        return Edition(catalog, release, day, has_figures, tiers, english_names(catalog))
+        english = {one.title_zh: one.title_en for one in lists} | english_names(catalog)
+        return Edition(catalog, release, day, has_figures, tiers, english)
 
 
 def _shown(catalog: Catalog, tier: str, lists: Sequence[DerivedList], pictures: Mapping[str, str]) -> Shown:
@@ -138,4 +142,5 @@ def _shown(catalog: Catalog, tier: str, lists: Sequence[DerivedList], pictures: 
         {page.path: page for page in site.pages()},
         tuple(site.entries()),
         {one.name: one for one in own},
+        traits(catalog, tier),
     )

@@ -4,8 +4,9 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from catalogs.changes.edit_words import place_in_words
+from catalogs.changes.edit_words import line_in_words, place_in_words
 from catalogs.changes.proposing import Prepared
+from catalogs.faults import Fault
 from catalogs.forms.fault_words import in_chinese
 from catalogs.model import Catalog
 from catalogs.rules import ERROR
@@ -27,32 +28,45 @@ def typed_texts(request: Request) -> dict[str, str]:
 
 def hindrances(prepared: Prepared, catalog: Catalog, language: str) -> list[tuple[str, str]]:
     """Return why something cannot be proposed: in the reader's language, and beside it the check's own wording."""
-    if language != "zh":
-        return [(line, "") for line in prepared.hindrances]
-    errors = [one for one in prepared.faults if one.severity == ERROR]
     missing = prepared.route.missing if prepared.route and not prepared.route.refused else ()
+    moved, nobody = (
+        (
+            "{place}：此处已被改动，请按现行版本重新提出。",
+            "有环节没有可作决定的岗位，请先在 units.csv 或 campus.yaml 中写明。",
+        )
+        if language == "zh"
+        else ("{place}: this was changed meanwhile; propose it anew by the present version.", "")
+    )
     return [
         *(
-            (
-                f"{place_in_words(one.edit, catalog, language)}：此处已被改动，请按现行版本重新提出。",
-                f"{one.edit.place}: {one.why}",
-            )
+            (moved.format(place=place_in_words(one.edit, catalog, language)), f"{one.edit.place}: {one.why}")
             for one in prepared.conflicts
         ),
-        *((fault_in_chinese(one), one.what) for one in errors),
-        *(("有环节没有可作决定的岗位，请先在 units.csv 或 campus.yaml 中写明。", one) for one in missing),
+        *(_fault(one, prepared, catalog, language) for one in prepared.faults if one.severity == ERROR),
+        *((nobody, one) if nobody else (one, "") for one in missing),
     ]
 
 
-def notes(prepared: Prepared, language: str) -> list[tuple[str, str]]:
+def notes(prepared: Prepared, catalog: Catalog, language: str) -> list[tuple[str, str]]:
     """Return what the check has to remark without forbidding anything; as `hindrances`."""
-    warnings = [one for one in prepared.faults if one.severity != ERROR]
-    if language != "zh":
-        return [(line, "") for line in (*prepared.notes, *map(str, warnings))]
+    left_out = "文件中写的决定未采用：决定只在此作出。" if language == "zh" else ""
     return [
-        *(("文件中写的决定未采用：决定只在此作出。", one) for one in prepared.notes),
-        *((fault_in_chinese(one), one.what) for one in warnings),
+        *((left_out, one) if left_out else (one, "") for one in prepared.notes),
+        *(_fault(one, prepared, catalog, language) for one in prepared.faults if one.severity != ERROR),
     ]
+
+
+def _fault(fault: Fault, prepared: Prepared, catalog: Catalog, language: str) -> tuple[str, str]:
+    """Return a breach by the entry that it is about, and beside it file, line and what the check says of them."""
+    content = prepared.files.get(fault.file)
+    place = line_in_words(fault.file, content, fault.line, catalog, language) if content else ""
+    where = f"{fault.file}:{fault.line}"
+    if language == "zh":
+        return fault_in_chinese(fault, place), f"{where} {fault.what}"
+    if not place:
+        return str(fault), ""
+    tail = f"; {fault.mend}" if fault.mend else ""
+    return f"{place}: {fault.what} – {fault.why}{tail}", f"{where} [{fault.rule}]"
 
 
 def maintain_page(request: Request, template: str, status: int = 200, **told: Any) -> Response:

@@ -1,21 +1,23 @@
 """The catalog: what the published site shows to readers of a tier, search, and how a resource stands just now."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
 from catalogs.exports.yaml_text import dump_yaml, read_plain
+from catalogs.model import Catalog
 from catalogs.views import contract_for, resource_name, visible_items, visible_resources
 from expectations.quality.scores import RESOURCE
 from expectations.quality.terms import terms
-from portal import cells, facts, quality_charts
+from portal import cells, facets, facts, quality_charts
 from portal.access import decide
 from portal.entry import Entered, House
 from portal.pages_reform import block_file
 from portal.problems import not_found
 from portal.rendering import age, language_of, moment, page
-from portal.search import LONGEST, search
+from portal.search import FACETS, LONGEST, Found, search
 from portal.specimens import specimen_rows
 from portal.texts import text
 
@@ -24,11 +26,56 @@ _WORDS = {"✓": "state.kept", "!": "state.late", "✕": "state.refused", "–":
 
 
 @router.get("/search", name="search")
-def find(request: Request, q: str = "", kind: str = "", unit: str = "") -> Response:
-    """What the catalog has under a name."""
-    typed = q.strip()[:LONGEST]
-    found = search(request.state.entered.shown.entries, typed, kind, unit)
-    return page(request, "search.html.j2", typed=typed, found=found, kind=kind, unit=unit)
+def find(request: Request, q: str = "") -> Response:
+    """What the catalog has under a name, narrowed by what the address says."""
+    entered: Entered = request.state.entered
+    house: House = request.app.state.house
+    catalog, language = entered.edition.catalog, language_of(request)
+    typed, chosen = q.strip()[:LONGEST], facets.chosen_of(request.query_params)
+    with house.database.connection() as con:
+        now = facets.standing(con, catalog, entered.edition.on)
+    traits = {name: {**told, **now[name]} for name, told in entered.shown.traits.items()}
+    found = search(entered.shown.entries, typed, chosen, traits)
+    return page(
+        request,
+        "search.html.j2",
+        typed=typed,
+        found=found,
+        chosen=[
+            {
+                "facet": facet,
+                "word": facets.word(catalog, facet, value, language),
+                "without": _search_address(typed, {**chosen, facet: ""}),
+            }
+            for facet, value in chosen.items()
+        ],
+        always=_narrowings(catalog, found, chosen, FACETS[:2], language),
+        folded=_narrowings(catalog, found, chosen, FACETS[2:], language),
+        is_open=any(facet in chosen for facet in FACETS[2:]),
+    )
+
+
+def _narrowings(
+    catalog: Catalog, found: Found, chosen: Mapping[str, str], names: Iterable[str], language: str
+) -> dict[str, list[dict[str, Any]]]:
+    """Return facet → its values, of the facets that have any; what is chosen is offered though nothing has it."""
+    offered = {
+        facet: [
+            {
+                "value": value,
+                "word": facets.word(catalog, facet, value, language),
+                "count": found.counts[facet].get(value, 0),
+                "is_chosen": value == chosen.get(facet),
+            }
+            for value in dict.fromkeys((*found.counts[facet], *filter(None, [chosen.get(facet)])))
+        ]
+        for facet in names
+    }
+    return {facet: values for facet, values in offered.items() if values}
+
+
+def _search_address(typed: str, chosen: Mapping[str, str]) -> str:
+    return "/search?" + urlencode({"q": typed, **{facet: value for facet, value in chosen.items() if value}})
 
 
 @router.get("/services.html", name="services")

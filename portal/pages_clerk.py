@@ -21,7 +21,7 @@ from catalogs.word_forms import WordFormError
 from portal.asking import Said, asking
 from portal.downloads import download
 from portal.entry import Entered
-from portal.filled_form import printed
+from portal.filled_form import DECLARED, printed, value_of, verification_note
 from portal.problems import not_found
 from portal.rendering import language_of, moment, page
 from portal.texts import TEXTS, text
@@ -30,9 +30,6 @@ from portal.wall import LARGER
 router = APIRouter()
 _LONGEST = 64
 _OUTCOMES = {"satisfied": "✓", "certificate": "✓", "still_required": "!"}
-# What of a form may be printed: a value that is there, with whatever doubt the page tells beside it.
-_FILLED = ("available", "stale", "in_dispute")
-_DECLARED = "self_declared"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -157,13 +154,13 @@ def form(request: Request) -> Response:
     filled = told["prefill"]
     template = word_forms.form_of(_catalog(request), filled["service_item"])
     if request.state.form.get("as") == "pdf":
-        rows = [_on_paper(one) for one in filled["fields"]]
-        return _file(request, told, printed(_catalog(request), told, rows, template is not None), "pdf")
+        return _file(request, told, printed(_catalog(request), told, template is not None), "pdf")
     if template is None:
         raise not_found()
-    values = {one["field"]: _printed(one) for one in filled["fields"]}
+    values = {one["field"]: value_of(one) for one in filled["fields"]}
     try:
-        content = word_forms.fill(template, values)
+        note = verification_note(_catalog(request), told, word_forms.placeholders(template))
+        content = word_forms.fill(template, values, note)
     except WordFormError:
         raise not_found() from None
     return _file(request, told, content, "docx")
@@ -182,13 +179,6 @@ def _file(request: Request, told: Mapping[str, Any], content: bytes, kind: str) 
     title = f"{told['prefill']['name_zh']}-{told['external_no'] or told['case_id']}"
     entered: Entered = request.state.entered
     return download(content, kind, title, entered.edition.on)
-
-
-def _on_paper(one: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return a field's name, value and doubt as they stand on paper, which is in Chinese."""
-    value = _printed(one)
-    is_doubtful = bool(value) and one["status"] != "available"
-    return one["name_zh"], value, text(f"fact.{one['status']}", "zh") if is_doubtful else ""
 
 
 def _refusal(said: Said, language: str) -> str:
@@ -237,24 +227,17 @@ def _field(request: Request, one: Mapping[str, Any]) -> dict[str, Any]:
     catalog = _catalog(request)
     verification = one.get("verification") or {}
     status, level = one["status"], verification.get("level", "")
-    is_declared = level == _DECLARED
+    is_declared = level == DECLARED
     return {
         "name": one["name_zh"],
         "element": one["element"],
-        "value": _printed(one),
+        "value": value_of(one),
         "status": status,
         "unit": unit_name(catalog, verification["verifier"]) if verification and not is_declared else "",
         "level": level,
         "declared_id": verification["evidence"][0]["serial"] if is_declared else "",
         "is_doubtful": status in ("stale", "in_dispute"),
     }
-
-
-def _printed(one: Mapping[str, Any]) -> str:
-    value = one.get("value")
-    if one["status"] not in _FILLED or value is None:
-        return ""
-    return "、".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _catalog(request: Request) -> Catalog:

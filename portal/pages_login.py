@@ -10,13 +10,14 @@ import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 
-from catalogs.exports.site import STYLE
+from catalogs.exports.templating import STYLE
 from catalogs.model_posts import Numbered
 from expectations.quality import report_html
 from portal import accounts, attempts, charts, deeds, oidc, sessions
 from portal.access import Decision
 from portal.asking import ACCOUNT, ID_TOKEN, TICKET, Begun, Said
 from portal.configuration import OidcSettings
+from portal.drafts import typed
 from portal.entry import House, safe_path
 from portal.problems import Refused, not_found
 from portal.rendering import LANGUAGE_COOKIE, page
@@ -86,10 +87,8 @@ def login_account(request: Request) -> Response:
     house = _house(request)
     if not house.chosen.is_reference_campus:
         raise not_found()
-    name, password, code, wanted = (
-        str(request.state.form.get(one) or "") for one in ("name", "password", "code", "next")
-    )
-    name, address = name.strip()[:64], address_of(request)
+    password, code, wanted = (str(request.state.form.get(one) or "") for one in ("password", "code", "next"))
+    name, address = typed(request, "name", 64), address_of(request)
     with house.database.connection() as con:
         if not attempts.is_allowed(con, name, address):
             deeds.note(con, "", deeds.LOGIN_FAILED, "account", _login(False, "login:too_many"))

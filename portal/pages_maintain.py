@@ -106,7 +106,7 @@ def meaning(prepared: Prepared, catalog: Catalog, language: str) -> dict[str, An
         "allows_more": bool(told and told.allows_more),
         "breaks": bool(told and told.breaks),
         "hindrances": hindrances(prepared, catalog, language),
-        "notes": notes(prepared, language),
+        "notes": notes(prepared, catalog, language),
         "refused": prepared.route.refused if prepared.route else "",
         "steps": prepared.route.steps if prepared.route else (),
         "edits": edits_told(prepared.edits, catalog, language),

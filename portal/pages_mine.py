@@ -30,13 +30,14 @@ _LONGEST_STATED, _LONGEST_REASON = 500, 1000
 # The parts of one's own pages, as they stand side by side.
 TABS = (
     ("mine", "/mine"),
+    ("things", "/mine/things"),
     ("usages", "/mine/usages"),
     ("corrections", "/mine/corrections"),
     ("consents", "/mine/consents"),
     ("certificates", "/mine/certificates"),
 )
 # How a fact's state is shown.
-_FACT_SIGNS = {
+FACT_SIGNS = {
     "available": "✓",
     "stale": "!",
     "in_dispute": "!",
@@ -228,7 +229,7 @@ def _fact(request: Request, one: Mapping[str, Any]) -> dict[str, Any]:
         "value": _value(one, language),
         "is_masked": bool(one.get("masked")),
         "status": one["status"],
-        "sign": _FACT_SIGNS.get(one["status"], "–"),
+        "sign": FACT_SIGNS.get(one["status"], "–"),
         "reason": one.get("reason") or "",
         "unit": _unit(catalog, verification.get("verifier")),
         "level": verification.get("level", ""),

@@ -3,6 +3,8 @@
 Tickets and samples are treated as `yici quality` treats them, by the role of the desk and never by the portal's own.
 """
 
+from functools import partial
+
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
@@ -29,6 +31,7 @@ from portal import facts
 from portal.downloads import download
 from portal.drafts import typed
 from portal.duty_frame import desk_of, posts_of
+from portal.english import told_in_english
 from portal.entry import Entered, House, about_unit
 from portal.printing import press
 from portal.problems import not_found
@@ -178,7 +181,9 @@ def weekly(request: Request, unit: str, name: str) -> Response:
     with desk_of(request) as con:
         told = unit_report(gather(con, catalog, terms(catalog), week), unit, language)
     if kind == "html":
-        return HTMLResponse(html(told, "/assets/report.css"))
+        return HTMLResponse(
+            html(told, "/assets/report.css", partial(told_in_english, names=entered.edition.english))
+        )
     content = xlsx(told) if kind == "xlsx" else pdf(press(), told)
     return download(content, kind, f"{unit_name(catalog, unit)}-质量周报", week.code)
 

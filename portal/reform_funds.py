@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from portal import charts
+from portal import charts, marts
 from portal.blocks import (
     COUNT,
     MEAN,
@@ -54,7 +54,8 @@ def _payments(reading: Reading) -> list[Block]:
     for status in sorted({row["claim_status"] for row in raw}):
         row = table.rows.get(status) if table else None
         names[status] = reading.both(row.name_zh, row.name_en or row.name_zh) if row else status
-    rows = _without_single_amounts(reading, [{**row, "name": names[row["claim_status"]]} for row in raw])
+    told = [{**row, **_of_waiting(row), "name": names[row["claim_status"]]} for row in raw]
+    rows = _without_single_amounts(reading, told)
     months = sorted({row["month"] for row in rows})
     counts = {(row["month"], row["claim_status"]): row["cases"] for row in rows}
     figure = charts.columns(
@@ -79,6 +80,12 @@ def _payments(reading: Reading) -> list[Block]:
     )
     title = reading.t("payments", days="–" if days is None else f"{days:.1f}", n=waiting)
     return [reading.block("payments", title, columns=columns, rows=rows, figure=figure)]
+
+
+def _of_waiting(row: marts.Row) -> marts.Row:
+    """Return what is told of waiting payments only: of others it would be a zero that says nothing."""
+    keys = ("waiting_over_30_days", "with_one_proposal")
+    return {} if row["claim_status"] == _UNCLAIMED else dict.fromkeys(keys)
 
 
 def _without_single_amounts(reading: Reading, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -116,7 +123,7 @@ def _unclaimed(reading: Reading) -> list[Block]:
         Column("payments", "笔数", "Payments", COUNT),
         Column("proposed", "可提议", "With a proposal", COUNT),
     )
-    by = {one: reading.t(f"proposed.{one}") for one in ("memo", "payer_and_amount", "payer")}
+    by = {one: reading.t(f"proposed.{one}") for one in ("number", "name", "payer_and_amount", "payer")}
     rows = [
         {
             **row,
@@ -128,11 +135,11 @@ def _unclaimed(reading: Reading) -> list[Block]:
     listed = (
         Column("received_on", "到款日期", "Received on", WHEN),
         Column("payer_masked", "付款单位 (脱敏)", "Payer (masked)"),
-        Column("amount", "金额 (元)", "Amount (yuan)"),
-        Column("days_waiting", "已等待 (天)", "Days waiting", COUNT),
-        Column("proposed_contracts", "可提议合同", "Contracts", COUNT),
         Column("proposed_project_no", "提议项目", "Proposed project"),
         Column("by", "依据", "Why"),
+        Column("amount", "金额 (元)", "Amount (yuan)"),
+        Column("days_waiting", "已等待 (天)", "Days waiting", COUNT),
+        Column("proposed_projects", "可提议项目", "Possible projects", COUNT),
     )
     return [
         reading.block(

@@ -25,7 +25,7 @@ from portal.reform import CHARTED, YEAR, Reading, points, share
 _VISITS = "marts.mart_reform__visit_evidence"
 _SUMS = """sum(cases_closed)::bigint AS cases, sum(real_without_visit)::bigint AS never,
     sum(real_with_one_visit)::bigint AS once, sum(real_with_more_visits)::bigint AS more,
-    round(sum(recorded_at_most_once_share * cases_closed))::bigint AS recorded,
+    sum(recorded_at_most_once)::bigint AS recorded,
     sum(cases_beyond_promise)::bigint AS beyond, sum(cases_corrected)::bigint AS corrected,
     sum(cases_with_correction_visit)::bigint AS correction_visits,
     sum(CASE WHEN promised_visits <= 1 THEN cases_closed ELSE 0 END)::bigint AS promised"""
@@ -240,10 +240,10 @@ def milestones(reading: Reading) -> list[Block]:
         Column("goal", "编号", "Goal"),
         Column("clause", "目标条款", "Clause"),
         Column("dueOn", "期限", "Due on", WHEN),
-        Column("target", "目标值", "Target"),
-        Column("met", "达到", "Met by"),
-        Column("counted", "计入", "Counted"),
-        Column("share", "实际", "Actual"),
+        Column("target", "目标值", "Target", COUNT),
+        Column("met", "达到", "Met by", COUNT),
+        Column("counted", "计入", "Counted", COUNT),
+        Column("share", "实际", "Actual", COUNT),
         Column("outcome", "结论", "Outcome", WHEN),
         Column("why", "说明", "Why"),
     )

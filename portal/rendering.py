@@ -12,7 +12,8 @@ from fastapi.responses import HTMLResponse
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
-from catalogs.exports.site import environment
+from catalogs.counting import counted
+from catalogs.exports.templating import environment
 from catalogs.posts import post_title
 from catalogs.settings import now
 from portal.access import MEMBER, decide, issues
@@ -156,7 +157,7 @@ def told_moment(request: Request, at: datetime | str | None) -> Moment | None:
 def age(at: datetime, language: str) -> str:
     """Return how long ago something was, in words."""
     passed = max(now().astimezone(UTC) - at, timedelta())
-    for seconds, zh, en in ((86400, "天", "days"), (3600, "小时", "hours"), (60, "分钟", "minutes")):
+    for seconds, zh, en in ((86400, "天", "day"), (3600, "小时", "hour"), (60, "分钟", "minute")):
         if passed.total_seconds() >= seconds:
             return _ago(int(passed.total_seconds() // seconds), zh, en, language)
     return "刚刚" if language == "zh" else "just now"
@@ -166,13 +167,11 @@ def age_in_days(days: int, language: str) -> str:
     """Return how many days ago something was that has a day and no time, in words."""
     if days < 1:
         return "今天" if language == "zh" else "today"
-    return _ago(days, "天", "days", language)
+    return _ago(days, "天", "day", language)
 
 
 def _ago(count: int, zh: str, en: str, language: str) -> str:
-    if language == "zh":
-        return f"{count} {zh}前"
-    return f"{count} {en} ago" if count > 1 else f"1 {en.removesuffix('s')} ago"
+    return f"{count:,} {zh}前" if language == "zh" else f"{counted(count, en)} ago"
 
 
 def _name(entered: Entered | None, language: str) -> str:

@@ -13,6 +13,8 @@ from functools import lru_cache
 from catalogs.exports.search import Entry
 
 LONGEST = 80
+# By what a search may be narrowed: any entry by the first two, a resource by all.
+FACETS = ("kind", "unit", "system", "share", "personal", "cycle", "fresh", "quality")
 _SHOWN = 100
 
 
@@ -21,26 +23,49 @@ class Found:
     """What a search found.
 
     Attributes:
-        total: of the kind and unit chosen.
+        total: of what is chosen.
         entries: the best of them.
-        kinds, units: how many each kind and unit has, whatever is chosen of the other.
+        counts: facet → value → how many have it, whatever is chosen of this facet itself, the most frequent first.
     """
 
     total: int
     entries: Sequence[Entry]
-    kinds: Mapping[str, int]
-    units: Mapping[str, int]
+    counts: Mapping[str, Mapping[str, int]]
 
 
-def search(entries: Iterable[Entry], text: str, kind: str = "", unit: str = "") -> Found:
-    """Return what fits a text, the best first; without a text everything of the kind and unit."""
+def search(
+    entries: Iterable[Entry],
+    text: str,
+    chosen: Mapping[str, str] | None = None,
+    traits: Mapping[str, Mapping[str, str]] | None = None,
+) -> Found:
+    """Return what fits a text, the best first; without a text everything that is chosen.
+
+    Args:
+        entries: of the index.
+        text: as it was typed.
+        chosen: facet → value; one that is not named does not narrow.
+        traits: page → facet → value, of the facets that the index does not have.
+    """
     typed = unicodedata.normalize("NFKC", text).strip().lower()[:LONGEST]
     ranked = [(_rank(entry, typed), place, entry) for place, entry in enumerate(entries)]
-    hits = [entry for rank, _, entry in sorted(ranked) if rank >= 0]
-    chosen = [one for one in hits if kind in ("", one.kind) and unit in ("", one.unit)]
-    kinds = Counter(one.kind for one in hits if unit in ("", one.unit))
-    units = Counter(one.unit for one in hits if one.unit and kind in ("", one.kind))
-    return Found(len(chosen), chosen[:_SHOWN], dict(kinds.most_common()), dict(units.most_common()))
+    wanted = {facet: value for facet, value in (chosen or {}).items() if value}
+    hits: list[Entry] = []
+    counts: dict[str, Counter[str]] = {facet: Counter() for facet in FACETS}
+    for rank, _, entry in sorted(ranked):
+        if rank < 0:
+            continue
+        own = {"kind": entry.kind, "unit": entry.unit, **(traits or {}).get(entry.page, {})}
+        missed = [facet for facet, value in wanted.items() if own.get(facet) != value]
+        if not missed:
+            hits.append(entry)
+        if len(missed) <= 1:
+            for facet in missed or FACETS:
+                if own.get(facet):
+                    counts[facet][own[facet]] += 1
+    return Found(
+        len(hits), hits[:_SHOWN], {facet: dict(found.most_common()) for facet, found in counts.items()}
+    )
 
 
 def _rank(entry: Entry, typed: str) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from catalogs.counting import filled
 from portal.texts_certificates import CERTIFICATE_TEXTS
 from portal.texts_duty import DUTY_TEXTS
 from portal.texts_maintain import MAINTAIN_TEXTS
@@ -28,10 +29,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "search": ("搜索", "Search"),
     "search.hint": ("名称、拼音首字母或编码", "Name, initials or code"),
     "search.title": ("搜索目录", "Search the catalog"),
-    "search.found": ("找到 {n:,} 条", "{n:,} found"),
+    "search.found": ("找到 {n} 条", "{n} found"),
     "search.shown": (
-        "，显示前 {n} 条，可按类别或单位缩小范围",
-        "; the first {n} are shown: narrow by kind or unit",
+        "，显示前 {n} 条，可用上面的条件缩小范围",
+        "; the first {n} {n:is|are} shown: narrow them by what is offered above",
     ),
     "search.none": (
         "没有找到。可试名称中的几个字、拼音首字母或编码，或去掉筛选条件。",
@@ -39,11 +40,20 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "search.kind": ("类别", "Kind"),
     "search.unit": ("单位", "Unit"),
+    "search.system": ("业务系统", "System"),
+    "search.share": ("共享类型", "Sharing"),
+    "search.personal": ("个人信息", "Personal data"),
+    "search.cycle": ("更新周期", "Update cycle"),
+    "search.fresh": ("时效", "Freshness"),
+    "search.quality": ("质量", "Quality"),
+    "search.more": ("更多条件（数据资源）", "More filters (resources)"),
+    "search.chosen": ("已选", "Chosen:"),
+    "search.take_away": ("去掉", "take away"),
     "all": ("全部", "All"),
     "filter": ("筛选", "Filter"),
     "excel": ("下载 Excel", "Download Excel"),
     "address": ("本页地址", "This page:"),
-    "footer": ("目录版本 {version} · 发布版次 {release}", "Catalog {version} · release {release}"),
+    "footer": ("目录版本 {version} · 发布版次 {release!s}", "Catalog {version} · release {release!s}"),
     "no_release": ("尚无", "none yet"),
     "login": ("登录", "Log in"),
     "login.lead": (
@@ -61,7 +71,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "login.wrong": (
         "账号、密码或验证码不对，未登录。每个验证码只能用一次，请等下一个再试。",
-        "Account, password or code is not right; you are not logged in. A code counts once: wait for the next one.",
+        "Account, password or code is not right; you are not logged in. A code counts once: wait for the "
+        "next one.",
     ),
     "login.too_many": (
         "尝试次数过多，15 分钟后再试。已有的会话不受影响。",
@@ -83,7 +94,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "watch": ("关注", "watch"),
     "bad": ("异常", "bad"),
     "nothing": ("无数据", "no data"),
-    "error.entry": ("留痕编号 {n}", "On record as {n}"),
+    "error.entry": ("留痕编号 {n!s}", "On record as {n!s}"),
     "error.home": ("回到首页", "To the home page"),
     "error.form": ("回到刚才的表单，填写的内容还在", "Back to the form; what you typed is still there"),
     "draft.offered": (
@@ -93,7 +104,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "error.not_found.what": ("没有这一页", "There is no such page"),
     "error.not_found.mend": (
         "地址可能有误，或该内容已不在目录中。请从首页或搜索进入。",
-        "The address may be wrong, or this is no longer in the catalog. Start from the home page or the search.",
+        "The address may be wrong, or this is no longer in the catalog. Start from the home page or the "
+        "search.",
     ),
     "error.not_yours.what": ("您的岗位无权查看这一页", "Your posts do not let you see this page"),
     "error.not_yours.mend": (
@@ -161,8 +173,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "error.reference": ("编号", "Reference"),
     "home.title": ("今天的数据与改革", "Data and reform today"),
     "home.lead": (
-        "{fresh:,} / {all:,} 项资源在承诺期内，{overdue:,} 张工单逾期。",
-        "{fresh:,} of {all:,} resources are within their promise; {overdue:,} tickets are overdue.",
+        "{fresh} / {all} 项资源在承诺期内，{overdue} 张工单逾期。",
+        "{fresh} of {all} {all:resource is|resources are} within their promise; {overdue} {overdue:ticket "
+        "is|tickets are} overdue.",
     ),
     "home.freshness": ("按期资源", "Resources on time"),
     "home.freshness.note": ("承诺周期内有已发布的批次", "published within the promised cycle"),
@@ -172,28 +185,28 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "home.quality.none": ("首次发布后生成", "comes with the first release"),
     "home.prefill": ("预填使用", "Prefill"),
     "home.prefill.note": (
-        "{month} 预填次数，保留字段 {kept:,} 个",
-        "prefills in {month}; {kept:,} fields kept",
+        "{month} 预填次数，保留字段 {kept} 个",
+        "prefills in {month}; {kept} {kept:field|fields} kept",
     ),
     "home.spared": ("可免提交材料", "Materials to be spared"),
     "home.spared.note": ("占全部材料项次；尚无预填", "of all that are asked for; no prefill yet"),
     "home.once": ("最多跑一次", "At most one visit"),
-    "home.once.note": ("指南所承诺，共 {n:,} 个事项", "promised, of {n:,} service items"),
+    "home.once.note": ("指南所承诺，共 {n} 个事项", "promised, of {n} service {n:item|items}"),
     "home.once.real": (
         "近 12 个月实际；承诺的事项占 {promised}",
         "in 12 months; promised by {promised} of items",
     ),
     "home.once.more": ("改革成效", "The reform"),
     "home.since": (
-        "昨日以来：发布 {releases:,} 次，{applied:,} 项次资源更新；新开工单 {opened:,} 张，销号 {closed:,} 张。",
-        "Since yesterday: releases {releases:,}, resources updated {applied:,}; tickets opened {opened:,}, "
-        "closed {closed:,}.",
+        "昨日以来：发布 {releases} 次，{applied} 项次资源更新；新开工单 {opened} 张，销号 {closed} 张。",
+        "Since yesterday: releases {releases}, resources updated {applied}; tickets opened {opened}, "
+        "closed {closed}.",
     ),
     "home.changed": ("最近的发布", "Latest releases"),
     "home.changed.none": ("尚无发布版次。", "There is no release yet."),
     "home.changed.line": (
-        "{applied:,} 项更新，{carried:,} 项沿用，{refused:,} 项退回或暂缓",
-        "{applied:,} updated, {carried:,} carried on, {refused:,} refused or held",
+        "{applied} 项更新，{carried} 项沿用，{refused} 项退回或暂缓",
+        "{applied} updated, {carried} carried on, {refused} refused or held",
     ),
     "home.overdue": ("谁逾期了", "What is overdue, and with whom"),
     "home.overdue.none": ("没有逾期工单。", "No ticket is overdue."),
@@ -219,7 +232,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "state.unpublished": ("尚无批次发布，承诺{cycle}。", "Promised {cycle}; no extract was published yet."),
     "state.kept_count": (
         "最近 {n} 个批次中 {kept} 个按期发布。",
-        "Of the last {n} extracts {kept} were published on time.",
+        "Of the last {n} {n:extract|extracts} {kept} {kept:was|were} published on time.",
     ),
     "state.never": ("尚未收到任何批次，承诺{cycle}。", "Promised {cycle}; no extract was received yet."),
     "state.asked": (
@@ -248,12 +261,12 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "quality.title": ("数据质量", "Data quality"),
     "quality.unit.lead": (
-        "总分 {score}；{n:,} 条规则未通过，共 {rows:,} 行次（{day}）。",
-        "Score {score}; {n:,} rules fail, in {rows:,} rows all told ({day}).",
+        "总分 {score}；{n} 条规则未通过，共 {rows} 行次（{day}）。",
+        "Score {score}; {n} {n:rule fails|rules fail}, in {rows} {rows:row|rows} all told ({day}).",
     ),
     "quality.lead": (
         "全校总分 {score}；{bad} 个单位至少一个维度异常。",
-        "The campus scores {score}; {bad} units have a dimension that is bad.",
+        "The campus scores {score}; {bad} {bad:unit has|units have} a dimension that is bad.",
     ),
     "quality.heat": ("单位 × 维度", "Units by dimensions"),
     "quality.campus": ("全校", "The campus"),
@@ -282,12 +295,12 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "severity.warning": ("一般", "warning"),
     "severity.info": ("提示", "for information"),
     "tickets.title": ("未销工单", "Open tickets"),
-    "tickets.lead": ("{n:,} 张未销，{overdue:,} 张逾期。", "{n:,} open, {overdue:,} overdue."),
+    "tickets.lead": ("{n} 张未销，{overdue} 张逾期。", "{n} open, {overdue} overdue."),
     "tickets.none": (
         "没有未销工单。规则不通过时自动开单，改正后的下一批次自动销号。",
         "No ticket is open. A failing rule opens one, and the next good extract closes it.",
     ),
-    "ticket.title": ("工单 {n}", "Ticket {n}"),
+    "ticket.title": ("工单 {n!s}", "Ticket {n!s}"),
     "ticket.open": ("未销", "open"),
     "ticket.closed": ("已销", "closed"),
     "ticket.overdue": ("逾期", "overdue"),
@@ -305,8 +318,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "event.reopened": ("重开", "reopened"),
     "demands.title": ("需求对账", "Demand board"),
     "demands.lead": (
-        "{n:,} 项需求数据元，{gaps:,} 项有缺口。",
-        "{n:,} elements are asked for, {gaps:,} of them with a gap.",
+        "{n} 项需求数据元，{gaps} 项有缺口。",
+        "{n} {n:element is|elements are} asked for, {gaps} of them with a gap.",
     ),
     "demands.none": ("这一状态下没有需求。", "No demand is in this state."),
     "demand": ("需求", "Demand"),
@@ -316,8 +329,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "gap": ("缺口", "Gap"),
     "duties.title": ("数据提供责任", "Duties of providers"),
     "duties.lead": (
-        "{units:,} 个单位，{rows:,} 行责任，{red:,} 行需要处理（排在前面）。",
-        "{units:,} units, {rows:,} duties; {red:,} need attention and stand first.",
+        "{units} 个单位，{rows} 行责任，{red} 行需要处理（排在前面）。",
+        "{units} {units:unit|units}, {rows} {rows:duty|duties}; {red} {red:needs attention and stands|need "
+        "attention and stand} first.",
     ),
     "duties.none": (
         "没有责任行。信息项标为权威源后自动列入。",
@@ -337,9 +351,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
 
 
 def text(key: str, language: str, **values: object) -> str:
-    """Return a text in a language, its {names} filled in.
+    """Return a text in a language, its {names} filled in as `catalogs.counting.filled` does.
 
     Raises:
         KeyError: there is no such text.
     """
-    return TEXTS[key][LANGUAGES.index(language)].format(**values)
+    return filled(TEXTS[key][LANGUAGES.index(language)], **values)

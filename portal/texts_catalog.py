@@ -3,41 +3,27 @@
 import re
 from collections.abc import Mapping
 
+from catalogs.english_words import ENGLISH
+
 WORDS: Mapping[str, str] = {
+    **ENGLISH,
     "是": "yes", "否": "no", "无": "none", "其他": "other", "全部": "all", "行数": "rows",
     # readers, sharing, cycles
-    "公开": "public", "校内": "campus", "数据办": "data office",
-    "无条件共享": "unconditional", "有条件共享": "conditional", "不予共享": "not shared",
-    "实时": "real time", "每日": "daily", "每周": "weekly", "每月": "monthly", "每季度": "quarterly",
-    "每半年": "half-yearly", "每年": "yearly", "每学期": "every term", "每学年": "every school year",
-    "不定期": "irregular", "逐件": "per case", "一次": "once",
     # states of demands, duties, promises and goals
-    "草稿": "draft", "已提出": "filed", "已授权": "granted", "不予授权": "refused", "争议": "disputed",
-    "已撤回": "withdrawn", "已到期": "expired", "待归集": "to be collected", "无源": "no source",
+    "待归集": "to be collected", "无源": "no source",
     "本人填报": "told by the person", "声明冲突": "two sources declared", "有源未授权": "has a source, not granted",
     "履责": "kept", "逾期": "overdue", "质量不达标": "below its quality", "从未提供": "never delivered",
     "未测": "not measured", "守诺": "kept", "失诺": "broken", "达成": "met", "未达成": "missed",
-    "不可测": "not measurable", "错误": "error", "提醒": "warning",
+    "不可测": "not measurable", "提醒": "warning",
     # service items
-    "必要": "required", "视情形": "if it applies", "可容缺": "may follow later",
     "须提交": "to be handed in", "视情形提交": "if it applies", "可容缺后补": "may follow later",
     "需提交": "to be handed in", "免提交": "not needed", "学校出具电子证明": "the university issues it itself",
-    "教职工": "Staff", "学生": "Students", "家长": "Parents", "社会公众": "The public", "单位": "Unit",
-    "网上": "online", "掌上": "mobile", "自助终端": "kiosk", "窗口": "window", "邮寄": "post", "电话": "Telephone",
-    "信息公开": "published only", "网上预审": "checked online first", "网上受理": "accepted online",
-    "全程网办": "online throughout",
-    "经办人": "clerk", "负责人": "head", "审核人": "reviewer", "系统自动": "by the system", "委员会": "committee",
-    "支部": "branch", "校外单位": "outside body", "银行": "bank", "导师": "supervisor", "数据专员": "data steward",
-    "现场人员": "person on site", "申请人": "applicant",
-    "任一退回, 全部重审": "returned by one, all decide anew",
-    "退回后只重审该环节": "returned by one, that one decides anew",
     "未承诺": "not promised", "当场办结": "at once", "一趟不跑": "no visit", "最多跑 1 次": "at most 1 visit",
     "不收费": "free", "收费": "charged", "即办件": "at once", "承诺件": "promised", "联办件": "joint",
     "由学校核验": "verified by the university", "须原件": "original",
     "与同组环节同时办理": "at the same time as its group",
     "短信告知": "told by SMS", "条件": "condition", "结果": "result",
     # items and their types; kinds that the search finds
-    "文本": "text", "整数": "whole number", "数值": "number", "是/否": "yes or no", "日期": "date", "时间": "time",
     "服务事项": "Service item", "数据资源": "Resource", "代码表": "Code table", "清单": "List",
     # forms
     "信息资源目录": "Resource catalogue", "服务事项清单": "List of service items",
@@ -90,6 +76,7 @@ WORDS: Mapping[str, str] = {
     "登记同意": "registered a consent", "撤回同意": "withdrew a consent", "保存本人填报内容": "kept what was declared",
     "本人查看同意记录": "you looked at your consents", "本人撤回同意": "you withdrew a consent",
     "本人删除填报内容": "you deleted what you declared", "本人查看自己的数据": "you looked at your data",
+    "本人查看所负责项目等的数据": "you looked at what you answer for",
     "本人查看访问记录": "you looked at who looked", "本人询问一次访问": "you questioned an access",
     "本人查看自己的询问": "you looked at your questions", "本人登录": "you logged in",
     "本人提出更正": "you filed a correction", "本人查看自己的更正": "you looked at your corrections",
@@ -110,19 +97,19 @@ WORDS: Mapping[str, str] = {
 PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), english)
     for pattern, english in (
-        (r"跑 (\d+) 次", "{} visits"),
-        (r"(\d+) 个工作日", "{} working days"),
-        (r"(\d+) 天", "{} days"),
-        (r"(\d+) 小时", "{} hours"),
-        (r"(\d+) 分钟", "{} minutes"),
-        (r"(\d+) 个月", "{} months"),
-        (r"(\d+) 份", "{} copies"),
-        (r"(\d+) 行不符合", "{} rows fail"),
+        (r"跑 (\d+) 次", "{0} {0:visit|visits}"),
+        (r"(\d+) 个工作日", "{0} working {0:day|days}"),
+        (r"(\d+) 天", "{0} {0:day|days}"),
+        (r"(\d+) 小时", "{0} {0:hour|hours}"),
+        (r"(\d+) 分钟", "{0} {0:minute|minutes}"),
+        (r"(\d+) 个月", "{0} {0:month|months}"),
+        (r"(\d+) 份", "{0} {0:copy|copies}"),
+        (r"(\d+) 行不符合", "{0} {0:row fails|rows fail}"),
         (r"(\S+) 前", "by {}"),
         (r"由(\S+)出具", "issued by {}"),
         (r"(\S+)办事", "Services: {}"),
         (r"源自 (\S+)", "from {}"),
-        (r"超过 (\d+) 字节", "is longer than {} bytes"),
+        (r"超过 (\d+) 字节", "is longer than {0} {0:byte|bytes}"),
         (r"长度不合要求(.+)", "is not of its length {}"),
         (r"超出允许范围(.*)", "is out of range {}"),
         (r"不能读成(\S+)", "cannot be read as {}"),

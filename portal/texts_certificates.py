@@ -6,8 +6,8 @@ CERTIFICATE_TEXTS: Mapping[str, tuple[str, str]] = {
     "mine.tab.certificates": ("我的证明", "My certificates"),
     "certificate.lead": (
         "证明由学校已核数据当场生成并加盖电子签章。任何人都可凭核验码查验, 只能看到您选择出示的内容。",
-        "Certificates are made at once from verified data and sealed. Anybody can check one by its code, and sees only"
-        " what you choose to show.",
+        "Certificates are made at once from verified data and sealed. Anybody can check one by its code, and "
+        "sees only what you choose to show.",
     ),
     "certificate.none": ("您还没有开具过证明。", "You have asked for none yet."),
     "certificate.ask": ("开具证明", "Ask for one"),
@@ -96,7 +96,7 @@ CERTIFICATE_TEXTS: Mapping[str, tuple[str, str]] = {
     "certificate.issued": ("开具时间", "Issued"),
     "certificate.until": ("有效期至", "Valid until"),
     "certificate.days": ("有效期", "Valid for"),
-    "certificate.days.n": ("{n} 天", "{n} days"),
+    "certificate.days.n": ("{n} 天", "{n} {n:day|days}"),
     "certificate.language": ("语言", "Language"),
     "certificate.language.zh": ("中文", "Chinese"),
     "certificate.language.en": ("英文", "English"),
@@ -166,7 +166,8 @@ CERTIFICATE_TEXTS: Mapping[str, tuple[str, str]] = {
     "issued.title": ("证明管理", "Certificates issued"),
     "issued.lead": (
         "本岗位出具的证明: 按编号查找, 数据变化后核定, 必要时撤销。",
-        "Certificates that your post issues: found by number, decided on when facts change, revoked if need be.",
+        "Certificates that your post issues: found by number, decided on when facts change, revoked if need "
+        "be.",
     ),
     "issued.number": ("证明编号 (印在证明上)", "Number, as printed on the paper"),
     "issued.find": ("查找", "Find"),
@@ -189,7 +190,7 @@ CERTIFICATE_TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "issued.revoke.lead": (
         "撤销后不能恢复。核验页立即显示已撤销, 撤销名单在一分钟内更新, 持证人在「我的证明」看到原因。",
-        "This cannot be undone. Its page says revoked at once, the published list within a minute, and its holder reads"
-        " why.",
+        "This cannot be undone. Its page says revoked at once, the published list within a minute, and its "
+        "holder reads why.",
     ),
 }

@@ -6,8 +6,8 @@ DUTY_TEXTS: Mapping[str, tuple[str, str]] = {
     "waiting.upload": ("交回改好的工作簿", "Hand in the corrected workbook"),
     "waiting.upload.note": (
         "上传后逐行重新检查：有一处问题就都不受理，并标出工作表、行、列；全部合格的，下次发布入库。",
-        "Every row is judged anew. With one fault nothing is taken, and sheet, row and column are told; otherwise the"
-        " next release admits the rows.",
+        "Every row is judged anew. With one fault nothing is taken, and sheet, row and column are told; "
+        "otherwise the next release admits the rows.",
     ),
     "handed.title": ("改好的工作簿：{name}", "Corrected workbook: {name}"),
     "handed.file": ("Excel 工作簿（.xlsx，不超过 {most} MB）", "Excel workbook (.xlsx, {most} MB at most)"),
@@ -33,18 +33,19 @@ DUTY_TEXTS: Mapping[str, tuple[str, str]] = {
     "handed.state.running": ("正在检查（{age}）。", "It is being judged ({age})."),
     "handed.state.taken": (
         "已受理 {rows} 行更正，另有 {unchanged} 行未改。下次发布入库；业务系统也请改正，否则下一批数据仍会出错。",
-        "{rows} corrected rows are handed in, {unchanged} are as they were. The next release admits them; correct your"
+        "{rows} corrected {rows:row is|rows are} handed in, {unchanged} {unchanged:is as it was|are as they "
+        "were}. The next release admits {rows:it|them}; correct your"
         " system too: what it sends next comes first.",
     ),
     "handed.state.faulty": (
         "有 {n} 处问题，都没有受理。请改好后重新上传。",
-        "{n} faults; nothing was handed in. Mend them and upload it again.",
+        "{n} {n:fault|faults}; nothing was handed in. Mend {n:it|them} and upload it again.",
     ),
     "handed.state.failed": ("没有受理。", "It was not taken."),
     "handed.state.died": (
         "检查意外中止。待纠正页“已决定”一列有数的，已受理；没有的，请重新上传。",
-        "Judging ended unexpectedly. What “Decided” counts on the page of waiting rows was taken; if it counts nothing,"
-        " upload it again.",
+        "Judging ended unexpectedly. What “Decided” counts on the page of waiting rows was taken; if it "
+        "counts nothing, upload it again.",
     ),
     "handed.why.no_right": (
         "您的岗位现在不负责这项数据。没有任何更改。",
@@ -56,7 +57,8 @@ DUTY_TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "handed.why.not_judged": (
         "数据仓库没有答复。没有任何更改，请稍后重新上传；仍不行时请联系数据办。",
-        "The warehouse did not answer. Nothing was changed; upload it again later. If it lasts, tell the data office.",
+        "The warehouse did not answer. Nothing was changed; upload it again later. If it lasts, tell the "
+        "data office.",
     ),
     "window.pdf": ("下载填好的表（PDF）", "Download the filled form as PDF"),
     "window.pdf.note": (
@@ -73,9 +75,9 @@ DUTY_TEXTS: Mapping[str, tuple[str, str]] = {
     "window.confirm.note": (
         "您在窗口看过原件、与填报一致时，可在此登记。登记后该内容标为“经办人员核验”，核验单位为本单位，直到本人另行填报；"
         "不因此免交任何材料。此事记在您名下，本人在“谁看过”中可见。",
-        "If you have seen the original at the window and it says the same, note it here. From then on the value counts"
-        " as verified by an officer of your unit, until the person declares another; it spares no paper. It is on"
-        " record under your name, and the person sees it under “Who looked”.",
+        "If you have seen the original at the window and it says the same, note it here. From then on the "
+        "value counts as verified by an officer of your unit, until the person declares another; it spares "
+        "no paper. It is on record under your name, and the person sees it under “Who looked”.",
     ),
     "window.confirm.of": ("已看过原件的一项", "Which one you have seen the original of"),
     "window.confirm.proof": (
@@ -89,8 +91,8 @@ DUTY_TEXTS: Mapping[str, tuple[str, str]] = {
     "window.confirm.send": ("登记已核实", "Note that it is confirmed"),
     "window.confirm.done": (
         "已登记：{field}经{unit}窗口核验。材料仍须照旧提交。请将原件扫描件存档，其摘要为 {digest}",
-        "Noted: {field}, verified at the window of {unit}. The papers are still needed. Keep the scan of the original;"
-        " its digest is {digest}",
+        "Noted: {field}, verified at the window of {unit}. The papers are still needed. Keep the scan of the "
+        "original; its digest is {digest}",
     ),
     "window.confirm.which": ("请选择一项。没有登记。", "Choose one. Nothing was noted."),
     "window.confirm.no_proof": (

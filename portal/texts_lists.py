@@ -86,7 +86,7 @@ REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"所证 (\d+) 项事实都有权威源", "facts that it proves, all with an authoritative source: {0}"),
         (
             r"([^，,]+“[^”]+”), 每年再省 (\d+) 项材料\(办件量未测, 每项计一\)",
-            "{0}: {1} more papers spared a year (case volumes not measured, each item counted once)",
+            "{0}: {1} more {1:paper|papers} spared a year (case volumes not measured, each item counted once)",
         ),
         (r"(解决缺口|授权本事项使用|开放共享|建立权威源)“([^”]+)”", "{0}: “{1}”"),
         (
@@ -97,6 +97,9 @@ REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"计入 (\d+) 项事项", "items counted: {0}"),
         (r"(\d+) 项已公布", "published: {0}"),
         (r"(\d+) 项最多跑一次", "at most once: {0}"),
+        (r"(\d+) 项开通网上申请", "may be applied for online: {0}"),
+        (r"(\d+) 项全流程在线", "online throughout: {0}"),
+        (r"(\d+) 项开通掌上办理", "work on a phone: {0}"),
         (r"(\d+) 项写明承诺时限的事项的平均值", "mean of the items with a promised limit: {0}"),
         (r"占 (\S+%)", "share {0}"),
         (r"特殊要求 (\d+) 项不计入", "with special demands, not counted: {0}"),
@@ -105,6 +108,6 @@ REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"承诺([^，,]+)更新", "promised {0}"),
         (r"考察期内收到 (\d+) 批", "extracts received in the period: {0}"),
         (r"处于承诺之内的时间占 (\S+)", "time within the promise: {0}"),
-        (r"最近一次在 (\d+) 小时前确认", "last confirmed {0} hours ago"),
+        (r"最近一次在 (\d+) 小时前确认", "last confirmed {0} {0:hour|hours} ago"),
     )
 )

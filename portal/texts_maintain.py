@@ -16,8 +16,8 @@ MAINTAIN_TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "error.not_your_units.mend": (
         "没有任何更改。只能对本单位的数据资源、需求、事项和权责提出变更；其他内容请联系数据办。",
-        "Nothing was changed. You may propose for your units' resources, demands, service items and powers; for"
-        " anything else ask the data office.",
+        "Nothing was changed. You may propose for your units' resources, demands, service items and powers; "
+        "for anything else ask the data office.",
     ),
     "error.form_empty.what": ("这张表没有可填的内容", "There is nothing to fill in on this form"),
     "error.form_empty.mend": (
@@ -35,8 +35,11 @@ MAINTAIN_TEXTS: Mapping[str, tuple[str, str]] = {
     "maintain.tab.propose": ("提出变更", "Propose"),
     "maintain.tab.publish": ("发布", "Publish"),
     "maintain.tab.versions": ("版本", "Versions"),
-    "maintain.lead": ("{mine} 件等您决定，共 {n} 件在办。", "{mine} wait for you; {n} are open."),
-    "maintain.lead.closed": ("最近办结 {n} 件。", "The last {n} that are closed."),
+    "maintain.lead": (
+        "{mine} 件等您决定，共 {n} 件在办。",
+        "{mine} {mine:waits|wait} for you; {n} {n:is|are} open.",
+    ),
+    "maintain.lead.closed": ("最近办结 {n} 件。", "The last {n} that {n:is|are} closed."),
     "maintain.open": ("在办", "Open"),
     "maintain.closed": ("已办结", "Closed"),
     "maintain.mine": ("等您决定", "Waiting for you"),
@@ -47,7 +50,7 @@ MAINTAIN_TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "maintain.none.closed": ("还没有办结的提案。", "No proposal is closed yet."),
     "proposal": ("提案", "Proposal"),
-    "proposal.title": ("提案 {n}", "Proposal {n}"),
+    "proposal.title": ("提案 {n!s}", "Proposal {n!s}"),
     "proposal.state": ("状态", "State"),
     "proposal.state.draft": ("草稿", "draft"),
     "proposal.state.proposed": ("待决定", "to be decided"),
@@ -67,7 +70,7 @@ MAINTAIN_TEXTS: Mapping[str, tuple[str, str]] = {
     "proposal.at": ("提出于", "Proposed"),
     "proposal.reason": ("理由", "Reason"),
     "proposal.source": ("来源", "Source"),
-    "proposal.base": ("依据目录版本 {n}", "made on version {n} of the catalog"),
+    "proposal.base": ("依据目录版本 {n!s}", "made on version {n!s} of the catalog"),
     "proposal.effective": ("生效日", "Holds from"),
     "proposal.effective.at_once": ("决定并发布后即生效", "as soon as it is decided and published"),
     "proposal.informed": ("知悉", "Informed"),
@@ -90,8 +93,8 @@ MAINTAIN_TEXTS: Mapping[str, tuple[str, str]] = {
     "proposal.event.commented": ("意见", "said"),
     "proposal.problem.moved": (
         "您打开页面后，这件提案有了新的进展，您的决定没有记录；填写的内容仍在下方，请看过后再定。",
-        "The proposal has moved on since you opened the page. Your decision was not recorded; what you wrote is still"
-        " below: look, and decide again.",
+        "The proposal has moved on since you opened the page. Your decision was not recorded; what you wrote "
+        "is still below: look, and decide again.",
     ),
     "proposal.problem.not_yours": (
         "现在不由您决定，没有记录；填写的内容仍在下方。",
@@ -104,9 +107,9 @@ MAINTAIN_TEXTS: Mapping[str, tuple[str, str]] = {
     "meaning.notes": ("目录检查的提示（{n}）", "Notes of the check ({n})"),
     "meaning.then": (
         "提出时：新增权限 {given} 项，收回 {taken} 项。",
-        "When it was made: {given} rights given, {taken} taken back.",
+        "When it was made: {given} {given:right|rights} given, {taken} taken back.",
     ),
-    "meaning.more": ("另有 {n} 条未列出。", "{n} more are not listed."),
+    "meaning.more": ("另有 {n} 条未列出。", "{n} more {n:is|are} not listed."),
     "meaning.nothing": ("无影响", "Nothing of"),
     "meaning.people": ("涉及人群", "People concerned"),
     "meaning.people.note": ("（登记表最近一批的行数）", "(rows of the register's last extract)"),
@@ -117,7 +120,7 @@ MAINTAIN_TEXTS: Mapping[str, tuple[str, str]] = {
     "edits.removed": ("取消", "removed"),
     "edits.old": ("现在", "Now"),
     "edits.new": ("改为", "Then"),
-    "steps.days": ("{n} 个工作日", "{n} working days"),
+    "steps.days": ("{n} 个工作日", "{n} working {n:day|days}"),
     "act.post": ("以哪个岗位", "As which post"),
     "act.as": ("以岗位 {post} 办理，全程留痕。", "You act as {post}; it is on record."),
     "decide.title": ("您的决定", "Your decision"),
@@ -126,7 +129,8 @@ MAINTAIN_TEXTS: Mapping[str, tuple[str, str]] = {
     "decide.refuse": ("不同意，退回", "Refuse"),
     "decide.note": (
         "全部环节同意后，由数据办发布生效；任一环节不同意，整件退回，可修改后重新提出。",
-        "When all steps are approved the data office publishes it. One refusal ends it; it may be proposed anew.",
+        "When all steps are approved the data office publishes it. One refusal ends it; it may be proposed "
+        "anew.",
     ),
     "decide.why_not.own": ("这是您提出的，须由他人决定。", "You proposed this; somebody else decides it."),
     "decide.why_not.two": (
@@ -140,7 +144,8 @@ MAINTAIN_TEXTS: Mapping[str, tuple[str, str]] = {
     "propose.title": ("提出变更", "Propose a change"),
     "propose.lead": (
         "先看会怎样，再决定是否提出；提出后由相关岗位决定，发布后生效。",
-        "See first what it would mean, then propose it. Those whom it concerns decide, and it holds once published.",
+        "See first what it would mean, then propose it. Those whom it concerns decide, and it holds once "
+        "published.",
     ),
     "propose.last": (
         "上次填写的“{source}”尚未提出，继续办理",
@@ -167,7 +172,7 @@ MAINTAIN_TEXTS: Mapping[str, tuple[str, str]] = {
     "wish.title": ("检查结果：{source}", "Checked: {source}"),
     "wish.faults": (
         "有 {n} 处问题，没有提出任何变更。改好后重新上传即可。",
-        "Faults: {n}; nothing was proposed. Mend them and upload it again.",
+        "Faults: {n}; nothing was proposed. Mend {n:it|them} and upload it again.",
     ),
     "wish.marked": ("下载标注了问题的副本", "Download a copy with the faults marked"),
     "wish.again": ("重新上传或填写", "Upload or fill in again"),
@@ -181,8 +186,8 @@ MAINTAIN_TEXTS: Mapping[str, tuple[str, str]] = {
         "Nothing is filled in wrongly; nothing is proposed yet.",
     ),
     "wish.old": (
-        "填写时依据的是目录版本 {n}，现在已有新版本；各处按现行版本核对。",
-        "This was made on version {n}; there is a newer one, and each place is compared with it.",
+        "填写时依据的是目录版本 {n!s}，现在已有新版本；各处按现行版本核对。",
+        "This was made on version {n!s}; there is a newer one, and each place is compared with it.",
     ),
     "wish.left_alone": ("未识别、未读取的工作表", "Sheets that are no form and were left alone"),
     "wish.steps": ("由谁决定", "Who decides"),
@@ -214,24 +219,25 @@ MAINTAIN_TEXTS: Mapping[str, tuple[str, str]] = {
     "edit.new": ("新需求", "a new demand"),
     "edit.lead": (
         "只改需要改的；没有动过的内容不产生变更。下一步先看会怎样，再决定是否提出。",
-        "Change what has to be changed; the rest stays. The next page shows what it would mean before you propose it.",
+        "Change what has to be changed; the rest stays. The next page shows what it would mean before you "
+        "propose it.",
     ),
     "edit.faults": (
         "有 {n} 处问题，标在相应的位置；没有提出任何变更。",
-        "Faults: {n}, shown in their places; nothing was proposed.",
+        "Faults: {n}, shown in {n:its place|their places}; nothing was proposed.",
     ),
     "edit.problem.nothing": ("没有改动。", "Nothing was changed."),
     "edit.send": ("看看会怎样", "See what it means"),
-    "board.lead": ("{n} 件在等决定或发布。", "{n} wait to be decided or published."),
+    "board.lead": ("{n} 件在等决定或发布。", "{n} {n:waits|wait} to be decided or published."),
     "board.waiting": ("提案在办", "Proposed"),
     "board.more": ("另外 {n} 项", "{n} more"),
     "board.waits": ("等待 {posts}，{day} 前", "waits for {posts}, until {day}"),
     "board.since": ("自 {day}", "since {day}"),
     "board.from": ("由 {units} 提供", "from {units}"),
-    "board.elements": ("{n} 项数据元", "{n} elements"),
-    "board.gaps": ("{n} 个缺口", "{n} gaps"),
+    "board.elements": ("{n} 项数据元", "{n} {n:element|elements}"),
+    "board.gaps": ("{n} 个缺口", "{n} {n:gap|gaps}"),
     "version": ("版本", "Version"),
-    "version.title": ("目录版本 {n}", "Version {n} of the catalog"),
+    "version.title": ("目录版本 {n!s}", "Version {n!s} of the catalog"),
     "version.brought": ("由来", "Brought by"),
     "version.by": ("决定岗位", "Decided by"),
     "version.digest": ("内容摘要", "Digest"),
@@ -243,30 +249,31 @@ MAINTAIN_TEXTS: Mapping[str, tuple[str, str]] = {
     "version.same": ("内容与现行版本相同。", "It says what the version in use says."),
     "version.back": ("回退到这一版会怎样", "What it would mean to roll back to it"),
     "version.back.at_once": (
-        "回退后立即生效：版本 {n} 的内容成为新版本，其间的全部改动撤销。历史版本不会删除。",
-        "It takes effect at once: the content of version {n} becomes a new version, and all changes since are undone."
-        " No version is deleted.",
+        "回退后立即生效：版本 {n!s} 的内容成为新版本，其间的全部改动撤销。历史版本不会删除。",
+        "It takes effect at once: the content of version {n!s} becomes a new version, and all changes since "
+        "are undone. No version is deleted.",
     ),
     "version.back.more": (
         "回退会重新给出其间收回的权限，因此先成为一件提案，照常决定后才生效。",
         "It would give back what was taken since, so it becomes a proposal that is decided like any other.",
     ),
     "version.back.reason": ("理由（必填）", "Reason (needed)"),
-    "version.back.send": ("回退到版本 {n}", "Roll back to version {n}"),
+    "version.back.send": ("回退到版本 {n!s}", "Roll back to version {n!s}"),
     "version.problem.no_reason": ("请写明理由，没有回退。", "Give a reason; nothing was rolled back."),
     "version.problem.moved": (
         "其间已有新版本发布，没有回退；请按下方的最新影响再定。",
-        "Another version was published meanwhile; nothing was rolled back. Look at its effect now, and decide again.",
+        "Another version was published meanwhile; nothing was rolled back. Look at its effect now, and "
+        "decide again.",
     ),
     "versions.title": ("目录版本", "Versions of the catalog"),
     "versions.lead": (
         "共 {n} 个版本，最近一次发布于 {at}（{age}）。",
-        "{n} versions, the last one of {at} ({age}).",
+        "{n} {n:version|versions}, the last one of {at} ({age}).",
     ),
     "publish.title": ("发布", "Publish"),
     "publish.lead": (
-        "现行版本 {n}，{age}发布；{due} 件提案可以发布。",
-        "Version {n} is in use, published {age}; {due} proposals can be published.",
+        "现行版本 {n!s}，{age}发布；{due} 件提案可以发布。",
+        "Version {n!s} is in use, published {age}; {due} {due:proposal|proposals} can be published.",
     ),
     "publish.due": ("下一版将包含", "The next version would bring"),
     "publish.later": ("已决定，未到生效日", "Decided; their day has not come"),
@@ -281,13 +288,14 @@ MAINTAIN_TEXTS: Mapping[str, tuple[str, str]] = {
     "publish.breaks": ("有中断", "breaks something"),
     "publish.effect": (
         "将逐件发布 {n} 件提案，每件成为一个新版本，立即用于数据入库；服务自下一发布版次起按新版本答复。",
-        "{n} proposals are published, each as a version. The pipeline runs by it at once, the service from the next"
+        "{n} {n:proposal is published, as a version|proposals are published, each as a version}. The "
+        "pipeline runs by it at once, the service from the next"
         " release on.",
     ),
     "publish.send": ("发布", "Publish"),
     "publish.running": ("正在发布，查看进度", "A publication is under way: see how far it is"),
     "publication.title": ("发布目录", "Publication of the catalog"),
-    "publication.back": ("回退到版本 {n}", "Roll-back to version {n}"),
+    "publication.back": ("回退到版本 {n!s}", "Roll-back to version {n!s}"),
     "publication.state.asked": ("即将开始。", "About to begin."),
     "publication.state.running": ("进行中。", "Under way."),
     "publication.state.done": ("已完成。", "Done."),

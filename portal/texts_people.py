@@ -18,7 +18,7 @@ PEOPLE_TEXTS: Mapping[str, tuple[str, str]] = {
         "没有任何更改。请核对后重试；仍不行时请联系数据办。",
         "Nothing was changed. Check it and try again; if it lasts, tell the data office.",
     ),
-    "said.entry": ("留痕编号 {n}", "On record as {n}"),
+    "said.entry": ("留痕编号 {n!s}", "On record as {n!s}"),
     "error.service_unavailable.what": ("数据服务暂不可用", "The data service is not available"),
     "error.service_unavailable.mend": (
         "没有任何更改。请稍后再试；仍不可用时请联系数据办。",
@@ -35,20 +35,36 @@ PEOPLE_TEXTS: Mapping[str, tuple[str, str]] = {
     "error.own_login.what": ("需要重新登录才能查看本人数据", "Log in again to see your own data"),
     "error.own_login.mend": (
         "没有读取任何数据。请退出后重新登录；如再次出现，说明数据服务查无此人，请联系数据办。",
-        "Nothing was read. Log out and in again. If it happens again, the data service knows nobody by your number:"
-        " tell the data office.",
+        "Nothing was read. Log out and in again. If it happens again, the data service knows nobody by your "
+        "number: tell the data office.",
     ),
     "mine.title": ("学校掌握的我的数据", "What the university holds about me"),
     "mine.tab.mine": ("我的数据", "My data"),
+    "mine.tab.things": ("我负责的", "What I answer for"),
+    "mine.things.lead": (
+        "共 {n} 个，出自发布版次 {release!s}。",
+        "{n} in all, as of release {release!s}.",
+    ),
+    "mine.things.note": (
+        "由学校登记的负责人本人可见，每次查看都有记录。余额等以所列截至时间为准；有误请向数源单位提出。",
+        "Seen by whoever the university has on file as answering for them; each look is on record. Balances are "
+        "as of the time shown; if something is wrong, tell the unit that provides it.",
+    ),
+    "mine.things.more": ("此处只列前 {n} 个。", "Only the first {n} {n:is|are} shown."),
+    "mine.things.number": ("编号", "Number"),
+    "mine.things.none": (
+        "没有登记由您负责的项目等。",
+        "No project or the like is on file as yours to answer for.",
+    ),
     "mine.tab.usages": ("谁看过", "Who looked"),
     "mine.tab.corrections": ("我的更正", "My corrections"),
     "mine.tab.consents": ("我的同意", "My consents"),
-    "mine.lead": ("共 {n} 项，出自发布版次 {release}。", "{n} items, as of release {release}."),
+    "mine.lead": ("共 {n} 项，出自发布版次 {release!s}。", "{n} {n:item|items}, as of release {release!s}."),
     "mine.note": (
         "只有您本人登录后能看到这一页。查看本身也会留痕。",
         "Only you see this page. That you looked is on record, too.",
     ),
-    "mine.without": ("另有 {n} 项没有内容", "{n} more items hold nothing"),
+    "mine.without": ("另有 {n} 项没有内容", "{n} more {n:item holds|items hold} nothing"),
     "mine.none": ("尚无可显示的数据。", "There is nothing to show yet."),
     "mine.facts": ("我的数据", "My data"),
     "mine.value": ("内容", "Value"),
@@ -72,12 +88,12 @@ PEOPLE_TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "mine.usages.lead": (
         "共 {n} 次访问，新的在前；被拒绝的访问也在内。",
-        "{n} accesses, the newest first; refused ones too.",
+        "{n} {n:access|accesses}, the newest first; refused ones too.",
     ),
     "mine.usages.none": ("还没有人访问过您的数据。", "Nobody has accessed your data yet."),
     "mine.who": ("谁", "Who"),
     "mine.self": ("本人", "yourself"),
-    "mine.usages.items": ("（{n} 项）", "({n} items)"),
+    "mine.usages.items": ("（{n} 项）", "({n} {n:item|items})"),
     "mine.given": ("已准许", "allowed"),
     "mine.not_given": ("已拒绝", "refused"),
     "mine.question": ("询问", "Question"),
@@ -101,7 +117,8 @@ PEOPLE_TEXTS: Mapping[str, tuple[str, str]] = {
     "mine.correct.title": ("更正：{name}", "Correct: {name}"),
     "mine.correct.lead": (
         "将送交负责的单位决定。此间该项标为“更正办理中”，不会用来免交材料。",
-        "It goes to the unit that answers for it. Until then the value is shown as disputed and spares no paper.",
+        "It goes to the unit that answers for it. Until then the value is shown as disputed and spares no "
+        "paper.",
     ),
     "mine.now": ("现有内容", "Now"),
     "mine.stated": ("正确的内容（可不填）", "The right value (if you know it)"),
@@ -141,7 +158,8 @@ PEOPLE_TEXTS: Mapping[str, tuple[str, str]] = {
     "duty.title": ("我的岗位", "My post"),
     "duty.lead": (
         "{late} 项资源逾期，{waiting} 行待纠正，{overdue} 张工单逾期，{samples} 行待抽查。",
-        "{late} resources are late, {waiting} rows wait, {overdue} tickets are overdue, {samples} rows to review.",
+        "{late} {late:resource is|resources are} late, {waiting} {waiting:row waits|rows wait}, {overdue} "
+        "{overdue:ticket is|tickets are} overdue, {samples} {samples:row|rows} to review.",
     ),
     "duty.resources": ("本单位的数据资源", "Resources of my unit"),
     "duty.none": ("本单位没有须提供的数据资源。", "My unit has promised no resource."),
@@ -149,13 +167,14 @@ PEOPLE_TEXTS: Mapping[str, tuple[str, str]] = {
     "duty.waiting": ("待纠正行", "Rows that wait"),
     "duty.report": ("数据质量周报", "Weekly report"),
     "duty.report.page": ("网页", "Page"),
-    "duty.samples": ("双随机抽查：{n} 行待复核", "Random samples: {n} rows to review"),
+    "duty.samples": ("双随机抽查：{n} 行待复核", "Random samples: {n} {n:row|rows} to review"),
     "on_time.word": ("按期", "on time"),
     "late.word": ("逾期", "late"),
     "waiting.title": ("待纠正：{name}", "Rows that wait: {name}"),
     "waiting.lead": (
         "{n} 条规则不通过。请在业务系统中改正，下一批合格数据到达后自动入库、销号。",
-        "{n} rules are broken. Mend the rows in your system: the next good extract brings them in.",
+        "{n} {n:rule is|rules are} broken. Mend the rows in your system: the next good extract brings them "
+        "in.",
     ),
     "waiting.none": ("没有待纠正的行。", "No row waits."),
     "waiting.oldest": ("最早", "Oldest"),
@@ -163,7 +182,7 @@ PEOPLE_TEXTS: Mapping[str, tuple[str, str]] = {
     "waiting.rows": ("各行（已遮盖）", "The rows, masked"),
     "waiting.cut": (
         "只显示前 {n} 行；下载工作簿可得全部。",
-        "The first {n} are shown; the workbook has all.",
+        "The first {n} {n:row is|rows are} shown; the workbook has all.",
     ),
     "waiting.key": ("主键", "Key"),
     "waiting.rules": ("违反的规则", "Broken rules"),
@@ -173,28 +192,33 @@ PEOPLE_TEXTS: Mapping[str, tuple[str, str]] = {
     "waiting.export": ("下载整行工作簿", "Download whole rows"),
     "waiting.export.note": (
         "含完整个人信息，下载会留痕，请妥善保管。改好后在下面交回。",
-        "It holds whole values of people, and the download is on record. Hand it in below when it is corrected.",
+        "It holds whole values of people, and the download is on record. Hand it in below when it is "
+        "corrected.",
     ),
     "waiting.release": ("放行所选的行", "Release the chosen rows"),
     "waiting.release.note": (
         "表示这些行虽违反规则但属实，下次发布入库；由此给出的数据不作证明。不可撤回。",
-        "You say that these rows are right although they break rules. The next release admits them; what is told"
-        " from them proves nothing. It cannot be taken back.",
+        "You say that these rows are right although they break rules. The next release admits them; what is "
+        "told from them proves nothing. It cannot be taken back.",
     ),
     "waiting.reason": ("理由（留痕，请勿写个人信息）", "Reason (on record; name nobody)"),
     "waiting.choose": (
         "请选择行并填写理由，没有任何更改。",
         "Choose rows and give a reason; nothing was changed.",
     ),
-    "waiting.released": ("已放行 {n} 行，待下次发布入库。", "{n} rows are released for the next release."),
+    "waiting.released": (
+        "已放行 {n} 行，待下次发布入库。",
+        "{n} {n:row is|rows are} released for the next release.",
+    ),
     "waiting.left": (
         "另有 {n} 行违反不可放行的规则，继续等待。",
-        " {n} rows break rules that nobody may waive and wait on.",
+        " {n} {n:row breaks|rows break} rules that nobody may waive and {n:waits|wait} on.",
     ),
     "samples.title": ("双随机抽查", "Random samples"),
     "samples.lead": (
         "请按主键在业务系统或档案中核对，判定不可更改；“不实”会向数源单位开单。",
-        "Check each row by its key against the files. A verdict is final; a wrong row opens a ticket to its provider.",
+        "Check each row by its key against the files. A verdict is final; a wrong row opens a ticket to its "
+        "provider.",
     ),
     "samples.none": ("没有待复核的行。", "No row waits for your verdict."),
     "samples.which": (
@@ -218,7 +242,8 @@ PEOPLE_TEXTS: Mapping[str, tuple[str, str]] = {
     "ticket.empty": ("请填写内容。", "Say something."),
     "ticket.personal": (
         "内容像是含有证件号、电话或邮箱，或工单已销。请去掉个人信息后再提交。",
-        "The text seems to hold a number, telephone or address of a person, or the ticket is closed. Leave them out.",
+        "The text seems to hold a number, telephone or address of a person, or the ticket is closed. Leave "
+        "them out.",
     ),
     "ticket.closes_itself": (
         "规则类工单由合格批次自动销号，不能手工销号。",
@@ -227,18 +252,18 @@ PEOPLE_TEXTS: Mapping[str, tuple[str, str]] = {
     "window.title": ("窗口办件", "A case at the window"),
     "window.lead": (
         "输入办件编号，查看免交的材料并打印已填好的表。只限本单位牵头、尚未办结的办件；查看会记在您名下。",
-        "Type the number of a case to see which papers are spared and to print the filled form. Only open cases of your"
-        " unit's service items; what you see is on record under your name.",
+        "Type the number of a case to see which papers are spared and to print the filled form. Only open "
+        "cases of your unit's service items; what you see is on record under your name.",
     ),
     "window.number": ("办件编号", "Number of the case"),
     "window.open": ("查看", "Show"),
     "window.refused": (
         "没有本单位可办的这一办件：请核对编号；办结、过期或由其他单位牵头的办件不能查看。已留痕。",
-        "No such case is open for your unit. Check the number; cases that are closed, over or led by another unit are"
-        " not shown. This is on record.",
+        "No such case is open for your unit. Check the number; cases that are closed, over or led by another "
+        "unit are not shown. This is on record.",
     ),
-    "window.case": ("办件 {n}", "Case {n}"),
-    "window.spared": ("{spared} / {all} 件材料免交。", "{spared} of {all} papers are spared."),
+    "window.case": ("办件 {n!s}", "Case {n!s}"),
+    "window.spared": ("{spared} / {all} 件材料免交。", "{spared} of {all} {all:paper is|papers are} spared."),
     "window.materials": ("申请材料", "Papers"),
     "window.material": ("材料", "Paper"),
     "window.why": ("原因", "Why"),
@@ -265,8 +290,8 @@ PEOPLE_TEXTS: Mapping[str, tuple[str, str]] = {
     "window.print": ("也可直接打印本页。", "Or print this page."),
     "runs.title": ("运行", "Runs"),
     "runs.lead": (
-        "最近版次 {release}，{at}；{late:,} / {all:,} 项资源逾期。",
-        "Latest release {release}, {at}; {late:,} of {all:,} resources are late.",
+        "最近版次 {release!s}，{at}；{late} / {all} 项资源逾期。",
+        "Latest release {release!s}, {at}; {late} of {all} {all:resource is|resources are} late.",
     ),
     "runs.none": ("尚无发布版次。", "There is no release yet."),
     "runs.links": ("工具", "Tools"),

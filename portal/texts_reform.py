@@ -8,8 +8,8 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
     "chart.table": ("以下表格与图相同", "The table below has the same figures"),
     "chart.hidden": (
         "不足 {n} 件的数字不列，以免少数人被认出；仅一行如此，或几行合计仍不足时，次少的一行也不列。",
-        "Figures about fewer than {n} cases are not shown, so that nobody is recognised; where it is one row, or "
-        "several with fewer together, the next smallest is not shown either.",
+        "No figure about fewer than {n} {n:case|cases} is shown, so that nobody is recognised; where it is "
+        "one row, or several with fewer together, the next smallest is not shown either.",
     ),
     "chart.none": (
         "尚无数据：含有所需业务数据的版次发布后自动生成。",
@@ -19,8 +19,8 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
     "reform.lead": (
         "近 12 个月（{first} 至 {last}）办结 {cases} 件，实际最多跑一次 {real}（零跑动 {never}，跑一次 {once}"
         "）；指南承诺最多跑一次的占 {promised}。",
-        "Of {cases} cases closed in 12 months ({first} to {last}), {real} really took at most one visit "
-        "({never} none, {once} one); guides promise at most one for {promised}.",
+        "Of {cases} {cases:case|cases} closed in 12 months ({first} to {last}), {real} really took at most "
+        "one visit ({never} none, {once} one); guides promise at most one for {promised}.",
     ),
     "reform.none": (
         "尚无办结办件的数据：办件系统的数据发布后自动计算。",
@@ -51,7 +51,8 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
     "reform.amount.10k_to_100k": ("1 万至不足 10 万", "10,000 to below 100,000"),
     "reform.amount.100k_to_1m": ("10 万至不足 100 万", "100,000 to below 1 million"),
     "reform.amount.from_1m": ("100 万及以上", "1 million and more"),
-    "reform.proposed.memo": ("附言写有编号", "number in the memo"),
+    "reform.proposed.number": ("附言写有编号", "number in the memo"),
+    "reform.proposed.name": ("附言写有项目名称", "project's name in the memo"),
     "reform.proposed.payer_and_amount": ("付款单位与金额", "payer and amount"),
     "reform.proposed.payer": ("付款单位", "payer"),
     "reform.topic.visits": ("跑动", "Visits"),
@@ -71,16 +72,16 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
         "Of the cases closed in {month}, {real} took at most one visit and {never} none",
     ),
     "reform.trend.caption": (
-        "只计办结的办件，按办结月份。到场为人、地点、半日，取办件系统所记与留有痕迹（当场交的材料、已办理的预"
-        "约）中较大者；痕迹自提交之日算起，领取结果不留痕迹，只有所记次数含它。补正到场与咨询不计入。",
+        "只计办结的办件，按办结月份。到场为人、地点、半日，取办件系统所记与留有痕迹（到窗口提交、当场交的材料、已"
+        "办理的预约）中较大者；痕迹自提交之日算起，领取结果不留痕迹，只有所记次数含它。补正到场与咨询不计入。",
         "Closed cases by month of closing. A visit is person, place and half-day: the greater of what the "
-        "hall recorded and what left a trace (a paper handed in, an appointment served) since the day of "
-        "handing in. To fetch the result leaves no trace: only what was recorded has it. Visits to correct "
-        "and enquiries do not count.",
+        "hall recorded and what left a trace (handing in at a window, a paper handed in, an appointment "
+        "served) since the day of handing in. To fetch the result leaves no trace: only what was recorded "
+        "has it. Visits to correct and enquiries do not count.",
     ),
     "reform.raising": (
         "{what}（{office}）最能减少跑动：涉及 {n} 件跑了多次的办件",
-        "{what} ({office}) would save most visits: {n} cases that took several are touched",
+        "{what} ({office}) would save most visits: {n} {n:case|cases} that took several {n:is|are} touched",
     ),
     "reform.raising.caption": (
         "仅此一项开放或整改即可免去至少一件材料的事项，其近 12 个月实际跑多次的办件数。是上限：跑多次也可能另"
@@ -90,14 +91,14 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "reform.visits": (
         "{all} 个事项中 {n} 个有办件超过承诺的到场次数",
-        "{n} of {all} service items had cases with more visits than promised",
+        "{n} of {all} service {all:item|items} had cases with more visits than promised",
     ),
     "reform.visits.caption": (
         "近 12 个月按事项，跑多次的在前。零跑动与跑一次分列；补正、为补正到场与咨询另列，不计入到场次数。",
         "The last 12 months by service item, most visits first. None and one stand apart; corrections, "
         "visits to correct and enquiries stand beside and do not count.",
     ),
-    "reform.milestones": ("{all} 条目标中已达成 {met} 条", "{met} of {all} goals are met"),
+    "reform.milestones": ("{all} 条目标中已达成 {met} 条", "{met} of {all} {all:goal is|goals are} met"),
     "reform.milestones.caption": (
         "每条目标一行，目标值与期限由目录（campus.yaml）规定，按今天的目录与最近一期办件量计算；特殊要"
         "求的事项按条款不计入。",
@@ -106,7 +107,7 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "reform.channels": (
         "{all} 个事项中 {having} 个可网上申请，占 {share}",
-        "{having} of {all} service items can be applied for online: {share}",
+        "{having} of {all} service {all:item|items} can be applied for online: {share}",
     ),
     "reform.channels.caption": (
         "按子项计；全流程在线为网上办理深度Ⅳ级。比例截去小数第二位，不四舍五入。",
@@ -125,24 +126,25 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "reform.before_after_items": (
         "{all} 个事项中 {n} 个前后都有足够的办件可比",
-        "{n} of {all} items had enough cases before and after to compare",
+        "{n} of {all} {all:item|items} had enough cases before and after to compare",
     ),
     "reform.before_after_items.caption": (
         "缩短最多的在前。前后任一段办件过少的事项不比较。",
         "Those that gained most come first. Items with too few cases on either side are not compared.",
     ),
     "reform.frequent": (
-        "{year} 年 {all} 个事项中 {n} 个占八成办件，其中 {once} 个承诺最多跑一次，{online} 个可网上申请",
-        "In {year}, {n} of {all} items made four fifths of all cases; {once} of them promise at most one "
-        "visit, {online} are online",
+        "{year!s} 年 {all} 个事项中 {n} 个占八成办件，其中 {once} 个承诺最多跑一次，{online} 个可网上申请",
+        "In {year!s}, {n} of {all} {all:item|items} made four fifths of all cases; {once} of them "
+        "{once:promises|promise} at most one visit, {online} {online:is|are} online",
     ),
     "reform.frequent.caption": (
-        "按办件量从高到低累计至 80% 的事项，与末位同量者一并列入。",
-        "Items by volume until 80 % of all cases is reached, with every tie of the last.",
+        "按办件量从高到低累计至 80% 的事项，与末位同量者一并列入；草稿不计。",
+        "Items by volume until 80 % of all cases is reached, with every tie of the last; drafts do not count.",
     ),
     "reform.spared": (
         "近一年免提交材料 {n} 件（{share}），免填写字段 {fields} 个",
-        "{n} materials were spared within a year ({share}), and {fields} form fields",
+        "{n} {n:material was|materials were} spared within a year ({share}), and {fields} form "
+        "{fields:field|fields}",
     ),
     "reform.spared.caption": (
         "材料取自办件材料的提交方式；免填字段为预填后申请人保留的字段。“若都预填可免”= 每次预填平均保留的字段"
@@ -152,27 +154,30 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "reform.openings": (
         "下一步最值得做：{what}，每年再省 {n} 份材料",
-        "Best next: {what}, which frees {n} more copies a year",
+        "Best next: {what}, which frees {n} more {n:copy|copies} a year",
     ),
     "reform.openings.caption": (
         "按贪心次序，每一步为余下材料中省得最多者；同一步的几项须一起做。",
-        "In greedy order: each step frees most of what is left; what stands in one step has to be done together.",
+        "In greedy order: each step frees most of what is left; what stands in one step has to be done "
+        "together.",
     ),
     "reform.asked_again": (
         "仍有 {n} 处向申请人索取学校已有的数据",
-        "In {n} places people are still asked for what the university holds",
+        "In {n} {n:place|places} people are still asked for what the university holds",
     ),
     "reform.asked_again.caption": (
         "表单字段或材料，其数据元有权威源而仍要求申请人填写或提交。",
-        "Form fields and materials whose elements have an authoritative source and are asked for nevertheless.",
+        "Form fields and materials whose elements have an authoritative source and are asked for "
+        "nevertheless.",
     ),
     "reform.deadlines": (
         "有承诺日期而已办结的，{share} 按期；{beyond} 件逾期未结",
-        "Of the closed cases with a promised day {share} were in time; {beyond} are open beyond it",
+        "Of the closed cases with a promised day {share} were in time; {beyond} {beyond:is|are} open beyond "
+        "it",
     ),
     "reform.deadlines.few": (
         "提交 {n} 件；超期或逾期的过少，不列",
-        "{n} cases handed in; too few were late to be told",
+        "{n} {n:case|cases} handed in; too few were late to be told",
     ),
     "reform.deadlines.caption": (
         "近 12 个月提交的办件按提交月份，退回、不予受理、不予办理、撤回的不计。办结日不晚于承诺日期为按期；在"
@@ -184,7 +189,7 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "reform.deadline_items": (
         "{all} 个事项中 {n} 个有办件逾期未结",
-        "{n} of {all} service items have cases open beyond their day",
+        "{n} of {all} service {all:item has|items have} cases open beyond their day",
     ),
     "reform.deadline_items.caption": (
         "近 12 个月按事项，逾期未结与超期办结多的在前。",
@@ -192,11 +197,12 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "reform.evaluation": (
         "满意率 {share}；{poor} 个差评中 {beyond} 个超过 {days} 个工作日的回复时限",
-        "{share} satisfied; of {poor} poor evaluations {beyond} were not answered within {days} working days",
+        "{share} satisfied; of {poor} poor {poor:evaluation|evaluations} {beyond} {beyond:was|were} not "
+        "answered within {days} working {days:day|days}",
     ),
     "reform.evaluation.few": (
         "共 {n} 个评价；差评或超期的过少，不列",
-        "{n} evaluations; too few were poor, or answered late, to be told",
+        "{n} {n:evaluation|evaluations}; too few were poor, or answered late, to be told",
     ),
     "reform.evaluation.caption": (
         "满意为 3 级及以上，1、2 级为差评，须在时限（campus.yaml limits_days.answerPoorEvaluation）内回复；到"
@@ -206,7 +212,7 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "reform.evaluation_items": (
         "{n} 个事项有差评超期",
-        "{n} service items have poor evaluations beyond the limit",
+        "{n} service {n:item has|items have} poor evaluations beyond the limit",
     ),
     "reform.evaluation_items.caption": (
         "近 12 个月按事项，超期的在前。",
@@ -227,8 +233,9 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
         "The busiest week began on {week} {event}: {times} times the mean week",
     ),
     "reform.tides.caption": (
-        "每周提交的办件，周一为一周之始；校历事件取自校历，一周内有几个的取天数最多的。",
-        "Cases handed in per week, from Monday; of the campus calendar's events in a week the one of most days.",
+        "每周提交的办件（草稿不计），周一为一周之始；校历事件取自校历，一周内有几个的取天数最多的。",
+        "Cases handed in per week (no drafts), from Monday; of the campus calendar's events in a week the one "
+        "of most days.",
     ),
     "reform.peaks": (
         "涨得最高的是“{item}”：{week} 一周为平常的 {times} 倍",
@@ -240,7 +247,7 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "reform.league": (
         "{month}：{n} 个单位参加排名，{first}第一，{last}末位",
-        "{month}: of {n} units ranked, {first} is first and {last} last",
+        "{month}: of {n} {n:unit|units} ranked, {first} is first and {last} last",
     ),
     "reform.league.none": (
         "{month} 没有单位办结满二十件，不排名",
@@ -255,7 +262,7 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "reform.hand_overs": (
         "交接最多的是“{item}”，经 {n} 个单位",
-        "{item} is handed over most, through {n} units",
+        "{item} is handed over most, through {n} {n:unit|units}",
     ),
     "reform.hand_overs.caption": (
         "近 12 个月；前一环节属于另一单位的算一次交接。",
@@ -271,7 +278,7 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "reform.payments": (
         "已上账的到款平均 {days} 天认领到账户；{n} 笔未认领",
-        "Money that was booked took {days} days to its account; {n} payments are unclaimed",
+        "Money that was booked took {days} days to its account; {n} {n:payment is|payments are} unclaimed",
     ),
     "reform.payments.caption": (
         "近 12 个月的到款按月份与认领状态；用时为到款至认领的自然日（财务系统不另记上账日）。笔"
@@ -281,13 +288,14 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "reform.ageing": (
         "{n} 笔未认领，其中 {proposed} 笔可提议项目",
-        "{n} payments are unclaimed, {proposed} of them with a proposal",
+        "{n} {n:payment is|payments are} unclaimed, {proposed} of them with a proposal",
     ),
     "reform.ageing.caption": (
-        "账龄算到发布日。附言写有合同或项目编号、付款单位与委托单位同名、金额相符，三者中指向恰好一份合同的，"
-        "提议其项目；编号须完整，只有金额相符不提议。",
-        "Age at the release. A project is proposed where memo, payer and amount point to exactly one "
-        "contract; a number counts as a whole only, an amount alone proposes nothing.",
+        "账龄算到发布日。附言写有合同或项目编号、附言写有项目名称、付款单位与委托单位同名、金额相符，依次为重；最相"
+        "符的只有一个项目时提议该项目。编号须完整，只有金额相符不提议。",
+        "Age at the release. A number of contract or project in the memo weighs most, then the project's "
+        "name there, then the client as payer, then the amount; where one project fits best it is proposed. "
+        "A number counts as a whole only, an amount alone proposes nothing.",
     ),
     "reform.unclaimed": ("未认领到款清单（{n} 笔，脱敏）", "Unclaimed payments ({n}, masked)"),
     "reform.unclaimed.caption": (
@@ -296,16 +304,17 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "reform.funds": (
         "{n} 个单位的项目经费，余额最早截至 {as_of}",
-        "Project funds of {n} units; the oldest balance is as of {as_of}",
+        "Project funds of {n} {n:unit|units}; the oldest balance is as of {as_of}",
     ),
     "reform.funds.caption": (
-        "按承担单位合计：预算含调整；截至时间取各账户中最早者。单个项目的余额由服务按授权给出，不在此列。",
+        "按承担单位合计：预算含调整；截至时间取各账户中最早者。单个项目的余额由其负责人在“我的”中查看，或由服务按授权给出，不在"
+        "此列。",
         "Sums by unit; budgets with their adjustments; as of the oldest account. A single project's balance "
-        "is given by the service to whoever may ask.",
+        "is shown to its leader under Mine, and given by the service to whoever may ask.",
     ),
     "usage.lead": (
-        "业务系统向本校数据服务提出的请求，按发布版次 {release} 时的留痕统计；只有次数，不含对象与经办人。",
-        "Requests of service systems, by the record as of release {release}: counts only, nobody who was "
+        "业务系统向本校数据服务提出的请求，按发布版次 {release!s} 时的留痕统计；只有次数，不含对象与经办人。",
+        "Requests of service systems, by the record as of release {release!s}: counts only, nobody who was "
         "asked about.",
     ),
     "reform.no_purpose": ("（未写明用途）", "(no purpose)"),
@@ -313,8 +322,8 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
     "reform.outcome.refused": ("拒绝", "refused"),
     "reform.outcome.failed": ("未能作答", "failed"),
     "reform.requests": (
-        "近 12 个月 {n:,} 次请求，{share} 得到作答",
-        "{n:,} requests in 12 months, {share} answered",
+        "近 12 个月 {n} 次请求，{share} 得到作答",
+        "{n} {n:request|requests} in 12 months, {share} answered",
     ),
     "reform.requests.caption": ("每月的请求及其结果。", "Requests of each month, and how they ended."),
     "reform.purposes": ("请求最多的是“{name}”", "Most requests are for {name}"),
@@ -325,16 +334,17 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
         "Requests refused or failed, by the rule that decided.",
     ),
     "reform.prefills": (
-        "预填 {n:,} 次，申请人保留了 {kept:,} 个字段",
-        "{n:,} prefills, of which applicants kept {kept:,} fields",
+        "预填 {n} 次，申请人保留了 {kept} 个字段",
+        "{n} {n:prefill|prefills}, of which applicants kept {kept} {kept:field|fields}",
     ),
     "reform.prefills.caption": (
         "按事项；字段的去向由业务系统事后告知，没有告知的不计。",
         "By service item; what became of fields is what service systems told afterwards.",
     ),
     "reform.unused": (
-        "{n:,} 个已授权的数据元 {days} 天未用，应当收回",
-        "{n:,} granted elements were not used for {days} days and should be given back",
+        "{n} 个已授权的数据元 {days} 天未用，应当收回",
+        "{n} granted {n:element was|elements were} not used for {days} {days:day|days} and should be given "
+        "back",
     ),
     "reform.unused.caption": (
         "授权生效已满该天数而其间没有作答过的。",
@@ -343,17 +353,21 @@ REFORM_TEXTS: Mapping[str, tuple[str, str]] = {
     "score": ("得分", "score"),
     "quality.trend": (
         "{n} 天里总分由 {first} 变为 {last}",
-        "In {n} days with a score the total went from {first} to {last}",
+        "In {n} {n:day|days} with a score the total went from {first} to {last}",
     ),
     "quality.trend.note": (
         "全校各维度每天最后一个版次的得分，满分 100，近 90 天。纵轴不从零起。",
-        "The campus's scores of each day's last release, of 100, over 90 days. The axis does not begin at zero.",
+        "The campus's scores of each day's last release, of 100, over 90 days. The axis does not begin at "
+        "zero.",
     ),
     "promise.kept": ("守诺", "kept"),
     "promise.broken": ("失诺", "broken"),
     "promise.unknown": ("未测", "not measured"),
     "promises.unit": ("项承诺", "promises"),
-    "promises.title": ("{all} 项承诺中 {broken} 项失诺", "{broken} of {all} promises are broken"),
+    "promises.title": (
+        "{all} 项承诺中 {broken} 项失诺",
+        "{broken} of {all} {all:promise is|promises are} broken",
+    ),
     "promises.note": (
         "更新周期对抽取台账，办结时限与到场次数对办件；失诺的在前。",
         "Update cycles against extracts, limits and visits against cases; broken ones first.",

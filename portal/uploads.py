@@ -26,6 +26,20 @@ async def form_with_file(request: Request, most_fields: int) -> FormData:
     """
     try:
         async with aclosing(request.stream()) as stream:
-            return await _InMemory(request.headers, stream, max_files=1, max_fields=most_fields).parse()
+            form = await _InMemory(request.headers, stream, max_files=1, max_fields=most_fields).parse()
     except MultiPartException:
         raise Refused(400, "not_a_form") from None
+    for name, value in form.multi_items():
+        if not (_is_text(name) and _is_text(value if isinstance(value, str) else value.filename or "")):
+            await form.close()
+            raise Refused(400, "not_a_form")
+    return form
+
+
+def _is_text(value: str) -> bool:
+    """Whether a text can be written down: some charsets that a form may claim spell halves of characters."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,6 +1,7 @@
 """What every answer says to the browser, and how large a request may be. Plain ASGI."""
 
 from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from portal.problems import Refused
@@ -13,6 +14,9 @@ LARGER = {
     "/duty/upload/": 16 * 1024 * 1024,
     "/window/confirm": 16 * 1024 * 1024,
 }
+# No page's address is nearly so long; Python reads no number of more than 4,300 digits.
+_LONGEST_PATH = 2000
+_TOO_LONG = "地址过长，没有这样的页面。\nThe address is too long: there is no such page.\n"
 # So much of what is too large is still read, and dropped: a browser shows an answer only after it has sent all.
 _DROPPED_BYTES = 128 * 1024 * 1024
 _CSP = "; ".join(
@@ -82,6 +86,9 @@ class Wall:
                 ]
             await send(message)
 
+        if len(scope["path"]) > _LONGEST_PATH:
+            await PlainTextResponse(_TOO_LONG, 414)(scope, receive, marked)
+            return
         await self._app(scope, bounded, marked)
 
 

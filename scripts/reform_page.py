@@ -29,7 +29,7 @@ models in `dbt_project/models/marts`: change a definition there.
 - Visits are what really happened: the greater of what the hall recorded and what left a trace (`fct_case_visits`), in
   the league of units as on the page of visits. To fetch a result leaves no trace, and only what was recorded has it.
 - Amounts of few payments of a month and state are not shown: whoever can name one could claim it. The funds of a single
-  project are told by the service, not by a page ([decision 0063](decisions/0063-funds-of-one-project.md)).
+  project are told to its leader at their own login, not here ([decision 0063](decisions/0063-funds-of-one-project.md)).
 - Marts hold codes and names of the catalog, pages have the words: Chinese or English, on the page, in its charts and in
   its workbooks. What a campus wrote in Chinese only stays Chinese.
 - Goals come from `goals` in campus.yaml, the limit for answering poor evaluations from

@@ -118,7 +118,11 @@ async def evidence_of(transaction_id: UUID, caller: Caller, around: Around) -> R
 
 
 class ReplayOut(BaseModel):
-    """A recorded answer, composed again: `matches` says whether it is the one that was given."""
+    """A recorded answer, composed again: `matches` says whether it is the one that was given.
+
+    `heard` names the elements for which a source was asked live: of them the answer that was brought is proven to be
+    the one that was given, and nothing is composed again.
+    """
 
     transaction_id: UUID
     release: int
@@ -126,6 +130,7 @@ class ReplayOut(BaseModel):
     catalog: str
     matches: bool
     statuses: dict[str, str]
+    heard: list[str]
 
 
 @router.post(

@@ -22,6 +22,7 @@ from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import AwareDatetime, BaseModel, Field
 
+from catalogs.exports.marks import marked
 from catalogs.model import Catalog
 from catalogs.settings import now
 from certificates import judging, pki, status
@@ -190,7 +191,7 @@ def _checked(catalog: Catalog, found: Certified, look: Look, at: datetime) -> Ch
 def _page(request: Request, code: int, told: CheckedOut | None) -> HTMLResponse:
     english = prefers_english(request.headers.get("accept-language", ""))
     content = _PAGES.get_template("verify.html.j2").render(told=told, english=english, style=_STYLE)
-    return HTMLResponse(content, code, headers=_PAGE_HEADERS)
+    return HTMLResponse(marked(content) if english else content, code, headers=_PAGE_HEADERS)
 
 
 _HANDED = {

@@ -20,8 +20,8 @@ from catalogs.settings import now
 from service import access, consents, decisions, declared, guardians, idempotency, queries
 from service.access import Actor
 from service.api import Around, Caller, refusals, required_key
-from service.api_me import myself, oneself
-from service.consents import ACTOR, GUARDIAN, SUBJECT, ConsentOut
+from service.api_me import myself, own_keys
+from service.consents import GUARDIAN, SUBJECT, ConsentOut
 from service.decisions import Deciding
 from service.problems import Problem
 from service.queries import CaseQuery
@@ -114,11 +114,11 @@ async def give(
         grants = access.check_purpose(catalog, client.client_id, asked.service_item, at)
         item = catalog.services[asked.service_item]
         grants = [*grants, *declared.rights(catalog, client.client_id, item, today)]
-        subject, case, standing = await queries.standing_of(
+        subject, _, standing = await queries.standing_of(
             around, client, current, asked, asked.service_item, at
         )
-        guardians.check_decides(asked.actor, subject, case, standing)
-        by = GUARDIAN if standing.needs_guardian else SUBJECT
+        guardian = guardians.check_decides(asked.actor, subject, standing)
+        by = GUARDIAN if guardian else SUBJECT
         told = consents.notice_for(catalog, asked.service_item, asked.notice, asked.version, today)
         needed = consents.needed(catalog, grants, told.elements, today)
         elements = consents.elements_for(told, asked.elements, needed)
@@ -133,7 +133,7 @@ async def give(
             "notice_digest": told.digest,
             "elements": elements,
             "given_by": by,
-            "actor_key": around.keys.subject_key(ACTOR, asked.actor.user_id),
+            "actor_key": around.keys.subject_key(*(guardian or asked.subject).key()),
             "evidence_digest": asked.evidence_digest,
             "given_at": at,
         }
@@ -181,7 +181,7 @@ async def own_consents(request: Request, around: Around) -> OwnConsents:
     at, current = now(), await around.state.current(around.pool)
     whom, decision = await myself(request, around, "me_consents", current.release)
     async with decisions.deciding(around, decision, {}, at) as one:
-        own = consents.Own.of(around.keys, await oneself(around, current, whom, at))
+        own = await own_keys(around, current, whom, at)
         found = await consents.of_person(around.pool, own)
         await decisions.allow(around, one, {"consents": found}, at, "subject:own")
     return OwnConsents(consents=[ConsentOut(**row) for row in found])
@@ -197,7 +197,7 @@ async def withdraw_own(
     at, current = now(), await around.state.current(around.pool)
     whom, decision = await myself(request, around, "me_consent_withdraw", current.release)
     async with decisions.deciding(around, decision, {"consent_id": str(consent_id)}, at) as one:
-        own = consents.Own.of(around.keys, await oneself(around, current, whom, at))
+        own = await own_keys(around, current, whom, at)
         answer = await consents.withdraw_own(around.pool, consent_id, at, own)
         _learn(one, answer)
         await decisions.allow(around, one, answer, at, "subject:own")

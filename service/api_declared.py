@@ -75,10 +75,10 @@ async def keep(
     async with decisions.deciding(around, decision, content, at) as one:
         key = required_key(idempotency_key)
         access.check_purpose(catalog, client.client_id, asked.service_item, at)
-        subject, case, standing = await queries.standing_of(
+        subject, _, standing = await queries.standing_of(
             around, client, current, asked, asked.service_item, at
         )
-        guardians.check_decides(asked.actor, subject, case, standing)
+        guardians.check_decides(asked.actor, subject, standing)
         item, today = catalog.services[asked.service_item], access.campus_day(catalog, at)
         values = await asyncio.to_thread(_checked, catalog, item, asked.values, today)
         whose = usages.subject_keys(around.keys, subject.keys)

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,11 +12,12 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from catalogs.settings import now
-from service import access, decisions, idempotency, jobs, problems, record, task_rows
+from service import access, consents, decisions, idempotency, jobs, problems, record, task_rows
 from service.api import Around, Caller, decides, refusals, required_key
 from service.decisions import Surroundings
 from service.guard import NDJSON
 from service.jobs import JobOut
+from service.mapping import words_of
 from service.problems import Problem
 from service.record import canonical
 from service.subjects import Closed
@@ -56,8 +58,9 @@ async def file(
         jobs.check_allowed(caller.catalog, client_id)
         wanted, lines = await asyncio.to_thread(jobs.read, content)
         grants = access.check_purpose(caller.catalog, client_id, wanted.service_item, at)
-        access.check_elements(caller.catalog, wanted.elements, grants)
-        one.learn(purpose=wanted.service_item, elements=wanted.elements)
+        ours = words_of(caller.catalog, client_id).ours(wanted.elements)
+        access.check_elements(caller.catalog, ours, grants)
+        one.learn(purpose=wanted.service_item, elements=ours)
 
         async def create(con: asyncpg.Connection) -> dict[str, Any]:
             return await jobs.file(con, around.keys, client_id, wanted, lines, at)
@@ -104,22 +107,28 @@ async def results(
 ) -> StreamingResponse:
     """The answers of a job that is done, in the order of its items; what broke off goes on with `after`."""
     at, asked = now(), {"job_id": str(job_id), "after": after}
+    withheld: frozenset[UUID] = frozenset()
     decision = decisions.decision_of(caller.client, "job_results", caller.current.release)
     async with decisions.deciding(around, decision, asked, at) as one:
         found = await jobs.find(around.pool, caller.client.client_id, job_id)
-        one.learn(purpose=found["service_item"] or found["task"], elements=found["elements"])
+        client_id = caller.client.client_id
+        ours = words_of(caller.catalog, client_id).ours(found["elements"])
+        one.learn(purpose=found["service_item"] or found["task"], elements=ours)
         if found["state"] in ("waiting", "running"):
             raise Problem("NOT_DONE", rule="job:done", headers={"Retry-After": "5"})
         if found["state"] != "done":
             raise Problem("GONE", "nothing is kept of a job that was stopped or cancelled", rule="job:done")
-        client_id = caller.client.client_id
         if found["task"]:
             await task_rows.give(around.pool, caller.catalog, client_id, job_id, at)
         else:
             grants = access.check_purpose(caller.catalog, client_id, found["service_item"], at)
-            access.check_elements(caller.catalog, found["elements"], grants)
+            access.check_elements(caller.catalog, ours, grants)
+            today = access.campus_day(caller.catalog, at)
+            needed = consents.needed(caller.catalog, grants, ours, today)
+            began = datetime.fromisoformat(found["began_at"])
+            withheld = await consents.taken_back(around.pool, client_id, needed, began, at)
         await decisions.allow(around, one, asked, at, "job:own")
-    kept = jobs.answers(around.pool, around.keys, job_id, after, at)
+    kept = jobs.answers(around.pool, around.keys, job_id, after, at, withheld)
     return StreamingResponse(_lines(around, request, kept), media_type=NDJSON)
 
 

@@ -293,7 +293,7 @@ async def own_known(
     catalog = current.catalog
     async with pinned(around.pool, current.release) as con:
         subject = one_person(await resolve(con, catalog, whom, at))
-        grants, hidden = _own_rights(catalog, subject)
+        grants, hidden = own_rights(catalog, subject)
         question = Question(
             keys=subject.keys,
             in_doubt=subject.in_doubt,
@@ -345,7 +345,7 @@ def known_number(whom: list[tuple[str, str]], subject: Resolved) -> tuple[str, s
     return next((one for one in whom if one[1] in subject.keys.get(one[0], ())), whom[0])
 
 
-def _own_rights(catalog: Catalog, subject: Resolved) -> tuple[list[Grant], dict[str, str]]:
+def own_rights(catalog: Catalog, subject: Resolved) -> tuple[list[Grant], dict[str, str]]:
     """Return what a person may see of oneself as grants, and element → why not, of the rest."""
     grants, hidden = [], {}
     for code, element in catalog.elements.items():

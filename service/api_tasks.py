@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Path, Response
 from pydantic import AwareDatetime, BaseModel
 
 from catalogs.settings import now
-from service import decisions, idempotency, jobs, task_rows, tasks
+from service import decisions, idempotency, jobs, task_counting, task_rows, task_tables, tasks
 from service.access import campus_day
 from service.api import Around, Asked, Caller, refusals, required_key
 from service.jobs import JobOut, RowsRequest
@@ -87,11 +87,13 @@ async def aggregate(code: Code, query: AggregateQuery, around: Around, caller: C
         found = await tasks.kept(around.pool, around.keys, client_id, demand, period)
         if found is None:
             async with pinned(around.pool, caller.current.release) as con:
-                sums = await tasks.reckon(con, caller.current, demand, at)
-            made = await asyncio.to_thread(tasks.compose, catalog, caller.current.release, demand, sums)
+                others = tasks.others_of(catalog, demand, at)
+                await task_counting.check_alone(con, catalog, demand, others)
+                sums = await task_counting.reckon(con, caller.current, demand, at)
+            made = await asyncio.to_thread(task_tables.compose, catalog, caller.current.release, demand, sums)
             found = await tasks.keep(around.pool, around.keys, client_id, demand, period, made, at)
         answer: dict[str, Any] = {"transaction_id": str(decision.transaction_id)}
-        answer |= tasks.answer_of(found, demand, period, table)
+        answer |= task_tables.answer_of(catalog, found, demand, period, table)
         answer["receipt"] = await decisions.allow(around, one, answer, at, f"granted by {demand.demand_id}")
     return AggregateOut(**answer)
 

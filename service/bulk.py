@@ -49,7 +49,7 @@ class _Asking:
     def write(self, query: FactsQuery) -> bytes:
         """Return one of the questions; its actor and subject consist of texts alone."""
         actor, case, subject = self._parts
-        own = canonical(vars(query.actor)), canonical(str(query.case_id)), canonical(vars(query.subject))
+        own = canonical(vars(query.actor)), canonical(query.case_id), canonical(vars(query.subject))
         return b"".join((actor, own[0], case, own[1], subject, own[2], self._end))
 
 
@@ -125,26 +125,21 @@ async def _plain(
         return {}
     if not known:
         return {}
-    begun = replace(
-        queries.about(client, current, "facts", first, terms.item.code, terms.elements),
-        ground=terms.ground,
-        outcome="allowed",
-        code="OK",
-        rule="granted",
-    )
+    begun = queries.about(client, current, "facts", first, terms.item.code, terms.elements)
+    same = vars(begun) | {"ground": terms.ground, "outcome": "allowed", "code": "OK", "rule": "granted"}
     asking = _Asking(first, terms.item.code)
     decided: list[tuple[Decision, bytes, bytes]] = []
     answers: list[dict[str, Any]] = []
     for one, found in known:
         query = one.query
-        decision = replace(
-            begun,
-            transaction_id=uuid4(),
-            actor_id=query.actor.user_id,
-            actor_role=query.actor.role,
-            subject=query.subject.key(),
-            case_id=str(query.case_id),
-        )
+        own = {
+            "transaction_id": uuid4(),
+            "actor_id": query.actor.user_id,
+            "actor_role": query.actor.role,
+            "subject": query.subject.key(),
+            "case_id": str(query.case_id),
+        }
+        decision = Decision(**(same | own))
         answer = queries.headed(decision, current) | {"complete": found.is_complete}
         answers.append(answer)
         written = canonical(answer | {"facts": found.facts})

@@ -10,7 +10,6 @@ after a split it stays with the number that it was given under.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -29,30 +28,24 @@ from service.subjects import Resolved
 
 # Element → the notice that has to be consented to; None where none is in force, so that nobody can.
 Needed = dict[str, Notice | None]
-SUBJECT, GUARDIAN, ACTOR = "subject", "guardian", "actor"
-_OWN = "subject_key = ANY ($1) OR (given_by = 'guardian' AND actor_key = ANY ($2))"
+SUBJECT, GUARDIAN = "subject", "guardian"
+_OWN = "subject_key = ANY ($1) OR (given_by = 'guardian' AND actor_key = ANY ($1))"
 _STANDING = """
 SELECT notice_digest, elements FROM service.consent
 WHERE case_id = $1 AND ($2::text[] IS NULL OR subject_key = ANY ($2))
     AND given_at <= $3 AND (withdrawn_at IS NULL OR withdrawn_at > $3)
 """
+# Cases in which somebody took a consent back and has given none since that covers as much.
+_TAKEN_BACK = """
+SELECT DISTINCT c.case_id FROM service.consent c
+WHERE c.client_id = $1 AND c.elements && $2::text[] AND c.withdrawn_at > $3 AND c.withdrawn_at <= $4
+    AND NOT EXISTS (SELECT FROM service.consent s
+        WHERE s.case_id = c.case_id AND s.subject_key = c.subject_key AND s.elements @> c.elements
+            AND s.given_at > c.withdrawn_at AND s.withdrawn_at IS NULL)
+"""
 _COLUMNS = (
     "id AS consent_id, case_id, service_item, notice, version, elements, given_by, given_at, withdrawn_at"
 )
-
-
-@dataclass(frozen=True)
-class Own:
-    """By what somebody stands in the register: as the person, and as a guardian who gave a consent."""
-
-    subject_keys: list[str]
-    actor_keys: list[str]
-
-    @classmethod
-    def of(cls, keys: Keys, person: Resolved) -> "Own":
-        """Return the keyed digests of all numbers of a person."""
-        numbers = {number for own in person.keys.values() for number in own}
-        return cls(usages.subject_keys(keys, person.keys), usages.subject_keys(keys, {ACTOR: numbers}))
 
 
 class ConsentOut(BaseModel):
@@ -108,6 +101,24 @@ async def lacking(
         for element, notice in needed.items()
         if notice is None or (notice.digest, element) not in given
     }
+
+
+async def taken_back(
+    pool: asyncpg.Pool, client_id: str, needed: Needed, since: datetime, at: datetime
+) -> frozenset[UUID]:
+    """Return a client's cases in which a needed consent was taken back since a moment and not given again.
+
+    Args:
+        pool: the warehouse.
+        client_id: whose cases.
+        needed: what is given only on consent.
+        since: when the answers began to be prepared: what was taken back before was refused then.
+        at: the moment of the question.
+    """
+    if not needed:
+        return frozenset()
+    rows = await pool.fetch(_TAKEN_BACK, client_id, list(needed), since, at)
+    return frozenset(row["case_id"] for row in rows)
 
 
 async def check_given(
@@ -215,12 +226,16 @@ async def find(pool: asyncpg.Pool, id_: UUID, client_id: str) -> dict[str, Any]:
     return dict(row)
 
 
-async def of_person(pool: asyncpg.Pool, own: Own) -> list[dict[str, Any]]:
-    """Return all consents about a person, and those that they gave for a child, the newest first."""
+async def of_person(pool: asyncpg.Pool, own: Sequence[str]) -> list[dict[str, Any]]:
+    """Return all consents about a person, and those that they gave for a child, the newest first.
+
+    Args:
+        pool: the warehouse.
+        own: by what the person stands there (`usages.subject_keys`): digests of numbers with their kinds.
+    """
     rows = await pool.fetch(
         f"SELECT {_COLUMNS} FROM service.consent WHERE {_OWN} ORDER BY given_at DESC LIMIT 1000",
-        own.subject_keys,
-        own.actor_keys,
+        own,
     )
     return [dict(row) for row in rows]
 
@@ -241,13 +256,13 @@ async def withdraw(pool: asyncpg.Pool, id_: UUID, client_id: str, by: str, at: d
     return await _withdraw(pool, id_, by, at, "client_id = $1", client_id)
 
 
-async def withdraw_own(pool: asyncpg.Pool, id_: UUID, at: datetime, own: Own) -> dict[str, Any]:
+async def withdraw_own(pool: asyncpg.Pool, id_: UUID, at: datetime, own: Sequence[str]) -> dict[str, Any]:
     """Take back a consent of a person's own, or that they gave for a child.
 
     Raises:
         Problem: NOT_FOUND for somebody else's.
     """
-    return await _withdraw(pool, id_, "applicant", at, _OWN, own.subject_keys, own.actor_keys)
+    return await _withdraw(pool, id_, "applicant", at, _OWN, own)
 
 
 async def _withdraw(

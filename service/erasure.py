@@ -17,9 +17,11 @@ from functools import partial
 import psycopg
 from psycopg.types.json import Jsonb
 
+from catalogs.model import Catalog
+from catalogs.model_posts import Numbered
+from catalogs.posts import named
 from catalogs.settings import now
 from service import cases, corrections, jobs
-from service.consents import ACTOR
 from service.keys import Keys
 from warehouse.elsewhere import Elsewhere, Gone
 from warehouse.identity import DOCUMENT
@@ -72,17 +74,13 @@ class _Under:
     Attributes:
         gone: who it is.
         digests: of their numbers, under every key that there ever was.
-        actors: the same of what a guardian is known by.
-        plain: numbers that are no document's.
-        kinded: the same with their kinds, as the portal knows whoever logs in.
-        named: both: what people typed into forms stands under the one or the other.
+        kinded: numbers that are no document's, with their kinds, as the portal knows whoever logs in.
+        named: the same people as actors: what they typed into forms stands under it.
         guesses: what wrong statements about them are counted under.
     """
 
     gone: Gone
     digests: list[str] = field(repr=False)
-    actors: list[str] = field(repr=False)
-    plain: list[str] = field(repr=False)
     kinded: list[str] = field(repr=False)
     named: list[str] = field(repr=False)
     guesses: list[str] = field(repr=False)
@@ -92,27 +90,27 @@ class _Under:
 _Reach = Callable[[psycopg.Connection, Keys, _Under, bool], int]
 
 
-def elsewhere(keys: Keys) -> Elsewhere:
+def elsewhere(keys: Keys, catalog: Catalog) -> Elsewhere:
     """Return what service and portal keep of people, for whoever deletes in the store.
 
     Args:
         keys: of the installation: people stand under digests, and what they stated is encrypted.
+        catalog: says of which kind a number is that stands alone.
     """
-    return Elsewhere(tuple(PLACES), partial(_forget, keys), partial(_expire, keys))
+    return Elsewhere(tuple(PLACES), partial(_forget, keys, catalog), partial(_expire, keys))
 
 
-def _forget(keys: Keys, con: psycopg.Connection, gone: Gone, is_counted: bool) -> Mapping[str, int]:
+def _forget(
+    keys: Keys, catalog: Catalog, con: psycopg.Connection, gone: Gone, is_counted: bool
+) -> Mapping[str, int]:
     if not gone:
         return {}
-    plain = sorted({number for kind, number in gone.numbers if not kind.startswith(DOCUMENT)})
-    kinded = [f"{kind}:{number}" for kind, number in gone.numbers if not kind.startswith(DOCUMENT)]
+    held = [Numbered(kind, number) for kind, number in gone.numbers if not kind.startswith(DOCUMENT)]
     under = _Under(
         gone,
         [digest for kind, number in gone.numbers for digest in keys.subject_keys(kind, number)],
-        [digest for number in plain for digest in keys.subject_keys(ACTOR, number)],
-        plain,
-        kinded,
-        plain + kinded,
+        [f"{one.id_type}:{one.number}" for one in held],
+        [named(catalog, one) for one in held],
         [keys.digest("claims", str(one)) for one in gone.subjects],
     )
     found = {table: reach(con, keys, under, is_counted) for table, reach in PLACES.items()}
@@ -168,9 +166,9 @@ def _consents(con: psycopg.Connection, _keys: Keys, under: _Under, is_counted: b
     own = _rows("service.consent", "subject_key = ANY (%s)", "digests")(con, _keys, under, is_counted)
     where = "WHERE given_by = 'guardian' AND actor_key = ANY (%s)"
     if is_counted:
-        given = con.execute(f"SELECT FROM service.consent {where}", [under.actors])
+        given = con.execute(f"SELECT FROM service.consent {where}", [under.digests])
     else:
-        given = con.execute(f"UPDATE service.consent SET actor_key = '{ERASED}' {where}", [under.actors])
+        given = con.execute(f"UPDATE service.consent SET actor_key = '{ERASED}' {where}", [under.digests])
     return own + given.rowcount
 
 

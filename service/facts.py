@@ -23,7 +23,7 @@ from service.reads import Reading
 from service.state import Current
 from service.telling import Fact, Said, Telling, listed, speaking_rows
 from service.values import canonical
-from service.wanted import Question, Spoken, Wanted, is_stored, sent_items, wanted
+from service.wanted import Question, Spoken, Wanted, sent_items, wanted
 
 
 @dataclass(frozen=True)
@@ -244,15 +244,19 @@ def _settle(
         return _agreed(current.catalog, element, known, held, telling)
     if not lawful:
         return Fact(element, "not_applicable")
-    asked = {one.source.resource for one in lawful if one.is_asked}
-    stored = {one.source.resource for one in lawful} - asked
-    missing = {name: silent[name] for name in asked & silent.keys()}
-    missing |= {name: "never_received" for name in stored if not is_stored(current, name)}
+    missing = {one.source.resource: why for one in lawful if (why := _silence(one, silent))}
     if missing:
         first, *_ = sources = sorted(missing)
         return Fact(element, "source_unavailable", public={"reason": missing[first], "sources": sources})
     late = any(one.is_late(telling.question.at) for one in lawful if not one.is_asked)
     return Fact(element, "not_found", public={"reason": "source_late" if late else "no_value"})
+
+
+def _silence(one: Spoken, silent: Mapping[str, str]) -> str:
+    """Return why a source says nothing of anybody; empty if it might have."""
+    if one.is_asked:
+        return silent.get(one.source.resource, "")
+    return "" if one.state else "never_received"
 
 
 def _witness(one: Said, known: Sequence[Said], telling: Telling) -> Said | None:

@@ -19,7 +19,7 @@ from datetime import date, datetime
 from catalogs.model import Catalog, Guardianship, Minors
 from service import facts
 from service.access import Actor, campus_day
-from service.cases import CASE_RULES, Case, Party
+from service.cases import CASE_RULES, Party
 from service.facts import Gathered
 from service.membership import has_register
 from service.problems import Problem
@@ -41,12 +41,12 @@ class Standing:
 
     Attributes:
         is_child: under 14: only assessed demands count.
-        needs_guardian: whoever decides for them is the guardian.
+        guardians: the parties whose guardianship holds, one of whom decides for a minor; empty: the person decides.
         noted: for the record: how the guardianship is known; empty where none is needed.
     """
 
     is_child: bool = False
-    needs_guardian: bool = False
+    guardians: tuple[Party, ...] = ()
     noted: str = ""
 
 
@@ -87,9 +87,9 @@ async def check(
         return of_age
     minors = current.catalog.campus.minors
     assert minors is not None
-    noted = await _guardian(con, current, minors, people, subject, gathered.question.at)
+    noted, guardians = await _guardians(con, current, minors, people, subject, gathered.question.at)
     age = _age(minors, gathered, campus_day(current.catalog, gathered.question.at))
-    return Standing(age is None or age < CHILD_UNDER, True, noted)
+    return Standing(age is None or age < CHILD_UNDER, guardians, noted)
 
 
 def judged_age(
@@ -133,21 +133,23 @@ def check_assessed(catalog: Catalog, question: Question) -> Question:
     return replace(question, grants=assessed)
 
 
-def check_decides(actor: Actor, subject: Resolved, case: Case, standing: Standing) -> None:
+def check_decides(actor: Actor, subject: Resolved, standing: Standing) -> Party | None:
     """Let only the person decide for themselves, by a number of their own, or the guardian of a child for the child.
 
+    Returns:
+        The guardian; None where the person decides.
+
     Raises:
-        Problem: NOT_PERMITTED for anybody else, agents and officers too.
+        Problem: NOT_PERMITTED for anybody else, agents and officers too, and a guardian of whom that is not known.
     """
-    if standing.needs_guardian:
-        guardians = {party.id for party in case.parties if party.role == "guardian"}
-        decides = actor.role == "guardian" and actor.user_id in guardians
-    else:
-        own = {number for numbers in subject.keys.values() for number in numbers}
-        decides = actor.role == "applicant" and actor.user_id in own
-    if not decides:
-        detail = "only the person decides this, under a number of their own, or the guardian of a child"
-        raise Problem("NOT_PERMITTED", detail, rule="actor:the_person")
+    if standing.guardians:
+        for party in standing.guardians:
+            if actor.role == "guardian" and actor.user_id == party.id:
+                return party
+    elif actor.role == "applicant" and any(actor.user_id in numbers for numbers in subject.keys.values()):
+        return None
+    detail = "only the person decides this, under a number of their own, or the guardian of a child"
+    raise Problem("NOT_PERMITTED", detail, rule="actor:the_person")
 
 
 def refused(noted: str) -> Problem:
@@ -187,10 +189,10 @@ def _check_of_age(people: People, actor: Actor, subject: Resolved, today: date) 
         raise refused("related:authorised")
 
 
-async def _guardian(
+async def _guardians(
     con: Reading, current: Current, minors: Minors, people: People, subject: Resolved, at: datetime
-) -> str:
-    """Return how it is known that a guardian of the child is a party of the case."""
+) -> tuple[str, tuple[Party, ...]]:
+    """Return how it is known that guardians of the child are parties of the case, and which these are."""
     named = [
         (party, who)
         for party, who in people
@@ -200,14 +202,17 @@ async def _guardian(
         raise refused("minor:guardian_is_a_party")
     on_file = await _on_file(con, current.catalog, minors.guardians, subject)
     today = campus_day(current.catalog, at)
+    found = []
     for party, who in named:
-        if await _is_minor(con, current, minors, who, at):
-            continue
-        if on_file and minors.guardians and on_file & _numbers(party, who, minors.guardians.id_type):
-            return ON_FILE
-        if not on_file and party.is_authorised(today):
-            return ATTESTED
-    raise refused("minor:guardianship")
+        if on_file and minors.guardians:
+            is_known = bool(on_file & _numbers(party, who, minors.guardians.id_type))
+        else:
+            is_known = party.is_authorised(today)
+        if is_known and not await _is_minor(con, current, minors, who, at):
+            found.append(party)
+    if not found:
+        raise refused("minor:guardianship")
+    return ON_FILE if on_file else ATTESTED, tuple(found)
 
 
 async def _on_file(con: Reading, catalog: Catalog, given: Guardianship | None, subject: Resolved) -> set[str]:

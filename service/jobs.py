@@ -12,7 +12,7 @@ import contextlib
 import json
 import secrets
 import zlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -350,7 +350,7 @@ async def answer(con: asyncpg.Connection, keys: Keys, job: Job, part: Part, answ
 
 
 async def answers(
-    pool: asyncpg.Pool, keys: Keys, id_: UUID, after: int, at: datetime
+    pool: asyncpg.Pool, keys: Keys, id_: UUID, after: int, at: datetime, withheld: Collection[UUID] = ()
 ) -> AsyncIterator[tuple[int, dict[str, Any]]]:
     """Yield the number and the kept answer of each question of a job that is done, and note when all were given.
 
@@ -360,20 +360,26 @@ async def answers(
         id_: the job.
         after: the number of the last question whose answer is not wanted again; -1 for all.
         at: the moment of the request.
+        withheld: cases in which the consent to what was answered has been taken back since.
     """
     part = await pool.fetchval(
         "SELECT max(part) FROM service.job_part WHERE job = $1 AND first <= $2", id_, max(after + 1, 0)
     )
     while part is not None:
         row = await pool.fetchrow(
-            "SELECT first, answered FROM service.job_part WHERE job = $1 AND part = $2", id_, part
+            "SELECT first, asked, answered FROM service.job_part WHERE job = $1 AND part = $2", id_, part
         )
         if row is None:
             break
         lines = _unseal(keys, id_, part, "answered", row["answered"])
-        for number, line in enumerate(lines, start=row["first"]):
-            if number > after:
-                yield number, orjson.loads(line)
+        asked = _unseal(keys, id_, part, "asked", row["asked"]) if withheld else ()
+        for place, line in enumerate(lines):
+            if row["first"] + place <= after:
+                continue
+            told = orjson.loads(line)
+            if withheld and "answer" in told and UUID(orjson.loads(asked[place])["case_id"]) in withheld:
+                told = {"problem": _taken_back(told["answer"]["transaction_id"])}
+            yield row["first"] + place, told
         part += 1
     await pool.execute(
         "UPDATE service.job SET fetched_at = $2, delete_at = least(delete_at, $3)"
@@ -382,6 +388,16 @@ async def answers(
         at,
         at + KEPT_AFTER_FETCH,
     )
+
+
+def _taken_back(transaction_id: str) -> dict[str, Any]:
+    return {
+        "code": "CONSENT_REQUIRED",
+        "detail": "the consent was taken back since the answer was prepared",
+        "errors": [],
+        "rule": "consent:given",
+        "transaction_id": transaction_id,
+    }
 
 
 def shown(row: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -36,6 +36,7 @@ FOUND, NONE = "found", "none"
 # Why a source said nothing, as callers are told.
 NO_ANSWER, REFUSED, UNREADABLE = "no_answer", "refused", "unreadable_answer"
 TOO_OFTEN, RESTING, NOT_SET_UP = "asked_too_often", "not_asked_after_failures", "not_set_up"
+NOT_AGAIN = "not_asked_again"  # of an answer that is composed again: nobody is asked twice for it
 _SAID = {
     "unavailable": NO_ANSWER,
     "refused": REFUSED,

@@ -26,7 +26,7 @@ from service.consents import Needed
 from service.decisions import Deciding, Surroundings, allow, deciding, decision_of, note
 from service.facts import Gathered
 from service.guardians import People, Standing
-from service.lookups import Told
+from service.lookups import NOT_AGAIN, Told
 from service.mapping import Words, words_of
 from service.problems import Problem
 from service.record import Answer, Decision, canonical
@@ -384,11 +384,10 @@ async def found(
         unconsented.update(lacking)
         one.learn(elements=[element for element in terms.elements if element not in lacking])
     one.also += [standing.noted] if standing.noted else []
-    if is_replayed and gathered.calls:
-        names = ", ".join(call.resource.name for call in gathered.calls)
-        raise Problem("NOT_REPLAYABLE", f"answered live then: {names}", rule="replay:stored_sources_only")
     told: Mapping[str, Told] = {}
-    if gathered.calls:
+    if is_replayed:
+        told = {call.resource.name: Told(at, silent=NOT_AGAIN) for call in gathered.calls}
+    elif gathered.calls:
         reason = f"{service_item} {query.case_id}"
         told = await around.lookups.ask(catalog, gathered.calls, reason, query.max_age)
     return subject, facts.settle(current, gathered, told), told

@@ -6,7 +6,7 @@ parameters.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -26,14 +26,14 @@ class Wish:
 
     Attributes:
         beside: further items of the row that say how its value is to be taken.
+        many: whether the values of all rows are told.
     """
 
     resource: str
-    key_item: str
-    id_type: str
     item: str
     pick: Pick | None
     beside: tuple[str, ...] = ()
+    many: bool = False
 
 
 class Row(NamedTuple):
@@ -56,24 +56,30 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A statement and what its parts read. Parameters: one array of keys per kind, in the order of `id_types`.
+class Part:
+    """What one part of a statement reads of a resource.
 
     Attributes:
-        resources: those whose rows are read, by the number of their part.
-        id_type_of: resource, or register → the kind of key by which its rows are found.
-        names: of each of the resources, the items that are read, and filters, in their order.
-        typing: of each of them the items that are no text, and what makes Python's values of it.
-        populations: register → those whose membership is read, in their order.
+        id_type: the kind of key by which its rows are found.
+        names: the items that are read, and filters, in their order; none of a register that only says who is what.
+        typing: those of them that are no text, and what makes Python's values of it.
+        populations: those of which it is the register, in their order: what a row says of them follows its items.
     """
+
+    resource: str
+    id_type: str
+    names: tuple[str, ...]
+    typing: tuple[tuple[str, Callable[[str], Any]], ...]
+    populations: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A statement and what its parts read. Parameters: one array of keys per kind, in the order of `id_types`."""
 
     statement: str
     id_types: tuple[str, ...]
-    resources: tuple[Resource, ...]
-    id_type_of: Mapping[str, str]
-    names: tuple[tuple[str, ...], ...]
-    typing: tuple[tuple[tuple[str, Callable[[str], Any]], ...], ...]
-    populations: Mapping[str, tuple[str, ...]]
+    parts: tuple[Part, ...]
 
 
 # Wishes are compared by value and a catalog by its version, so that a plan is made once per release and purpose.
@@ -102,24 +108,63 @@ def _plan(versioned: Versioned, wishes: tuple[Wish, ...]) -> Plan:
     for wish in wishes:
         by_resource.setdefault(wish.resource, []).append(wish)
     registers = _registers(catalog)
-    id_types = sorted({wish.id_type for wish in wishes} | {_id_type(catalog, name) for name in registers})
+    reads = [
+        _Reads(catalog.resources[name], own, registers.get(name, ())) for name, own in by_resource.items()
+    ]
+    # Who is what stands in every row of a register, also in those of which a pick tells nothing.
+    reads = [replace(one, populations=()) if one.picked else one for one in reads]
+    there = {one.resource.name for one in reads if one.populations}
+    reads += [
+        _Reads(catalog.resources[name], (), own) for name, own in registers.items() if name not in there
+    ]
+    id_types = sorted({one.id_type for one in reads})
     place = {id_type: f"${number}::text[]" for number, id_type in enumerate(id_types, start=1)}
-    parts = []
-    for number, (name, own) in enumerate(by_resource.items()):
-        parts.append(_rows_part(catalog.resources[name], number, own, place[own[0].id_type]))
-    for name, populations in registers.items():
-        parts.append(_register_part(catalog.resources[name], populations, place[_id_type(catalog, name)]))
-    statement = "\nUNION ALL\n".join(parts)
-    id_type_of = {name: _id_type(catalog, name) for name in registers}
-    id_type_of |= {name: own[0].id_type for name, own in by_resource.items()}
-    resources = tuple(catalog.resources[name] for name in by_resource)
-    names = tuple((*_names(own), *(_FILTER + text for text in _filters(own))) for own in by_resource.values())
-    typing = tuple(
-        tuple((name, made) for name in own if (made := _made_of(resource, name)) is not None)
-        for resource, own in zip(resources, names, strict=True)
-    )
-    codes = {name: tuple(one.code for one in populations) for name, populations in registers.items()}
-    return Plan(statement, tuple(id_types), resources, id_type_of, names, typing, codes)
+    texts = (_part(number, one, place[one.id_type]) for number, one in enumerate(reads))
+    return Plan("\nUNION ALL\n".join(texts), tuple(id_types), tuple(one.part() for one in reads))
+
+
+@dataclass(frozen=True)
+class _Reads:
+    """What is read of a resource: what is wished for, and who is what where it is a register."""
+
+    resource: Resource
+    wishes: Sequence[Wish]
+    populations: Sequence[Population]
+
+    @property
+    def id_type(self) -> str:
+        assert self.resource.subject is not None
+        return self.resource.subject.id_type
+
+    @property
+    def key_item(self) -> str:
+        assert self.resource.subject is not None
+        return self.resource.subject.key
+
+    @property
+    def items(self) -> list[str]:
+        """The items that are read: those that are wished for, and those that they need."""
+        names = {name for wish in self.wishes for name in (wish.item, *wish.beside)}
+        for wish in self.wishes:
+            if wish.pick:
+                names |= {name for name, _ in ordering(wish.pick.order_by)}
+        return sorted(names)
+
+    @property
+    def filters(self) -> list[str]:
+        return list(dict.fromkeys(wish.pick.filter for wish in self.wishes if wish.pick and wish.pick.filter))
+
+    @property
+    def picked(self) -> Pick | None:
+        """The pick that leaves one row of a key whatever is wished for; None where more rows may be told."""
+        picks = {None if wish.many or wish.beside else wish.pick for wish in self.wishes}
+        return picks.pop() if len(picks) == 1 else None
+
+    def part(self) -> Part:
+        names = (*self.items, *(_FILTER + text for text in self.filters))
+        typing = tuple((name, made) for name in names if (made := _made_of(self.resource, name)) is not None)
+        codes = tuple(one.code for one in self.populations)
+        return Part(self.resource.name, self.id_type, names, typing, codes)
 
 
 def _made_of(resource: Resource, name: str) -> Callable[[str], Any] | None:
@@ -127,19 +172,10 @@ def _made_of(resource: Resource, name: str) -> Callable[[str], Any] | None:
     return FROM_TEXT.get(kind)
 
 
-def _names(wishes: Sequence[Wish]) -> list[str]:
-    """Return the items that are read of one resource: those that are wished for, and those that they need."""
-    names = {name for wish in wishes for name in (wish.item, *wish.beside)}
-    for wish in wishes:
-        if wish.pick:
-            names |= {
-                part.strip().partition(" ")[0] for part in wish.pick.order_by.split(",") if part.strip()
-            }
-    return sorted(names)
-
-
-def _filters(wishes: Sequence[Wish]) -> list[str]:
-    return list(dict.fromkeys(wish.pick.filter for wish in wishes if wish.pick and wish.pick.filter))
+def ordering(order_by: str) -> list[tuple[str, bool]]:
+    """Return the items by which a contract orders rows (`item desc, item`), each with whether the largest is first."""
+    parts = (part.strip().partition(" ") for part in order_by.split(",") if part.strip())
+    return [(name, direction.strip().lower() == "desc") for name, _, direction in parts]
 
 
 def _registers(catalog: Catalog) -> dict[str, list[Population]]:
@@ -151,59 +187,70 @@ def _registers(catalog: Catalog) -> dict[str, list[Population]]:
     return found
 
 
-def _id_type(catalog: Catalog, register: str) -> str:
-    subject = catalog.resources[register].subject
-    assert subject is not None
-    return subject.id_type
-
-
-def _rows_part(resource: Resource, number: int, wishes: Sequence[Wish], id_type_keys: str) -> str:
-    filters = _filters(wishes)
-    values = [f"t.{quoted(name)}" for name in _names(wishes)]
-    values += [f"t._filter{place}" for place in range(len(filters))]
-    computed = "".join(f", ({text}) AS _filter{place}" for place, text in enumerate(filters))
-    key = f"t.{quoted(wishes[0].key_item)}"
-    place = ", ".join(f"t.{quoted(name)}::text" for name in resource.key)
-    return (
-        f"SELECT {number} AS part, NULL::text AS register, {key}::text AS key, {_texts(values)} AS items, t._state,"
-        " t._extract, t._last_extract, e.taken_at AS updated_at, l.taken_at AS last_reported_at,"
-        f" ARRAY[{place}] AS place"
-        f" FROM (SELECT x.*{computed} FROM raw.{quoted(resource.table)} x) t"
-        " JOIN yici.extract e ON e.id = t._extract LEFT JOIN yici.extract l ON l.id = t._last_extract"
-        f" WHERE {_is_among(resource, wishes[0].key_item, key, id_type_keys)}"
-    )
-
-
-def _register_part(resource: Resource, populations: Sequence[Population], id_type_keys: str) -> str:
-    """Membership of each row; a population without a rule takes in every row that its register reports."""
-    states = []
-    for one in populations:
-        rule = f"({one.rule})" if one.rule else "true"
-        former = f"({one.former_rule})" if one.former_rule else "false"
-        reported = "t._state NOT IN ('absent', 'former')"
-        states.append(
-            f"CASE WHEN {rule} AND {reported} THEN '{CURRENT}' WHEN {rule} OR {former} THEN '{FORMER}' END"
+def _part(number: int, reads: _Reads, id_type_keys: str) -> str:
+    resource = reads.resource
+    # Rules know the items of their resource alone, so they are worked out where nothing else has a name.
+    computed = {f"_filter{place}": f"({text})" for place, text in enumerate(reads.filters)}
+    computed |= {f"_member{place}": _membership(one) for place, one in enumerate(reads.populations)}
+    own = ", ".join(["x.*", *(f"{text} AS {name}" for name, text in computed.items())])
+    rows = f"SELECT {own} FROM raw.{quoted(resource.table)} x"
+    pg_type = resource.item(reads.key_item).pg_type
+    is_text = pg_type == "text"
+    keys = id_type_keys if is_text else f"{id_type_keys}::{pg_type}[]"
+    key = quoted(reads.key_item)
+    if reads.picked is None:
+        source, condition = f"({rows}) t", f" WHERE t.{key} = ANY ({keys})"
+    else:
+        # What the other rows of a key hold is not even opened.
+        source = (
+            f"(SELECT {'' if is_text else 'DISTINCT '}unnest({keys}) AS key) k"
+            f" CROSS JOIN LATERAL ({rows} WHERE x.{key} = k.key{_first(reads, reads.picked)}) t"
         )
-    assert resource.subject is not None
-    key = f"t.{quoted(resource.subject.key)}"
+        condition = ""
+    values = [f"t.{quoted(name)}" for name in reads.items] + [f"t.{name}" for name in computed]
+    times = "NULL::timestamptz AS updated_at, NULL::timestamptz AS last_reported_at"
+    if reads.wishes:
+        times = "e.taken_at AS updated_at, l.taken_at AS last_reported_at"
+        source += (
+            " JOIN yici.extract e ON e.id = t._extract LEFT JOIN yici.extract l ON l.id = t._last_extract"
+        )
+    place = "NULL::text[]"  # of a row that is found by its whole key that says it all
+    if resource.key != (reads.key_item,):
+        place = _texts([f"t.{quoted(name)}" for name in resource.key])
     return (
-        f"SELECT -1 AS part, {literal(resource.name)} AS register, {key}::text AS key, {_texts(states)} AS items,"
-        " t._state, t._extract, NULL::bigint AS _last_extract, NULL::timestamptz AS updated_at,"
-        " NULL::timestamptz AS last_reported_at, NULL::text[] AS place"
-        f" FROM raw.{quoted(resource.table)} t"
-        f" WHERE {_is_among(resource, resource.subject.key, key, id_type_keys)}"
+        f"SELECT {number} AS part, t.{key}::text AS key, {_texts(values)} AS items, t._state, t._extract,"
+        f" t._last_extract, {times}, {place} AS place FROM {source}{condition}"
     )
+
+
+def _first(reads: _Reads, pick: Pick) -> str:
+    """Leave the first row of a key that passes a pick, in the order that `telling.row_order` gives all of them."""
+    order = [(_compared(reads.resource, name), is_desc) for name, is_desc in ordering(pick.order_by)]
+    order += [(_as_text(name), False) for name in reads.resource.key if name != reads.key_item]
+    listed = ", ".join(f"{text}{' DESC' if is_desc else ''} NULLS LAST" for text, is_desc in order)
+    return f"{f' AND ({pick.filter})' if pick.filter else ''} ORDER BY {listed} LIMIT 1"
+
+
+def _compared(resource: Resource, name: str) -> str:
+    """Write an item as Python compares it: what it has no other type for is text."""
+    return f"x.{quoted(name)}" if resource.item(name).logical_type in FROM_TEXT else _as_text(name)
+
+
+def _as_text(name: str) -> str:
+    return f'x.{quoted(name)}::text COLLATE "C"'
+
+
+def _membership(population: Population) -> str:
+    """Write what a register's row says of a population; one without a rule takes in every row that is reported."""
+    rule = f"({population.rule})" if population.rule else "true"
+    former = f"({population.former_rule})" if population.former_rule else "false"
+    reported = "x._state NOT IN ('absent', 'former')"
+    return f"CASE WHEN {rule} AND {reported} THEN '{CURRENT}' WHEN {rule} OR {former} THEN '{FORMER}' END"
 
 
 def _texts(values: Sequence[str]) -> str:
     """Write an array of texts: the server makes it in a fifth of the time that a JSON object takes."""
     return f"ARRAY[{', '.join(f'{value}::text' for value in values)}]::text[]"
-
-
-def _is_among(resource: Resource, key_item: str, key: str, id_type_keys: str) -> str:
-    pg_type = resource.item(key_item).pg_type
-    cast = "" if pg_type == "text" else f"::{pg_type}[]"
-    return f"{key} = ANY ({id_type_keys}{cast})"
 
 
 # The rows of a subject per resource, and its rows in the registers of populations.
@@ -224,8 +271,9 @@ async def read(
         Of each subject the rows per resource in the order of its key, so that an answer of many values is always the
         same one, and the rows in the registers of populations.
     """
-    found: list[Read] = [({resource.name: [] for resource in chosen.resources}, []) for _ in wanted]
-    if not chosen.statement:
+    asked_for = [part.resource for part in chosen.parts if part.names]
+    found: list[Read] = [({name: [] for name in asked_for}, []) for _ in wanted]
+    if not chosen.parts:
         return found
     whose: dict[str, dict[str, list[int]]] = {id_type: {} for id_type in chosen.id_types}
     for place, keys in enumerate(wanted):
@@ -233,30 +281,22 @@ async def read(
             for key in keys.get(id_type, ()):
                 known.setdefault(key, []).append(place)
     records = await con.fetch(chosen.statement, *(list(known) for known in whose.values()))
-    for record in sorted(records, key=lambda one: one["place"] or []):
-        part, key = record["part"], record["key"]
-        if part < 0:
-            register = record["register"]
-            current, former = _states(chosen.populations[register], tuple(record["items"]))
-            for place in whose[chosen.id_type_of[register]].get(key, ()):
-                found[place][1].append(Registered(register, key, current, former))
-            continue
-        resource = chosen.resources[part]
-        items = dict(zip(chosen.names[part], record["items"], strict=True))
-        for name, made in chosen.typing[part]:
-            if items[name] is not None:
-                items[name] = made(items[name])
-        row = Row(
-            key,
-            items,
-            record["_state"],
-            record["_extract"],
-            record["_last_extract"],
-            record["updated_at"],
-            record["last_reported_at"],
-        )
-        for place in whose[chosen.id_type_of[resource.name]].get(key, ()):
-            found[place][0][resource.name].append(row)
+    for number, key, texts, *about, _ in sorted(records, key=lambda one: one["place"] or [one["key"]]):
+        part = chosen.parts[number]
+        places = whose[part.id_type].get(key, ())
+        if part.populations:
+            current, former = _states(part.populations, tuple(texts[len(part.names) :]))
+            registered = Registered(part.resource, key, current, former)
+            for place in places:
+                found[place][1].append(registered)
+        if part.names:
+            items = dict(zip(part.names, texts, strict=False))
+            for name, made in part.typing:
+                if items[name] is not None:
+                    items[name] = made(items[name])
+            row = Row(key, items, *about)
+            for place in places:
+                found[place][0][part.resource].append(row)
     return found
 
 

@@ -3,13 +3,16 @@
 The client brings what it kept, its request and its receipt. Whether the answer would be the same is said by the digest
 that the record holds; the values are not given again, for the right to them may have ended since. What was given for a
 task and has to be destroyed by now, or is declared destroyed, is not composed again either.
+
+What a source was asked for live is kept by nobody but the client. There the client brings the whole answer: its digest
+proves it, evidence number and all, and what rests on stored sources is composed again and compared with it.
 """
 
 import asyncio
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
@@ -17,11 +20,23 @@ from uuid import UUID
 
 from joserfc import jws
 from joserfc.errors import JoseError
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from catalogs.model import Demand
+from catalogs.model import Catalog, Demand
 from catalogs.settings import now
-from service import cases, claims, decisions, queries, task_rows, tasks, tokens, usages, windows
+from service import (
+    cases,
+    claims,
+    decisions,
+    queries,
+    task_counting,
+    task_rows,
+    task_tables,
+    tasks,
+    tokens,
+    usages,
+    windows,
+)
 from service.access import campus_day
 from service.decisions import Deciding, Surroundings
 from service.jobs import RowsRequest
@@ -44,37 +59,53 @@ WHERE transaction_id = $1 AND client_id = $2 AND action = $3 AND outcome = 'allo
 _CASE_OF = "SELECT case_id FROM service.record_detail WHERE seq = $1"
 
 
-class FactsReplay(Closed):
+class _Recorded(Closed):
+    """What may be brought of any recorded answer about a person."""
+
+    receipt: str = Field(max_length=4096)
+    answer: dict[str, Any] | None = Field(
+        None,
+        repr=False,
+        description="The answer as it was kept; needed where a source was asked live: nobody else keeps what it said",
+    )
+
+    @field_validator("answer")
+    @classmethod
+    def _is_writable(cls, answer: dict[str, Any] | None) -> dict[str, Any] | None:
+        try:
+            canonical(answer)
+        except (ValueError, TypeError, RecursionError):
+            raise ValueError("no plain data") from None
+        return answer
+
+
+class FactsReplay(_Recorded):
     """A recorded `facts:query`."""
 
     action: Literal["facts"]
     request: FactsQuery
-    receipt: str = Field(max_length=4096)
 
 
-class ClaimsReplay(Closed):
+class ClaimsReplay(_Recorded):
     """A recorded `claims:verify`."""
 
     action: Literal["claims"]
     request: ClaimsQuery
-    receipt: str = Field(max_length=4096)
 
 
-class PrefillReplay(Closed):
+class PrefillReplay(_Recorded):
     """A recorded prefill."""
 
     action: Literal["prefill"]
     service_item: Text
     request: PrefillQuery
-    receipt: str = Field(max_length=4096)
 
 
-class WindowReplay(Closed):
+class WindowReplay(_Recorded):
     """A recorded `window:prefill`."""
 
     action: Literal["window"]
     request: WindowQuery
-    receipt: str = Field(max_length=4096)
 
 
 class RowQuery(Closed):
@@ -112,11 +143,12 @@ async def replay(
 
     Returns:
         `matches`, with release, moment, and the status of each element or field; of statements, which are answered by
-        yes or no, and of tables only that they were `answered`.
+        yes or no, and of tables only that they were `answered`. `heard` are the elements for which a source was asked
+        live: of them the answer that is brought is proven to be the one that was given, and all else composed again.
 
     Raises:
-        Problem: NOT_FOUND for what is not the client's own, INVALID_PARAMETER where request or receipt are others,
-            GONE or NOT_REPLAYABLE where it cannot be composed any more.
+        Problem: NOT_FOUND for what is not the client's own, INVALID_PARAMETER where request, receipt or answer are
+            others, GONE or NOT_REPLAYABLE where it cannot be composed any more.
     """
     entry = await around.pool.fetchrow(_ENTRY, id_, client.client_id, asked.action)
     if entry is None:
@@ -132,8 +164,13 @@ async def replay(
         raise Problem("INVALID_PARAMETER", errors=[{"pointer": "/request", "code": "not_recorded"}])
     composed = Deciding(replace(one.decision, transaction_id=id_), None)
     for told in (then, replace(then, has_middle_levels=False)):
-        answer = await _composed(around, client, told, asked, entry, composed, one, at)
-        matches = _digest(salt, answer) == entry["response_digest"]
+        answer, live = await _composed(around, client, told, asked, entry, composed, one, at)
+        heard = _elements_of(then.catalog, client, live)
+        kept = _kept(asked, live, salt, entry) if live else answer
+        if live:
+            matches = _beside(answer, heard) == _beside(kept, heard)
+        else:
+            matches = _digest(salt, answer) == entry["response_digest"]
         if matches:
             break
     return {
@@ -142,7 +179,8 @@ async def replay(
         "at": at.isoformat(),
         "catalog": then.catalog.version,
         "matches": matches,
-        "statuses": _statuses(answer),
+        "statuses": _statuses(kept),
+        "heard": sorted(heard),
     }
 
 
@@ -185,27 +223,29 @@ async def _composed(
     composed: Deciding,
     one: Deciding,
     at: datetime,
-) -> dict[str, Any]:
-    """Return the answer that a recorded question has at the release and moment of then."""
+) -> tuple[dict[str, Any], Collection[str]]:
+    """Return the answer that a recorded question has at the release and moment of then, and who was asked live for it.
+
+    Nobody is asked again: what these said is missing in the answer.
+    """
     if isinstance(asked, WindowReplay):
         return await _at_window(around, then, asked, entry, composed, one, at)
     if isinstance(asked, TaskRowReplay):
-        return await _row(around, client, then, asked, composed, one, at)
+        return await _row(around, client, then, asked, composed, one, at), ()
     if isinstance(asked, TaskAggregateReplay):
-        return await _aggregate(around, client, then, asked, composed, one, at)
+        return await _aggregate(around, client, then, asked, composed, one, at), ()
     request, item = asked.request, _item(asked)
     if not isinstance(request, ClaimsQuery):
         elements = request.elements if isinstance(request, FactsQuery) else None
-        answer, _ = await queries.compose(
+        return await queries.compose(
             around, client, then, request, item, elements, composed, at, is_replayed=True
         )
-        return answer
     catalog, words = then.catalog, words_of(then.catalog, client.client_id)
     elements = words.ours(claim.element for claim in request.claims)
     terms = terms_of(catalog, client.client_id, item, elements, at)
-    _, known, _ = await queries.found(around, client, then, request, terms, composed, at, is_replayed=True)
+    _, known, live = await queries.found(around, client, then, request, terms, composed, at, is_replayed=True)
     judged = claims.answer(catalog, words.claims(request.claims), known, campus_day(catalog, at))
-    return queries.headed(composed.begun, then) | {"claims": words.told(judged)}
+    return queries.headed(composed.begun, then) | {"claims": words.told(judged)}, live
 
 
 async def _at_window(
@@ -216,8 +256,8 @@ async def _at_window(
     composed: Deciding,
     one: Deciding,
     at: datetime,
-) -> dict[str, Any]:
-    """Return what a clerk was told of the case that the record names.
+) -> tuple[dict[str, Any], Collection[str]]:
+    """Return what a clerk was told of the case that the record names, and who was asked live for it.
 
     Raises:
         Problem: GONE where case, system or details of the entry were deleted in time.
@@ -231,10 +271,9 @@ async def _at_window(
     one.learn(subject=party.key(), case_id=case_id, purpose=row["service_item"])
     query = windows.query_of(row, party, asked.request.clerk, asked.request.capacity)
     around_case = replace(around, reads=windows.OfCase(around.pool, row))
-    answer, _ = await queries.compose(
+    return await queries.compose(
         around_case, system, then, query, row["service_item"], None, composed, at, is_replayed=True
     )
-    return answer
 
 
 async def _row(
@@ -299,10 +338,10 @@ async def _aggregate(
     source = await around.state.at(around.pool, release)
     reckoned = tasks.demand_of(source.catalog, client.client_id, asked.task, moment)
     async with pinned(around.pool, release) as con:
-        sums = await tasks.reckon(con, source, reckoned, moment)
-    found = await asyncio.to_thread(tasks.compose, source.catalog, release, reckoned, sums)
-    return {"transaction_id": str(composed.begun.transaction_id)} | tasks.answer_of(
-        found, demand, period, table
+        sums = await task_counting.reckon(con, source, reckoned, moment)
+    found = await asyncio.to_thread(task_tables.compose, source.catalog, release, reckoned, sums)
+    return {"transaction_id": str(composed.begun.transaction_id)} | task_tables.answer_of(
+        then.catalog, found, demand, period, table
     )
 
 
@@ -319,6 +358,50 @@ def decision_of(client: Client, release: int, asked: Replay) -> Any:
         return begun
     begun = replace(begun, subject=asked.request.subject.key())
     return begun if isinstance(asked, TaskRowReplay) else replace(begun, case_id=str(asked.request.case_id))
+
+
+def _elements_of(catalog: Catalog, client: Client, live: Collection[str]) -> frozenset[str]:
+    """Return the elements, in the client's words, of which one of some sources may say something."""
+    words = words_of(catalog, client.client_id)
+    return frozenset(
+        words.theirs(code)
+        for code in catalog.elements
+        if any(source.resource in live for source in catalog.sources_of(code))
+    )
+
+
+def _kept(asked: Replay, live: Collection[str], salt: bytes, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the answer that a client kept, proven to be the one that was given.
+
+    Raises:
+        Problem: NOT_REPLAYABLE where none is brought, INVALID_PARAMETER where it is another.
+    """
+    if not isinstance(asked, _Recorded) or asked.answer is None:
+        detail = f"answered live then: {', '.join(sorted(live))}; bring the answer that was kept"
+        raise Problem("NOT_REPLAYABLE", detail, rule="replay:live_answer_is_brought")
+    kept = {name: value for name, value in asked.answer.items() if name != "receipt"}
+    if _digest(salt, kept) != entry["response_digest"]:
+        raise Problem("INVALID_PARAMETER", errors=[{"pointer": "/answer", "code": "not_recorded"}])
+    return kept
+
+
+def _beside(answer: Mapping[str, Any], heard: Collection[str]) -> dict[str, Any]:
+    """Return an answer without what rests on some elements."""
+    rest = {name: value for name, value in answer.items() if name != "complete"}
+    if "facts" in rest:
+        rest["facts"] = {element: fact for element, fact in rest["facts"].items() if element not in heard}
+    for name in ("claims", "fields"):
+        if name in rest:
+            rest[name] = [one for one in rest[name] if one["element"] not in heard]
+    if "materials" in rest:
+        rest["materials"] = [one for one in rest["materials"] if not _named(one) & set(heard)]
+    return rest
+
+
+def _named(material: Mapping[str, Any]) -> set[str]:
+    """Return the elements on which the verdict on a material rests."""
+    proven = {one["element"] for one in material["facts"]}
+    return proven | {reason.partition(":")[0] for reason in material["reasons"]}
 
 
 def _statuses(answer: dict[str, Any]) -> dict[str, str]:

@@ -64,22 +64,27 @@ def signals(con: psycopg.Connection, catalog: Catalog, since: datetime, at: date
 
 
 def _bursts(con: psycopg.Connection, since: datetime) -> Iterator[Signal]:
+    """Yield who asked about many people: in whatever role, as the role is what the system says of them."""
     rows = con.execute(
         """WITH hourly AS (
-               SELECT r.client_id, d.actor_id, date_trunc('hour', r.logtime) AS hour,
+               SELECT r.client_id, d.actor_id, d.actor_role, date_trunc('hour', r.logtime) AS hour,
                    count(DISTINCT d.subject_key) AS subjects
                FROM service.record r JOIN service.record_detail d USING (seq)
-               WHERE d.actor_role = 'officer' AND r.action IN ('facts', 'prefill', 'claims', 'window')
-               GROUP BY 1, 2, 3),
-           usual AS (SELECT client_id, percentile_cont(0.5) WITHIN GROUP (ORDER BY subjects) AS median
-               FROM hourly GROUP BY 1)
-           SELECT client_id, actor_id, max(subjects), count(*) FROM hourly JOIN usual USING (client_id)
-           WHERE hour >= %s AND subjects > greatest(%s, %s * median) GROUP BY 1, 2 ORDER BY 3 DESC""",
+               WHERE d.actor_id IS NOT NULL AND r.action IN ('facts', 'prefill', 'claims', 'window')
+               GROUP BY 1, 2, 3, 4),
+           usual AS (SELECT client_id, actor_role, percentile_cont(0.5) WITHIN GROUP (ORDER BY subjects) AS median
+               FROM hourly GROUP BY 1, 2)
+           SELECT client_id, actor_id, actor_role, max(subjects), count(*)
+           FROM hourly JOIN usual USING (client_id, actor_role)
+           WHERE hour >= %s AND subjects > greatest(%s, %s * median) GROUP BY 1, 2, 3 ORDER BY 4 DESC""",
         [since, BURST, TIMES_USUAL],
     )
-    for client, actor, most, hours in rows:
-        detail = f"up to {most} people within an hour, in {hours} hours"
-        yield Signal("burst", f"{client} {actor}", most, detail)
+    for client, actor, role, most, hours in rows:
+        asked = f"up to {most} people within an hour, in {hours} hours"
+        if role == "officer":
+            yield Signal("burst", f"{client} {actor}", most, asked)
+        else:
+            yield Signal("burst", client, most, f"one {role} asked about {asked}")
 
 
 def _refused(con: psycopg.Connection, since: datetime, kind: str, rule: str, detail: str) -> Iterator[Signal]:

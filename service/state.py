@@ -97,15 +97,20 @@ class State:
         """Return an earlier release as it was.
 
         Raises:
-            Problem: GONE where its rows were deleted in time.
+            Problem: GONE where its rows were deleted in time, NOT_REPLAYABLE where its catalog is faulty by the rules
+                of this version.
         """
         kept = await pool.fetchval(
             "SELECT state = 'published' AND pruned_at IS NULL FROM yici.release WHERE id = $1", release
         )
         if not kept:
             raise Problem("GONE", rule="replay:retained_release")
-        async with self._lock:
-            return self._releases.get(release) or await self._read(pool, release)
+        try:
+            async with self._lock:
+                return self._releases.get(release) or await self._read(pool, release)
+        except CatalogError as error:
+            detail = f"the catalog of release {release} is faulty by the rules of this version"
+            raise Problem("NOT_REPLAYABLE", detail, rule="replay:catalog_of_then") from error
 
     async def _read(self, pool: asyncpg.Pool, release: int) -> Current:
         row = await pool.fetchrow(

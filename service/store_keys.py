@@ -21,6 +21,8 @@ from warehouse.rotation import LOOK_EVERY_S
 from warehouse.sealing import lost
 
 JOBS_TIMEOUT_S = 60.0
+# Whichever keys are looked up, it is done alike, and to plan it anew takes several times as long as to do it.
+_PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan"}
 _log = structlog.get_logger("yici.service")
 
 
@@ -48,7 +50,9 @@ def arguments(params: PgParams) -> dict[str, Any]:
 def readers(params: PgParams) -> dict[str, Any]:
     """Return how those connect that cannot write."""
     made = arguments(params)
-    return made | {"server_settings": made["server_settings"] | {"default_transaction_read_only": "on"}}
+    return made | {
+        "server_settings": made["server_settings"] | _PLANNED_ONCE | {"default_transaction_read_only": "on"}
+    }
 
 
 def jobs(params: PgParams) -> dict[str, Any]:
@@ -56,7 +60,7 @@ def jobs(params: PgParams) -> dict[str, Any]:
     made = arguments(params)
     return made | {
         "command_timeout": JOBS_TIMEOUT_S,
-        "server_settings": made["server_settings"] | {"application_name": "yici-jobs"},
+        "server_settings": made["server_settings"] | _PLANNED_ONCE | {"application_name": "yici-jobs"},
     }
 
 

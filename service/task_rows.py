@@ -19,7 +19,7 @@ import asyncpg
 import structlog
 
 from catalogs.model import Catalog, Demand, Grant
-from service import facts, guardians, queries, subjects, tasks, usages
+from service import facts, guardians, queries, subjects, task_counting, tasks, usages
 from service.access import campus_day
 from service.decisions import Surroundings, decision_of
 from service.jobs import RowsRequest
@@ -126,7 +126,7 @@ async def members(pool: asyncpg.Pool, current: Current, demand: Demand) -> list[
     """
     async with pinned(pool, current.release) as con:
         rows = await con.fetch(
-            f"WITH member AS ({tasks.members(current.catalog, demand)})"
+            f"WITH member AS ({task_counting.members(current.catalog, demand)})"
             " SELECT population, id_type, key FROM member WHERE type = $1 ORDER BY population, key",
             PERSON,
         )

@@ -11,7 +11,7 @@ from catalogs.model import Catalog
 from service import validity
 from service.lookups import Told
 from service.membership import Membership
-from service.reading import Row
+from service.reading import Row, ordering
 from service.state import SourceState
 from service.values import canonical, digest_of, shown
 from service.wanted import Question, Spoken
@@ -127,11 +127,10 @@ def listed(one: Spoken, mine: Sequence[Row]) -> Said:
 def row_order(rows: Sequence[Row], order_by: str) -> list[Row]:
     """Return the rows in the order that a contract names (`item desc, item`); missing values come last."""
     ordered = list(rows)
-    for part in reversed([part for part in order_by.split(",") if part.strip()]):
-        name, _, direction = part.strip().partition(" ")
+    for name, is_desc in reversed(ordering(order_by)):
         known = [(row.items[name], row) for row in ordered if row.items[name] is not None]
         unknown = [row for row in ordered if row.items[name] is None]
-        known.sort(key=itemgetter(0), reverse=direction.strip().lower() == "desc")
+        known.sort(key=itemgetter(0), reverse=is_desc)
         ordered = [row for _, row in known] + unknown
     return ordered
 

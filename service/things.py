@@ -5,7 +5,7 @@ from it to an applicant or co-applicant of the same case, at the release that an
 relation, or none holds, the case is not valid for it, in the same words as ever.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from catalogs.model import Catalog, Relation
 from service.access import Actor
@@ -71,6 +71,19 @@ async def check_related(
     return found
 
 
+async def led_by(
+    reading: Reading, catalog: Catalog, keys: Mapping[str, Sequence[str]]
+) -> list[tuple[Relation, str]]:
+    """Return the things of which a person sees what is held: the relation that shows them, and each one's number."""
+    known = {one.code: one for one in catalog.campus.relations}
+    found = []
+    for relation in catalog.campus.relations:
+        if relation.own_facts:
+            starts = await _starts(reading, catalog, known, relation, keys)
+            found += [(relation, number) for number in sorted(starts)]
+    return found
+
+
 def numbers(party: Party, who: Resolved) -> set[tuple[str, str]]:
     """Return all numbers of a party, with their kinds."""
     return {party.key(), *((kind, number) for kind, known in who.keys.items() for number in known)}
@@ -94,6 +107,31 @@ async def _bound(
     if relation.then:
         return await _bound(reading, catalog, known, known[relation.then], ends)
     return {(relation.to_id_type, number) for number in ends}
+
+
+async def _starts(
+    reading: Reading,
+    catalog: Catalog,
+    known: dict[str, Relation],
+    relation: Relation,
+    keys: Mapping[str, Sequence[str]],
+) -> set[str]:
+    """Return the numbers of the things from which a relation leads to a person."""
+    if relation.then:
+        ends = await _starts(reading, catalog, known, known[relation.then], keys)
+    else:
+        ends = set(keys.get(relation.to_id_type, ()))
+    if not ends:
+        return set()
+    resource = catalog.resources[relation.resource]
+    rows = await reading.fetch(
+        f"SELECT DISTINCT {quoted(relation.from_item)}::text AS number FROM raw.{quoted(resource.table)}"
+        f" WHERE {quoted(relation.to_item)}::text = ANY ($1::text[]) AND {quoted(relation.from_item)} IS NOT NULL"
+        " AND _state = ANY ($2::text[])",
+        sorted(ends),
+        list(_STATES),
+    )
+    return {row["number"] for row in rows}
 
 
 def _refused(noted: str) -> Problem:

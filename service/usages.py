@@ -34,6 +34,7 @@ _ACTIONS = {
     "me_consent_withdraw": "本人撤回同意",
     "me_declared_delete": "本人删除填报内容",
     "me_facts": "本人查看自己的数据",
+    "me_things": "本人查看所负责项目等的数据",
     "me_usages": "本人查看访问记录",
     "usages": "向本人展示访问记录",
     "me_question": "本人询问一次访问",

@@ -221,7 +221,7 @@ def _wanted(
 def _wish(one: Spoken) -> Wish:
     source, bounded = one.source, one.item.validity
     beside = bounded.items if bounded else ()
-    return Wish(source.resource, source.key_item, source.id_type, source.item, source.pick, beside)
+    return Wish(source.resource, source.item, source.pick, beside, source.many)
 
 
 def _spoken(

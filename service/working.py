@@ -34,6 +34,7 @@ from service.keys import load as load_keys
 from service.lists import Lists
 from service.login import Login
 from service.lookups import Lookups
+from service.mapping import words_of
 from service.problems import Problem
 from service.queries import BatchItem, SubjectIn
 from service.quotas import Quotas
@@ -171,7 +172,8 @@ async def _allowed(around: Surroundings, job: Job) -> Client:
         return client
     jobs.check_allowed(newest.catalog, client.client_id)
     grants = access.check_purpose(newest.catalog, client.client_id, job.request.service_item, now())
-    access.check_elements(newest.catalog, job.request.elements, grants)
+    ours = words_of(newest.catalog, client.client_id).ours(job.request.elements)
+    access.check_elements(newest.catalog, ours, grants)
     return client
 
 
@@ -290,7 +292,9 @@ def run() -> None:
 
 
 def _help(leader: int) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # who leads waits for its end, and may have been started without it
+    signal.signal(
+        signal.SIGTERM, signal.SIG_DFL
+    )  # who leads waits for its end, and may have been started without it
     asyncio.run(main(leader))
 
 

@@ -45,7 +45,8 @@ class _Form(NamedTuple):
 
     Attributes:
         spoken: keeps the source, by whose identity forms are found.
-        values: text → code and value as they are written; None for a source whose texts are shown as they are.
+        is_verbatim: whether its texts are shown as they are.
+        values: value → code and value as they are written.
     """
 
     spoken: Spoken
@@ -54,7 +55,8 @@ class _Form(NamedTuple):
     until_value: bytes
     until_digest: bytes
     end: bytes
-    values: dict[str, tuple[bytes, bytes]] | None
+    is_verbatim: bool
+    values: dict[Any, tuple[bytes, bytes]]
 
 
 class Writing:
@@ -103,9 +105,9 @@ class Writing:
     def _shown(self, form: _Form, one: Said) -> tuple[bytes, bytes]:
         """Return code and value as they are written."""
         raw = one.raw
-        if type(raw) is not str:
+        if type(raw) is list:
             return self._told(one)
-        if form.values is None:
+        if form.is_verbatim and type(raw) is str:
             return b"null", canonical(raw)
         found = form.values.get(raw)
         if found is None:
@@ -126,9 +128,7 @@ class Writing:
         until_code, rest = canonical(told | marked).split(canonical(code))
         until_value, rest = rest.split(canonical(value))
         until_digest, end = rest.split(digest.encode())
-        is_shown = spoken.table is None and not spoken.item.is_coded and not spoken.mask
-        form = _Form(
-            spoken, fact.status, until_code, until_value, until_digest, end, None if is_shown else {}
-        )
+        is_verbatim = spoken.table is None and not spoken.item.is_coded and not spoken.mask
+        form = _Form(spoken, fact.status, until_code, until_value, until_digest, end, is_verbatim, {})
         self._forms[key] = form
         return form

@@ -19,6 +19,8 @@ from tests.support.postgres import PgDatabase, PgServer, start_postgres
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+    from tests.support.s3 import S3
+
 LONG = ("yici", "pipelines")  # folders whose tests run whole pipelines
 
 
@@ -56,11 +58,31 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(autouse=True)
-def own_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads this machine's own installation, or an external server that the shell points at."""
-    monkeypatch.setenv("YICI_HOME", str(session.empty_home()))
+def own_surroundings() -> Iterator[None]:
+    """No test reads this machine's own installation, or an external server that the shell points at.
+
+    Afterwards everything is as it was before, in whatever order a test's own patches were undone.
+    """
+    before = _own_variables()
     for name in ("YICI_CAMPUS", "YICI_DATABASE_URL", "YICI_LANDING", "YICI_CLOCK_OFFSET_S"):
-        monkeypatch.delenv(name, raising=False)
+        os.environ.pop(name, None)
+    os.environ["YICI_HOME"] = str(session.empty_home())
+    yield
+    for name in _own_variables().keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_is_left_behind(key_rings: None) -> Iterator[None]:
+    """What a module sets for itself is gone after it: the next one would find another installation."""
+    before = _own_variables()
+    yield
+    assert _own_variables() == before
+
+
+def _own_variables() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("YICI_")}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -118,6 +140,15 @@ def http_server() -> Iterator[ScriptedServer]:
     """An HTTP server that answers as the test scripts it."""
     with scripted_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def s3_store() -> Iterator["S3"]:
+    """This worker's object store."""
+    from tests.support.s3 import s3_server  # takes a second to import
+
+    with s3_server() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -311,9 +311,9 @@ class Desk:
             opinion = f"version {published.number} says so already"
             proposals.close(self.con, proposal.number, proposals.SUPERSEDED, opinion, day)
             return Applied(proposal.number, None, (f"Proposal {proposal.number}: {opinion}.",))
-        if why := _not_decided(proposal, catalog, day):
-            proposals.block(self.con, proposal, why, day)
-            note = f"Proposal {proposal.number} is called decided and is not: {why}"
+        if undecided := _not_decided(proposal, catalog, day):
+            proposals.block(self.con, proposal, undecided, day)
+            note = f"Proposal {proposal.number} is called decided and is not: {undecided}"
             return Applied(proposal.number, None, (note,), is_blocked=True)
         present = read_files(self.campus)
         files, folder, conflicts = _for_folder(present, catalog.files, merged.files, changed)

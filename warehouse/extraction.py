@@ -24,6 +24,7 @@ from catalogs.settings import ConfigurationError, now, scratch
 from connectors import open_source
 from connectors.arrivals import SAME, SUPERSEDED, UNTOUCHED
 from connectors.base import (
+    LandingUnreachable,
     ReadSpec,
     Scope,
     Source,
@@ -36,6 +37,7 @@ from connectors.base import (
 )
 from connectors.duck import literal, session
 from connectors.landing import Landing, LandingError, Manifest
+from connectors.sql import AS_BEFORE
 from warehouse import breaker, deliveries, landing_lock, ledger, volume
 from warehouse.connect import connect
 from warehouse.store import reported_rows, shape_hash
@@ -202,7 +204,7 @@ class _Reader:
         """Land what is new, or what `scope` asks for; what fails of this resource does not stop the others.
 
         Raises:
-            SourceUnreachable: the system is gone, and the others need not be tried.
+            SourceUnreachable, LandingUnreachable: the system, or the zone, is gone; the others need not be tried.
         """
         started = time.monotonic()
         manifests: list[Manifest] = []
@@ -211,8 +213,8 @@ class _Reader:
         is_transient = False
         try:
             for asked in (scope, *self._sweep(scope)):
-                self._read(asked, manifests, faults)
-        except SourceUnreachable:
+                self._read_in_time(asked, manifests, faults)
+        except (SourceUnreachable, LandingUnreachable):
             raise
         except SourceError as error:
             faults.append(str(error))
@@ -223,16 +225,31 @@ class _Reader:
             sum(manifest.rows for manifest in manifests),
             sum(manifest.excluded_rows for manifest in manifests),
             time.monotonic() - started,
-            error="; ".join(faults) or None,
+            error="; ".join(dict.fromkeys(faults)) or None,
             transient=is_transient,
             skipped=tuple(skip.reason for skip in self.source.skipped[skipped_before:]),
         )
+
+    def _read_in_time(self, scope: Scope | None, manifests: list[Manifest], faults: list[str]) -> None:
+        """Read; what the rest of a snapshot was too short for is read in one of its own.
+
+        Partitions that landed before are not read again, so that many of them may need a snapshot after another.
+        """
+        landed = -1
+        while True:
+            try:
+                return self._read(scope, manifests, faults)
+            except SourceUnavailable:
+                is_first = landed < 0
+                if not self.source.ran_out() or not (is_first or (scope is None and len(manifests) > landed)):
+                    raise
+                landed = len(manifests)
 
     def _read(self, scope: Scope | None, manifests: list[Manifest], faults: list[str]) -> None:
         """Land and register each reading; one that lost too many rows is a fault, and the next one is read."""
         con, resource = self.con, self.resource
         shape = shape_hash(resource)
-        seen = ledger.seen_digests(con, resource.name)
+        seen = ledger.seen_digests(con, resource.name, shape)
         if scope is not None:
             seen = {partition: digest for partition, digest in seen.items() if not scope.holds(partition)}
         spec = ReadSpec(
@@ -299,7 +316,7 @@ class _Reader:
             guard(
                 name,
                 manifest.rows,
-                expected and expected.rows,
+                expected.rows if expected else None,
                 share,
                 because=expected.because if expected else "",
             )
@@ -345,7 +362,8 @@ def _is_confirmed(landed: Landed) -> bool:
 
 def _note(con: psycopg.Connection, landed: Landed) -> None:
     """Keep the result of reading as a finding, so that status and release can name what failed, or waits."""
-    waits = [one for one in landed.skipped if not one.endswith((SAME, UNTOUCHED, SUPERSEDED, UNCHANGED))]
+    settled = (SAME, UNTOUCHED, SUPERSEDED, UNCHANGED, AS_BEFORE)
+    waits = [one for one in landed.skipped if not one.endswith(settled)]
     con.execute(
         """INSERT INTO yici.finding (resource, rule, dimension, severity, stage, passed, rows_failed, rows_total,
                detail, at) VALUES (%s, 'extract', 'timeliness', %s, 'landing', %s, 0, %s, %s, %s)""",

@@ -229,16 +229,18 @@ def newest_path(con: psycopg.Connection, resource: Resource) -> str | None:
     return row and row[0]
 
 
-def seen_digests(con: psycopg.Connection, resource: str) -> dict[str, str]:
+def seen_digests(con: psycopg.Connection, resource: str, contract_hash: str) -> dict[str, str]:
     """Return partition → digest of the source it was last read from ('' for a resource without partitions).
 
-    Refused and superseded extracts do not count: the same file may be taken again once its contract was mended.
+    Refused and superseded extracts do not count: the same file may be taken again once its contract was mended. Nor do
+    those that were read for another shape of it.
     """
     rows = con.execute(
         """SELECT DISTINCT ON (scope ->> 'partition') coalesce(scope ->> 'partition', ''), source_digest
-           FROM yici.extract WHERE resource = %s AND state IN ('landed', 'published') AND source_digest IS NOT NULL
+           FROM yici.extract WHERE resource = %s AND contract_hash = %s AND state IN ('landed', 'published')
+             AND source_digest IS NOT NULL
            ORDER BY scope ->> 'partition', ordinal DESC""",
-        [resource],
+        [resource, contract_hash],
     ).fetchall()
     return dict(rows)
 

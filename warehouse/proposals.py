@@ -323,7 +323,10 @@ def _proposal(con: psycopg.Connection, row: Sequence[Any]) -> Proposal:
                 tuple(DueStep(**step) for step in route["steps"]), route["refused"], tuple(route["missing"])
             ),
         },
-        events=tuple(Event(*event[:5], tuple(event[5]), *event[6:]) for event in events),
+        events=tuple(
+            Event(at, on_day, event, post, person, tuple(steps), opinion, seal)
+            for at, on_day, event, post, person, steps, opinion, seal in events
+        ),
     )
 
 

@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from catalogs.model import Catalog
@@ -67,11 +68,8 @@ def read_system(
     listed = None if resources is None else tuple(resources)
     order = _Order(catalog, system, landing, listed, options, dict(os.environ))
     limit_s = float(catalog.systems[system].limits.get("reading_s", _READING_S))
-    context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
-    if os.name == "posix":
-        context.set_forkserver_preload(_PRELOADED)
-    here, there = context.Pipe()
-    child = context.Process(target=_serve, args=(order, there), name=f"yici reads {system}", daemon=True)
+    here, there = multiprocessing.Pipe()
+    child = _process()(target=_serve, args=(order, there), name=f"yici reads {system}", daemon=True)
     child.start()
     there.close()
     told: set[str] = set()
@@ -93,6 +91,15 @@ def read_system(
         child.kill()
         child.join()
         here.close()
+
+
+def _process() -> Callable[..., BaseProcess]:
+    """Return what makes a process that inherits nothing from this one."""
+    if os.name != "posix":
+        return multiprocessing.get_context("spawn").Process
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    return context.Process
 
 
 def _given_up(order: _Order, told: set[str], error: SourceUnavailable) -> SourceUnavailable:

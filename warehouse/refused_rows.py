@@ -11,6 +11,9 @@ from warehouse.judged import Judged, answered, key_text
 from warehouse.sealed_rows import kept_text
 from warehouse.store import is_sealed
 
+# Of a key that cannot be read, or of which a part cannot, that part is empty.
+_HAS_KEY = "NOT list_contains(string_split(o.key_text, '|'), '')"
+
 
 def compare(con: duckdb.DuckDBPyConnection, judged: Judged) -> None:
     """Leave in `quarantine_new` the refused rows that are not waiting yet, in `quarantine_gone` the settled ones."""
@@ -24,21 +27,49 @@ def compare(con: duckdb.DuckDBPyConnection, judged: Judged) -> None:
         "CREATE OR REPLACE TEMP TABLE quarantine_new AS SELECT r._row_digest, r._extract, r._partition, r._key_text,"
         " r._rules, r._row FROM refused r ANTI JOIN quarantine_open o ON o.row_digest = r._row_digest"
     )
-    if judged.scope_kind == "full":
-        covered = "true"
-    elif judged.scope_kind == "keys":
-        covered = f"o.key_text NOT IN (SELECT {key_text(judged.resource)} FROM admitted)"
-    elif judged.scope_kind == "partition":
-        covered = "o.partition IN (" + ", ".join(map(literal, judged.partitions)) + ")"
-    else:
-        seen = f"SELECT {key_text(judged.resource)} FROM admitted UNION SELECT _key_text FROM refused"
-        covered = f"o.key_text IN ({seen})"
+    covered, is_newer = _covered(judged), _is_newer(con, judged)
     by_word = "o.row_digest IN (SELECT _row_digest FROM waived)" if judged.released else "false"
-    how = f"CASE WHEN {by_word} THEN 'released' ELSE 'source' END"
+    how = f"CASE WHEN {by_word} THEN 'released' WHEN {covered} THEN 'source' ELSE 'superseded' END"
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE quarantine_gone AS SELECT o.row_digest, {how} AS settled"
-        f" FROM quarantine_open o ANTI JOIN refused r ON o.row_digest = r._row_digest WHERE {covered}"
+        f" FROM quarantine_open o ANTI JOIN refused r ON o.row_digest = r._row_digest WHERE {covered} OR {is_newer}"
     )
+
+
+def _covered(judged: Judged) -> str:
+    """Return the condition that a waiting row is one of those that the extracts speak about.
+
+    A sweep or a window tells rows by their keys, so it says nothing of one whose key cannot be read.
+    """
+    key = key_text(judged.resource)
+    if judged.scope_kind == "full":
+        return "true"
+    if judged.scope_kind == "partition":
+        return f"o.partition IN ({', '.join(map(literal, judged.partitions))})"
+    if judged.scope_kind == "keys":
+        told = f"o.key_text NOT IN (SELECT {key} FROM admitted)"
+    else:
+        told = f"o.key_text IN (SELECT {key} FROM admitted UNION SELECT _key_text FROM refused)"
+    return f"({told} AND {_HAS_KEY})"
+
+
+def _is_newer(con: duckdb.DuckDBPyConnection, judged: Judged) -> str:
+    """Return the condition that a file which came now holds right what waits of a file of an earlier day."""
+    cut = judged.resource.ingest.partition
+    others = f"NOT {_covered(judged)} AND {_HAS_KEY}"
+    if (
+        judged.scope_kind != "partition"
+        or cut is None
+        or cut.source != "filename"
+        or not con.execute(f"SELECT 1 FROM quarantine_open o WHERE {others} LIMIT 1").fetchone()
+    ):
+        return "false"
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE right_now AS SELECT {key_text(judged.resource)} AS key_text,"
+        " max(_partition) AS _partition FROM admitted GROUP BY ALL"
+    )
+    later = "SELECT 1 FROM right_now a WHERE a.key_text = o.key_text AND a._partition > o.partition"
+    return f"({others} AND EXISTS ({later}))"
 
 
 def write(

@@ -21,8 +21,9 @@ from catalogs.settings import now
 from warehouse import catalog_versions, landing_lock, ledger, refused_rows, rotation
 from warehouse.anew import write_anew
 from warehouse.connect import ROLE_NAMES, connect
-from warehouse.store import create_views, newest_table
+from warehouse.store import newest_table
 from warehouse.versions import take_back
+from warehouse.views import create_views
 
 _LOCK = "hashtext('yici release')"
 _PORTAL = sql.Identifier(ROLE_NAMES["portal"])

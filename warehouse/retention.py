@@ -141,9 +141,10 @@ def due(
         "SELECT count(*) FROM yici.link WHERE _to <= %s", [campus_rule.release]
     ).fetchone()
     found[_CAMPUS].gone = _gone(con, campus_rule.release)
-    found[_CAMPUS].cases_before = _days(catalog, "cases_days", DEFAULT_CASE_DAYS).before(at)
+    cases_before = _days(catalog, "cases_days", DEFAULT_CASE_DAYS).before(at)
     counted = Counter(elsewhere.forget(con, found[_CAMPUS].gone, True))
-    counted.update(elsewhere.expire(con, found[_CAMPUS].cases_before, True))
+    counted.update(elsewhere.expire(con, cases_before, True))
+    found[_CAMPUS].cases_before = cases_before
     found[_CAMPUS].elsewhere = dict(counted)
     (found[_CAMPUS].details,) = con.execute(f"SELECT count(*) {_DETAILS}", [at]).fetchone()
     found[_CAMPUS].deeds_before = _days(catalog, "deeds_days", DEFAULT_DEED_DAYS).before(at)

@@ -1,8 +1,8 @@
-"""The store's tables and the views through which everybody reads them.
+"""The store's tables.
 
-`store.<resource>` holds every version of every row; `raw.<resource>` shows the versions that the pinned release
-sees. Both follow the contract: an added optional item becomes a column, anything else that a table cannot
-follow (a retyped or removed item, another key) opens a new table `store.<resource>__v2` and leaves the old one.
+`store.<resource>` holds every version of every row. It follows the contract: an added optional item becomes a column,
+anything else that a table cannot follow (a retyped or removed item, another key) opens a new table
+`store.<resource>__v2` (`warehouse.reshaped`). Everybody reads them through views (`warehouse.views`).
 
 Columns of sensitive items hold ciphertext (`warehouse.sealing`). `yici.sealed_column` says which they are and under
 which names they are sealed, for every table that there is; `clear.<table>` shows the versions of a table opened, to
@@ -17,9 +17,8 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from catalogs.model import LOOKUP_SYSTEM_KIND, Catalog, Item, Resource
+from catalogs.model import Item, Resource
 from catalogs.settings import ConfigurationError
-from warehouse.masked import masked
 from warehouse.sealing import SEALED_MARK, sealed_columns
 
 SOURCE_SUFFIX = "__src"
@@ -82,12 +81,19 @@ def clear_columns(resource: Resource) -> tuple[tuple[str, str, str], ...]:
 
 
 def shape_hash(resource: Resource) -> str:
-    """Return a hash of what a stored table cannot follow: key and types. A watermark counts only under it."""
-    shape = [
+    """Return a hash of what reading goes on under: key, types, watermark, and which rows are kept back.
+
+    Under another one everything is read from the beginning: what a new watermark would have found, or is no longer
+    kept back, may be older than how far reading got.
+    """
+    shape: list[object] = [
         list(resource.key),
         resource.physical_name,
         sorted(column[:2] for column in clear_columns(resource)),
     ]
+    read_by = [resource.ingest.watermark, resource.ingest.exclude]
+    if any(read_by):
+        shape.append(read_by)
     return hashlib.sha256(json.dumps(shape, ensure_ascii=False).encode()).hexdigest()[:16]
 
 
@@ -95,7 +101,7 @@ def ensure_table(con: psycopg.Connection, resource: Resource) -> StoreTable:
     """Create or extend the resource's store table and return it."""
     wanted = {name: pg_type for name, pg_type, _ in value_columns(resource)}
     meant = {name: pg_type for name, pg_type, _ in clear_columns(resource)}
-    name = newest_table(con, resource)
+    name = next(iter(tables_of(con, resource)), None)
     if name is None:
         name = resource.table
     else:
@@ -141,16 +147,35 @@ def ensure_table(con: psycopg.Connection, resource: Resource) -> StoreTable:
 
 
 def newest_table(con: psycopg.Connection, resource: Resource) -> str | None:
-    """Return the name of the table that the resource is stored in now, or None before its first extract."""
-    return max(_tables(con, resource), key=lambda name: _version(resource, name), default=None)
+    """Return the table that the resource's rows are in now, or None before the first one is made.
+
+    A new table, made since the one before could not follow the contract, is empty until the next release that touches
+    the resource; until then it is the one before, if that has all of its columns.
+    """
+    names = tables_of(con, resource)
+    for name in names[:-1]:
+        if con.execute(
+            sql.SQL("SELECT EXISTS (SELECT FROM store.{})").format(sql.Identifier(name))
+        ).fetchone()[0]:
+            return name
+        now, before = columns_of(con, name).items(), columns_of(con, names[names.index(name) + 1])
+        if any(_kind(before.get(column, "")) != _kind(kind) for column, kind in now):
+            return name
+    return names[-1] if names else None
 
 
-def _tables(con: psycopg.Connection, resource: Resource) -> list[str]:
+def _kind(pg_type: str) -> str:
+    """A type without its scale: numbers are numbers."""
+    return pg_type.partition("(")[0]
+
+
+def tables_of(con: psycopg.Connection, resource: Resource) -> list[str]:
+    """Return all tables that the resource is or was stored in, the newest first."""
     rows = con.execute(
         "SELECT tablename FROM pg_tables WHERE schemaname = 'store' AND (tablename = %s OR tablename ~ %s)",
         [resource.table, f"^{resource.table}__v[0-9]+$"],
     ).fetchall()
-    return [row[0] for row in rows]
+    return sorted((name for (name,) in rows), key=lambda name: _version(resource, name), reverse=True)
 
 
 def reported_rows(con: psycopg.Connection, resource: Resource) -> int:
@@ -164,26 +189,6 @@ def reported_rows(con: psycopg.Connection, resource: Resource) -> int:
         ).format(sql.Identifier(name))
     ).fetchone()
     return count
-
-
-def create_views(con: psycopg.Connection, catalog: Catalog) -> list[str]:
-    """Make `raw.<resource>` of every resource show its table as the pinned release sees it, and `masked.<resource>`.
-
-    First whatever the catalog calls sensitive is sealed where it lies. Views that are already right are left alone, so
-    that readers are not held up.
-
-    Returns:
-        The tables whose files still hold in clear what was sealed now: the caller has them written anew, in this order.
-    """
-    rewritten: set[str] = set()
-    for resource in catalog.resources.values():
-        if catalog.systems[resource.system].kind == LOOKUP_SYSTEM_KIND:
-            continue
-        rewritten |= _keep_sealed(con, resource)
-        table = ensure_table(con, resource)
-        _create_view(con, table)
-        _create_masked(con, table)
-    return sorted(rewritten, reverse=True)
 
 
 def sealed_in(con: psycopg.Connection, table: str) -> dict[str, tuple[str, str]]:
@@ -204,7 +209,7 @@ def opened(column: str, sealed: Mapping[str, tuple[str, str]]) -> sql.Composable
     )
 
 
-def _keep_sealed(con: psycopg.Connection, resource: Resource) -> set[str]:
+def keep_sealed(con: psycopg.Connection, resource: Resource) -> set[str]:
     """Bring every table of a resource to what its contract calls sensitive now, old tables included.
 
     Returns:
@@ -213,7 +218,7 @@ def _keep_sealed(con: psycopg.Connection, resource: Resource) -> set[str]:
     rewritten: set[str] = set()
     types = {name: pg_type for name, pg_type, _ in clear_columns(resource)}
     wanted = sealed_columns(resource, SOURCE_SUFFIX)
-    for table in _tables(con, resource):
+    for table in tables_of(con, resource):
         present, known = columns_of(con, table), sealed_in(con, table)
         changes = []
         for column, pg_type in types.items():
@@ -339,31 +344,6 @@ def show(con: psycopg.Connection, view: sql.Identifier, query: sql.Composable) -
     con.execute(sql.SQL("COMMENT ON VIEW {} IS {}").format(view, sql.Literal(mark)))
 
 
-def _create_view(con: psycopg.Connection, table: StoreTable) -> None:
-    shown = (*table.columns, "_extract", "_state", "_last_extract", "_from")
-    sealed = sealed_in(con, table.name)
-    listed = sql.SQL(", ").join(
-        sql.SQL("{} AS {}").format(opened(column, sealed), sql.Identifier(column)) for column in shown
-    )
-    query = sql.SQL(
-        "SELECT {} FROM store.{} WHERE _from <= current_setting('yici.release')::int"
-        " AND (_to IS NULL OR _to > current_setting('yici.release')::int)"
-    ).format(listed, sql.Identifier(table.name))
-    show(con, sql.Identifier("raw", table.resource.table), query)
-
-
-def _create_masked(con: psycopg.Connection, table: StoreTable) -> None:
-    items = {item.name: item for item in table.resource.items}
-    items |= {item.name + SOURCE_SUFFIX: item for item in table.resource.items if item.is_coded}
-    shown = masked(table.resource, {name: items[name] for name in table.columns})
-    query = sql.SQL(
-        "SELECT {}, _extract, _state, _last_extract, _from FROM store.{}"
-        " WHERE _from <= (SELECT release FROM yici.current_release)"
-        " AND (_to IS NULL OR _to > (SELECT release FROM yici.current_release))"
-    ).format(shown, sql.Identifier(table.name))
-    show(con, sql.Identifier("masked", table.resource.table), query)
-
-
 def columns_of(con: psycopg.Connection, name: str) -> dict[str, str]:
     """Return the columns of a table of the store, name → type as PostgreSQL words it."""
     rows = con.execute(
@@ -387,14 +367,19 @@ def _can_follow(con, name: str, resource: Resource, wanted: dict[str, str], pres
         if column not in own
     )
     added_ok = all(not _is_required(resource, column) for column in wanted.keys() - present.keys())
+    return kept and added_ok and key_of(con, name) == resource.key
+
+
+def key_of(con: psycopg.Connection, table: str) -> tuple[str, ...]:
+    """Return the columns by which a table of the store tells rows apart, whatever the contract says now."""
     key = con.execute(
         """SELECT array_agg(a.attname ORDER BY k.place) FROM pg_index i
            CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY k(attnum, place)
            JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
            WHERE i.indrelid = %s::regclass AND i.indisunique""",
-        [f'store."{name}"'],
+        [f'store."{table}"'],
     ).fetchone()[0]
-    return kept and added_ok and tuple(key or ()) == resource.key
+    return tuple(key or ())
 
 
 def same_type(wanted: str, present: str) -> bool:

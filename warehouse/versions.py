@@ -83,7 +83,15 @@ def apply(
     if inserted and inserted >= _STALE * stored:
         pg.execute(f"ANALYZE store.{q(table.name)}")
     con.execute("DROP VIEW IF EXISTS change; DROP VIEW IF EXISTS to_compare")
-    for name in ("compared", "touched", "touched_rows", "current_rows", "quarantine_new", "quarantine_gone"):
+    for name in (
+        "compared",
+        "touched",
+        "touched_rows",
+        "current_rows",
+        "quarantine_new",
+        "quarantine_gone",
+        "right_now",
+    ):
         con.execute(f"DROP TABLE IF EXISTS {name}")
     return applied
 
@@ -166,7 +174,8 @@ def compare(
         return
     incoming = _current_rows(con, pg, table, judged)
     on = " AND ".join(f"a.{q(name)} = c.{q(name)}" for name in table.key)
-    differs = " OR ".join(f"a.{q(name)} IS DISTINCT FROM c.{q(name)}" for name in table.values) or "false"
+    compared = (*table.values, *_place(judged))
+    differs = " OR ".join(f"a.{q(name)} IS DISTINCT FROM c.{q(name)}" for name in compared) or "false"
     key = _list(table.key)
     confirmed = "coalesce(c._last_extract, c._confirmed)"
     kept = f"{_list(table.columns, 'c')}, c._partition, c._extract"
@@ -205,6 +214,11 @@ def compare(
         else ""
     )
     con.execute(f"CREATE OR REPLACE TEMP VIEW change AS FROM compared{changed}")
+
+
+def _place(judged: Judged) -> tuple[str, ...]:
+    """The column that says in which partition a row stands, where the extracts know."""
+    return ("_partition",) if judged.scope_kind == "partition" else ()
 
 
 def _gone(con: duckdb.DuckDBPyConnection) -> int:
@@ -296,8 +310,8 @@ def _touched(con: duckdb.DuckDBPyConnection, table: StoreTable, judged: Judged, 
     """
     key = _list(table.key)
     values = [column for column in value_columns(table.resource) if column[0] in table.values]
-    digest = ", ".join(f"CAST({q(name)} AS {kind})" for name, _, kind in values)
-    digest = f"hash({digest})" if values and judged.scope_kind != "keys" else "0"
+    parts = [f"CAST({q(name)} AS {kind})" for name, _, kind in values] + list(map(q, _place(judged)))
+    digest = f"hash({', '.join(parts)})" if parts and judged.scope_kind != "keys" else "0"
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE stored AS SELECT {key}, {digest} AS _digest, _state = 'reported' AS _reported"
         f" FROM wh.store.{q(table.name)} WHERE {where}"
@@ -340,6 +354,8 @@ def write(
         pg.execute(
             f"DELETE FROM {staged} s USING {store} t"
             f' WHERE {on} AND t._to IS NULL AND t._partition COLLATE "C" > s._partition COLLATE "C"'
+            f" AND t._partition <> ALL (%s)",
+            [list(judged.partitions)],
         )
     is_open = f"{on} AND t._to IS NULL"
     offered = _take_refusals(pg, table, staged, is_open)
@@ -348,7 +364,7 @@ def write(
         closed = pg.execute(
             f"UPDATE {store} t SET _to = %s FROM {staged} s WHERE {is_open} AND s._op = 'end'", [candidate]
         ).rowcount
-        opened, replaced = _write_in_place(pg, candidate, table, staged, is_open, judged.scope_kind)
+        opened, replaced = _write_in_place(pg, candidate, table, staged, is_open, judged)
         closed += replaced
     else:
         closed = pg.execute(
@@ -380,7 +396,7 @@ def _take_refusals(pg: psycopg.Connection, table: StoreTable, staged: str, is_op
 
 
 def _write_in_place(
-    pg: psycopg.Connection, candidate: int, table: StoreTable, staged: str, is_open: str, scope_kind: str
+    pg: psycopg.Connection, candidate: int, table: StoreTable, staged: str, is_open: str, judged: Judged
 ) -> tuple[int, int]:
     """Write what is staged where the free room of the table's pages has place; returns versions opened and closed.
 
@@ -390,7 +406,7 @@ def _write_in_place(
     """
     store = f"store.{q(table.name)}"
     columns = (*table.columns, "_partition", "_extract", "_state", "_last_extract")
-    compared = (*table.values, *(["_partition"] if scope_kind == "partition" else []))
+    compared = (*table.values, *_place(judged))
     differs = " OR ".join(f"t.{q(name)} IS DISTINCT FROM s.{q(name)}" for name in compared) or "false"
     changes = f"(s._op = 'put' OR s._op = 'offer' AND (t._state <> s._state OR {differs}))"
     taken_over = {name: f"s.{q(name)}" for name in columns}

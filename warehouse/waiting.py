@@ -31,6 +31,14 @@ def take_up(pg: psycopg.Connection, candidate: int, resource: str) -> None:
     )
 
 
+def put_back(pg: psycopg.Connection, candidate: int, resource: str) -> None:
+    """Leave what people decided about rows of the resource to a later release."""
+    pg.execute(
+        "UPDATE yici.quarantine_decision SET _from = NULL WHERE resource = %s AND _from = %s",
+        [resource, candidate],
+    )
+
+
 def is_due(pg: psycopg.Connection, candidate: int, resource: str, judged_by: str) -> bool:
     """Whether a row waits that was judged by something else, or the candidate took up a decision.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from yici.counting import counted
+from catalogs.counting import counted
 
 if TYPE_CHECKING:
     from catalogs.changes.edits import Edit

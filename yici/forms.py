@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from yici.counting import counted
+from catalogs.counting import counted
 
 app = typer.Typer(help="Excel forms: write them, check what came back.", no_args_is_help=True)
 

@@ -113,7 +113,7 @@ def purge(
                 order,
                 dry,
                 lambda *said: line.update("  ".join(said)),
-                elsewhere(load_keys(found.home)),
+                elsewhere(load_keys(found.home), catalog),
             )
 
     counted = go(dry=True)
@@ -204,7 +204,7 @@ def retention(
     from yici.warehouse import load_catalog, open_warehouse
 
     catalog, found = load_catalog(), settings()
-    kept = elsewhere(load_keys(found.home))
+    kept = elsewhere(load_keys(found.home), catalog)
     with open_warehouse() as con:
         if dry_run:
             gone = due(con, catalog, now(), kept)

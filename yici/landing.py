@@ -11,10 +11,10 @@ def verify() -> None:
 
     Exit code 1 if anything is missing, altered, or named by nobody.
     """
+    from catalogs.counting import counted
     from catalogs.settings import settings
     from connectors.landing import Landing
     from warehouse.inspection import inspect
-    from yici.counting import counted
     from yici.screen import console
     from yici.warehouse import open_warehouse
 

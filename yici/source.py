@@ -16,6 +16,10 @@ app = typer.Typer(help="Source systems: look into them, draft contracts from the
 _TABLES = (
     "Only this table, as `yici source probe` writes it; may be repeated. REST systems need it: their paths."
 )
+_KEY = (
+    "A column of the key, as the source spells it, where the source does not declare it; may be repeated, for a "
+    "key of several. Needs exactly one --table."
+)
 _EXCLUDE = "Rows that may never be read, as a predicate in the source's own SQL; needs exactly one --table."
 
 
@@ -52,6 +56,7 @@ def draft(
     out: Annotated[Path, typer.Option(help="Campus folder to write into; nothing is overwritten.")],
     table: Annotated[list[str] | None, typer.Option(help=_TABLES)] = None,
     exclude: Annotated[str, typer.Option(help=_EXCLUDE)] = "",
+    key: Annotated[list[str] | None, typer.Option(help=_KEY)] = None,
     rows: Annotated[int, typer.Option(min=1, help="Rows to look at per table.")] = 2_000_000,
 ) -> None:
     """Write a contract per table, drafted from the live source, with everything guessed marked for a person to decide.
@@ -67,8 +72,10 @@ def draft(
 
     if exclude and len(table or []) != 1:
         raise ConfigurationError("--exclude says what may not be read of one table: name it with --table")
+    if key and len(table or []) != 1:
+        raise ConfigurationError("--key says what tells apart the rows of one table: name it with --table")
     catalog, entry = _system(system)
-    drafter = Drafter(entry, catalog, registers_of(catalog), now().date(), exclude)
+    drafter = Drafter(entry, catalog, registers_of(catalog), now().date(), exclude, key or ())
     with scratch("draft") as folder, open_source(entry, temp_dir=folder) as source:
         tables = look(source, table or [])
         known = {r.physical_name: r.name for r in catalog.resources.values() if r.system == system}

@@ -56,14 +56,17 @@ def read_content(file: str, content: bytes | None) -> Content:
     broken = [fault for fault in faults.all() if fault.rule in ("F01", "F04")]
     if broken:
         raise CatalogError(broken)
-    wrapper = next(
-        (key for key in _WRAPPERS if isinstance(data, dict) and isinstance(data.get(key), list)), ""
-    )
+    wrapper = wrapper_of(data)
     members = data[wrapper] if wrapper else data
     if isinstance(members, list):
         entries = dict(zip(entry_codes(members), map(without_nulls, members), strict=True))
         return Content(entries, wrapper=wrapper)
     return Content({} if data is None else {"": without_nulls(data)})
+
+
+def wrapper_of(data: Any) -> str:
+    """Return the key that the list of entries stands under in a YAML file; "" where there is none."""
+    return next((key for key in _WRAPPERS if isinstance(data, dict) and isinstance(data.get(key), list)), "")
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,17 @@ from itertools import pairwise
 from typing import Any
 
 from catalogs.changes.attribute_names import KINDS, known_name
+from catalogs.changes.code_words import code_word, duration
+from catalogs.changes.content import read_content
 from catalogs.changes.edits import Edit
+from catalogs.changes.lines import place_at
 from catalogs.changes.paths import Member, Part, field_of, member_ids, parts_of
 from catalogs.decisions import POWER_KEYS
 from catalogs.derive import POST
-from catalogs.forms import labels
 from catalogs.model import Catalog, Resource
 from catalogs.posts import post_title
 from catalogs.services import DEMAND_KEYS, ITEM_KEYS, MATERIAL_KEYS
-from catalogs.views import TIER_NAMES, item_name, resource_name
-from catalogs.views_services import AUDIENCE_NAMES, CHANNEL_NAMES, DEPTH_NAMES, LIMIT_UNIT_NAMES
+from catalogs.views import item_name, resource_name
 
 _LONGEST = 200
 # What a contract's form needs and no reader: an address passes it, unless it ends there.
@@ -31,27 +32,6 @@ _NAMED_BY_MEMBER = frozenset(("customProperties", "slaProperties"))
 # List → its member, where another key names it.
 _ONE_OF = {"materials": "material", "serviceItems": "serviceItem", "populations": "population"}
 _LIMIT = frozenset(("value", "unit"))
-# Key → the words that stand for its codes on the forms; English readers read the codes.
-_WORDS: Mapping[str, Mapping[str, str]] = {
-    "shareType": dict(labels.SHARE_TYPES),
-    "updateCycle": dict(labels.UPDATE_CYCLES),
-    "tier": TIER_NAMES,
-    "state": dict(labels.DEMAND_STATES),
-    "guideType": dict(labels.GUIDE_TYPES),
-    "necessity": dict(labels.NECESSITIES),
-    "unit": LIMIT_UNIT_NAMES,
-    "channel": CHANNEL_NAMES,
-    "channels": CHANNEL_NAMES,
-    "audience": AUDIENCE_NAMES,
-    "onlineDepth": DEPTH_NAMES,
-    "join": dict(labels.JOINS),
-    "onReturn": dict(labels.ON_RETURN),
-    "role": dict(labels.ROLES),
-    "notify": dict(labels.NOTIFY),
-    "ground": dict(labels.GROUNDS),
-    "mode": dict(labels.DEMAND_MODES),
-    "frequency": dict(labels.FREQUENCIES),
-}
 _UNITS = (
     "unit", "provider", "leadUnit", "jointUnits", "outsideAuthority", "requesterUnit", "presumedUnit", "issuer",
     "parent", "successor", "dataOffice", "leadOffice", "serviceHall",
@@ -133,10 +113,26 @@ def changed_entries(edits: Iterable[Edit], catalog: Catalog, language: str) -> t
 
 def place_in_words(edit: Edit, catalog: Catalog, language: str) -> str:
     """Return where an edit is made: the entry, and which part of it."""
-    words = _Words(catalog, language)
-    one = words.entry(edit.file, edit.entry, [edit])
-    what = f": {one.changes[0].what}" if edit.field and one.changes else ""
-    return f"{one.kind} {one.name}{what}"
+    whole = None if edit.field else edit.new or edit.old
+    return _Words(catalog, language).place(edit.file, edit.entry, parts_of(edit.field), whole)
+
+
+def line_in_words(file: str, content: bytes, line: int, catalog: Catalog, language: str) -> str:
+    """Return what stands at a line of a file: the entry, and which part of it; "" where that is none.
+
+    Args:
+        file: its path in the catalog.
+        content: what it holds, or would hold.
+        line: 1-based, as a fault tells it.
+        catalog: the one whose registers name what codes stand for.
+        language: zh or en.
+    """
+    found = place_at(file, content, line)
+    if found is None:
+        return ""
+    code, parts = found
+    data = read_content(file, content).entries[code]
+    return _Words(catalog, language).place(file, code, parts, data)
 
 
 class _Words:
@@ -154,10 +150,9 @@ class _Words:
         return en if self.is_english else zh
 
     def entry(self, file: str, code: str, edits: Sequence[Edit]) -> ChangedEntry:
-        folder = file.partition("/")[0].partition(".")[0]
+        folder = _folder(file)
         whole = next((edit for edit in edits if not edit.field and edit.entry == code), None)
         data = (whole.new or whole.old) if whole else None
-        kind = KINDS[folder][self.is_english] if folder in KINDS else folder
         places: dict[tuple[Part, ...], list[Any]] = {}
         for edit in edits:
             parts = parts_of(edit.field)
@@ -177,13 +172,23 @@ class _Words:
             )
         )
         return ChangedEntry(
-            kind,
+            self.kind(folder),
             self.name(folder, file, code, data if isinstance(data, Mapping) else {}),
             file,
             whole is not None and whole.old is None,
             whole is not None and whole.new is None,
             changes,
         )
+
+    def place(self, file: str, code: str, parts: Sequence[Part], data: Any) -> str:
+        """Return which part of which entry an address leads to; `data`: the entry, which may be new."""
+        folder = _folder(file)
+        name = self.name(folder, file, code, data if isinstance(data, Mapping) else {})
+        what = f": {self.what(folder, file, parts, None, None)}" if parts else ""
+        return f"{self.kind(folder)} {name}{what}"
+
+    def kind(self, folder: str) -> str:
+        return KINDS[folder][self.is_english] if folder in KINDS else folder
 
     def name(self, folder: str, file: str, code: str, data: Mapping[str, Any]) -> str:
         """Return what people call an entry, its code behind it."""
@@ -289,10 +294,7 @@ class _Words:
         if isinstance(value, list) and not any(isinstance(one, Mapping | list) for one in value):
             told = self.say("、", ", ").join(self.scalar(key, one) for one in value)
         elif isinstance(value, Mapping) and value.keys() == _LIMIT:
-            unit = str(value["unit"])
-            told = self.say(
-                f"{value['value']} {LIMIT_UNIT_NAMES.get(unit, unit)}", f"{value['value']} × {unit}"
-            )
+            told = duration(value["value"], str(value["unit"]), self.is_english)
         elif isinstance(value, Mapping | list):
             told = json.dumps(value, ensure_ascii=False)
         else:
@@ -310,7 +312,11 @@ class _Words:
             return post_title(self.catalog, value, self.language)
         if key in _REGISTERS and value in self.register(_REGISTERS[key]):
             return self.named(_REGISTERS[key], value)
-        return value if self.is_english else _WORDS.get(key, {}).get(value, value)
+        return code_word(key, value, self.is_english)
+
+
+def _folder(file: str) -> str:
+    return file.partition("/")[0].partition(".")[0]
 
 
 def _leaves(parts: tuple[Part, ...], value: Any) -> Iterator[tuple[tuple[Part, ...], Any]]:

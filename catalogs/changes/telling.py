@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from catalogs.changes.code_words import code_word
 from catalogs.changes.consequences import Consequences, GrantChange
 from catalogs.changes.edits import Edit
+from catalogs.counting import filled
 from catalogs.model import Catalog
 from catalogs.posts import post_title
 from catalogs.views import resource_name, unit_name
@@ -156,6 +158,9 @@ class _Words:
     def post(self, post: str) -> str:
         return post_title(self.catalog, post, EN if self.is_english else ZH)
 
+    def word(self, key: str, code: str) -> str:
+        return code_word(key, code, self.is_english)
+
     def resource(self, name: str) -> str:
         told = resource_name(self.catalog, name, EN if self.is_english else ZH)
         return name if told == name else f"{told} ({name})"
@@ -177,7 +182,7 @@ class _Words:
                 how = self._difference(one)
                 lines.append(f"~ {self.right(one)}: {how}")
         for name, was, now in told.opened:
-            before = was or self.say("未列", "not listed")
+            before, now = self.word("tier", was) or self.say("未列", "not listed"), self.word("tier", now)
             lines.append(
                 self.say(
                     f"+ {name} 公布层级 {before} → {now}", f"+ {name} is shown to {now}, before: {before}"
@@ -191,7 +196,10 @@ class _Words:
             if one.old and one.new and not one.widens:
                 lines.append(f"~ {self.right(one)}: {self._difference(one)}")
         lines += [
-            self.say(f"- {name} 公布层级 {was} → {now}", f"- {name} is shown to {now}, before: {was}")
+            self.say(
+                f"- {name} 公布层级 {self.word('tier', was)} → {self.word('tier', now)}",
+                f"- {name} is shown to {self.word('tier', now)}, before: {self.word('tier', was)}",
+            )
             for name, was, now in told.closed
         ]
         return lines
@@ -212,9 +220,8 @@ class _Words:
         if before != after:
             found.append(self.say(f"期限 {before} → {after}", f"term {before} → {after}"))
         if change.old.share_type != change.new.share_type:
-            found.append(
-                self.say("共享类型", "share type") + f" {change.old.share_type} → {change.new.share_type}"
-            )
+            before, after = (self.word("shareType", one.share_type) for one in (change.old, change.new))
+            found.append(f"{self.say('共享类型', 'share type')} {before} → {after}")
         return "; ".join(found)
 
     def breaks(self, told: Consequences) -> list[str]:
@@ -225,7 +232,9 @@ class _Words:
                 rest = (
                     self.say("再无数源", "nobody is its source any more")
                     if one.is_without
-                    else self.say(f"尚有 {one.left} 个数源", f"{one.left} sources are left")
+                    else self.say(
+                        f"尚有 {one.left} 个数源", filled("{0} {0:source is|sources are} left", one.left)
+                    )
                 )
                 lines.append(f"{self.element(one.element)}: − {gone}; {rest}")
         for code, elements in told.demands.items():

@@ -7,7 +7,8 @@ from typing import Any
 
 from catalogs import derive
 from catalogs.exports.printing import Press
-from catalogs.exports.site import contact_text, law_text, shown_service
+from catalogs.exports.site import shown_service
+from catalogs.exports.templating import contact_text, law_text
 from catalogs.model import Catalog, ServiceItem
 from catalogs.views_services import OUTCOME_NAMES, service_view
 

@@ -7,21 +7,16 @@ tier's readers see: a template decides how, never what. The portal shows the sam
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
 from catalogs import derive, views
-from catalogs.exports import lineage_svg
 from catalogs.exports.search import Entry, index_script, initials
+from catalogs.exports.templating import TEMPLATES, environment
 from catalogs.exports.terms import slug
 from catalogs.lists import DerivedList
 from catalogs.model import Catalog
 from catalogs.views_certificates import certificate_views
-from catalogs.views_lineage import Stop, Ways
+from catalogs.views_lineage import Ways
 from catalogs.views_services import (
     AUDIENCE_NAMES,
     CHANNEL_NAMES,
@@ -32,8 +27,6 @@ from catalogs.views_services import (
     visits_text,
 )
 
-_TEMPLATES = Path(__file__).parent.parent / "templates" / "site"
-STYLE = _TEMPLATES / "style.css"
 _ASSETS = ("style.css", "search.js")
 _SECTIONS = (
     ("services.html", "服务事项", "Services"),
@@ -95,30 +88,12 @@ def site_files(content: Content) -> Iterator[tuple[str, str]]:
     site = Site(content)
     templates = environment()
     for name in _ASSETS:
-        yield f"assets/{name}", (_TEMPLATES / name).read_text(encoding="utf-8")
+        yield f"assets/{name}", (TEMPLATES / name).read_text(encoding="utf-8")
     yield "assets/search-index.js", index_script(site.entries())
     for page in site.pages():
         template = templates.get_template(page.template)
         root = "../" * page.path.count("/")
         yield page.path, template.render(site=site.told, root=root, section=page.section, **page.told)
-
-
-@cache
-def environment(*folders: Path) -> Environment:
-    """Return the templates of the site; those of the folders, if any, go before its own of the same name.
-
-    Each of them is compiled once in a process, however often the site is written.
-    """
-    templates = Environment(
-        loader=FileSystemLoader([*folders, _TEMPLATES]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters |= {"anchor": slug, "law": law_text, "contact": contact_text, "cell": cell_text}
-    templates.filters["lineage"] = lineage_picture
-    return templates
 
 
 @dataclass(frozen=True)
@@ -468,32 +443,3 @@ def _grouped(views_: Sequence[View], key: str) -> list[tuple[str, list[View]]]:
 def _is_web(url: str) -> bool:
     """Whether an address may stand in a link: what somebody wrote into a guide must not run as a script."""
     return url.startswith(("https://", "http://"))
-
-
-def lineage_picture(stops: Sequence[Stop], title: str, language: str) -> Markup:
-    """Return the picture of a resource's way as markup; its drawer has escaped every text."""
-    words = f"{title}的来龙去脉" if language == "zh" else f"Lineage of {title}"
-    return Markup(lineage_svg.draw(stops, words, language))
-
-
-def law_text(law: View) -> str:
-    """Return a legal basis as it is quoted: 《名称》(文号) 条款."""
-    title = str(law.get("title") or "")
-    quoted = title if title.startswith("《") or not title else f"《{title}》"
-    number = f"({law['no']})" if law.get("no") else ""
-    return " ".join(part for part in (f"{quoted}{number}", str(law.get("clause") or "")) if part)
-
-
-def contact_text(contact: View) -> str:
-    """Return a unit and how to reach it."""
-    keys = ("unitName", "phone", "email", "address", "url")
-    return " ".join(str(contact[key]) for key in keys if contact.get(key))
-
-
-def cell_text(value: Any) -> str:
-    """Return a list's cell as text."""
-    if isinstance(value, tuple | list):
-        return "、".join(map(str, value))
-    if isinstance(value, bool):
-        return "是" if value else "否"
-    return "" if value is None else str(value)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from catalogs import views
-from catalogs.exports.site import cell_text, law_text
+from catalogs.exports.templating import cell_text, law_text
 from catalogs.exports.xlsx import Cell, Sheet, workbook
 from catalogs.lists import DerivedList
 from catalogs.views_services import AUDIENCE_NAMES, CHANNEL_NAMES, OUTCOME_NAMES, limit_text

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from demo.projects import projects
 from demo.roll import Roll, dice, roll_of
-from demo.systems.finance_projects import PAYERS, workday
+from demo.systems.finance_projects import workday
 from demo.tables import Row, Spool, SqliteStore, Table, yuan
 from demo.target import FIRST_DAY, Target, campus_day
 
@@ -106,7 +106,7 @@ def build(world: "World", target: Target) -> dict[str, int]:
         )
         for row in _appointments(roll, random):
             spool.add(APPOINTMENTS, row)
-        for row in _contracts(world, random):
+        for row in _contracts(world):
             spool.add(CONTRACTS, row)
         world.fault("administration.seals", "YY0000X", "number of copies is negative")
         spool.add(
@@ -203,14 +203,14 @@ def _appointments(roll: Roll, random: Random) -> Iterator[Row]:
             yield document, member.number, "免", random.choice(_POSTS), member.unit, day.isoformat(), at
 
 
-def _contracts(world: "World", random: Random) -> Iterator[Row]:
+def _contracts(world: "World") -> Iterator[Row]:
     for project in projects(roll_of(world), world.seed):
         if project.contract_no:
             day = project.starts_on
             yield (
                 project.contract_no,
                 project.name,
-                random.choice(PAYERS),
+                project.payer,
                 yuan(project.amount_fen),
                 project.leader.number,
                 project.leader.unit,

@@ -8,8 +8,9 @@ from datetime import date, timedelta
 from random import Random
 from typing import TYPE_CHECKING
 
-from demo.projects import projects
+from demo.projects import CLIENTS, projects
 from demo.roll import Member, dice, roll_of
+from demo.systems import finance_incoming as incoming
 from demo.systems import finance_people as people
 from demo.systems import finance_projects as money
 from demo.systems import finance_tables as t
@@ -78,6 +79,7 @@ def _project_money(world: "World", seed: int) -> Iterator[tuple[Table, Row]]:
     books = money.Books(money.clerks(roll.staff))
     helpers = list(roll.students[::10])
     claims, serials = iter(range(1, 10**9)), iter(range(1, 10**9))
+    due: list[incoming.Due] = []
     for project in projects(roll_of(world), seed):
         random = dice(seed, "finance", project.number)
         account = money.Account(project)
@@ -86,10 +88,14 @@ def _project_money(world: "World", seed: int) -> Iterator[tuple[Table, Row]]:
             account.frozen = min(max(account.balance, 0) // 5, 5_000_000)
         account.in_transit = random.choice((0, 0, 0, 125_000, 360_050))
         yield t.ACCOUNTS, account.row()
+        if not project.is_secret:
+            due.append((project, project.amount_fen - account.received))
     random = dice(seed, "finance", "unclaimed")
-    for _ in range(max(20, len(roll.staff) // 6)):
-        day = money.workday(random, FIRST_DAY - timedelta(days=120), _YESTERDAY)
-        yield t.INCOMING, money.unclaimed(f"DK{next(serials):010d}", day, random)
+    days = (FIRST_DAY - timedelta(days=120), _YESTERDAY)
+    others = [project for project, _ in due]
+    for one in incoming.awaited(due, max(20, len(roll.staff) // 6), random):
+        serial = f"DK{next(serials):010d}"
+        yield t.INCOMING, incoming.unclaimed(one, others, serial, money.workday(random, *days), random)
     for _ in range(max(30, len(roll.staff) // 4)):
         yield t.REIMBURSEMENTS, _pending(f"BX{next(claims):010d}", FIRST_DAY, roll.staff, random)
 
@@ -149,7 +155,7 @@ def _pending(claim: str, day: date, staff: tuple[Member, ...], random: Random) -
 def _broken(world: "World") -> Iterator[tuple[Table, Row]]:
     """Rows that break the contracts, as every finance system has a few, each told to the world."""
     touched = {"SMBZ": "0", "GXSJ": f"{_YESTERDAY} 11:30:00"}
-    paid_in = {"DKRQ": str(_YESTERDAY), "FKDW": money.PAYERS[2], "FKZH": "0", **touched}
+    paid_in = {"DKRQ": str(_YESTERDAY), "FKDW": CLIENTS[2], "FKZH": "0", **touched}
     staff, students = roll_of(world).staff, roll_of(world).undergraduates
     world.fault("finance.incoming_payments", "DK-0000-X", "amount is negative")
     yield t.INCOMING, t.INCOMING.row(DKLSH="DK-0000-X", JE="-500.00", FY="冲正", RLZT="0", **paid_in)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from demo.projects import Project, projects
 from demo.roll import dice, roll_of
+from demo.systems import finance_incoming as incoming
 from demo.systems import finance_people as people
 from demo.systems import finance_projects as money
 from demo.systems import finance_tables as t
@@ -62,11 +63,14 @@ class Day:
     def _claim(self, number: int) -> None:
         """The oldest unclaimed payments find their project and raise its balance."""
         waiting = self.store.ask(
-            "SELECT DKLSH, JE FROM dkxx WHERE RLZT = '0' AND JE > 0 ORDER BY DKRQ, DKLSH LIMIT ?", [number]
+            "SELECT DKLSH, JE, FKDW, FY FROM dkxx WHERE RLZT = '0' AND JE > 0 ORDER BY DKRQ, DKLSH LIMIT ?",
+            [number],
         )
-        open_projects = [p for p in self.projects.values() if p.ends_on >= self.today and not p.is_secret]
-        for serial, amount in waiting:
-            project, at = self.random.choice(open_projects), self._at()
+        known = [p for p in self.projects.values() if not p.is_secret]
+        running = [p for p in known if p.ends_on >= self.today]
+        for serial, amount, payer, memo in waiting:
+            project = self.random.choice(incoming.claimable(payer, memo or "", known) or running)
+            at = self._at()
             self._count(
                 "dkxx",
                 self.store.change(
@@ -138,5 +142,13 @@ class Day:
 
     def _arrive(self, number: int) -> None:
         serials = self._next(t.INCOMING, "DKLSH", "DK")
-        for _ in range(number):
-            self.spool.add(t.INCOMING, money.unclaimed(next(serials), self.today, self.random))
+        due = [
+            (self.projects[project], round((float(approved) - float(received)) * 100))
+            for project, approved, received in self.store.ask(
+                "SELECT XMBH, PFJE, LJDK FROM xmjfzh WHERE SMBZ = '0' AND LJDK < PFJE ORDER BY XMBH"
+            )
+        ]
+        others = [project for project, _ in due]
+        for one in incoming.awaited(due, number, self.random):
+            row = incoming.unclaimed(one, others, next(serials), self.today, self.random)
+            self.spool.add(t.INCOMING, row)

@@ -9,6 +9,7 @@ from random import Random
 from demo.projects import Project
 from demo.roll import Member
 from demo.systems import finance_tables as t
+from demo.systems.finance_incoming import account_number, memo
 from demo.tables import Row, Table, yuan
 from demo.target import FIRST_DAY
 
@@ -25,11 +26,6 @@ _KINDS = (
     ("09", "其他支出", "50010299", (20, 900), 6),
 )
 _WEIGHTS = [kind[-1] for kind in _KINDS]
-PAYERS = (
-    "省自然科学基金办公室", "国家自然科学基金委员会", "江畔智能装备有限公司", "东岭环保工程有限公司",
-    "市科技局财政专户", "明湖生物科技有限公司", "北川交通设计院", "云栖数据服务有限公司",
-    "沿海港务集团", "青禾农业发展有限公司",
-)  # fmt: skip
 RETURNS = ("发票抬头不符", "缺少出差审批", "附件张数不符", "超出预算科目", "缺经办人签字")
 
 
@@ -149,7 +145,9 @@ def spend(
         )  # fmt: skip
 
 
-def receive(account: Account, day: date, amount: int, serial: str, books: Books, random: Random):
+def receive(
+    account: Account, day: date, amount: int, serial: str, books: Books, random: Random
+) -> Iterator[tuple[Table, Row]]:
     """Yield one payment received, claimed and booked on a project."""
     project = account.project
     _, head, lines = books.voucher(
@@ -162,8 +160,8 @@ def receive(account: Account, day: date, amount: int, serial: str, books: Books,
     for line in lines:
         yield t.LINES, line
     yield t.INCOMING, (
-        serial, day.isoformat(), random.choice(PAYERS), account_number(random), yuan(amount),
-        f"{project.number}项目款", "2", project.number, project.leader.number, head[-1],
+        serial, day.isoformat(), project.payer, account_number(random), yuan(amount),
+        memo(project, (), random), "2", project.number, project.leader.number, head[-1],
         "1" if project.is_secret else "0", head[-1],
     )  # fmt: skip
 
@@ -171,31 +169,6 @@ def receive(account: Account, day: date, amount: int, serial: str, books: Books,
 def clock(random: Random) -> str:
     """Return a time within office hours."""
     return f"{random.randrange(9, 18):02d}:{random.randrange(60):02d}:{random.randrange(60):02d}"
-
-
-def unclaimed(serial: str, day: date, random: Random) -> Row:
-    """Return a payment nobody has claimed yet; its memo rarely says for what it is."""
-    amount = random.randint(20, 9000) * 10_000
-    memo = random.choice(("技术服务费", "往来款", "项目款", "合同款第二期", "测试费", ""))
-    return (
-        serial,
-        day.isoformat(),
-        random.choice(PAYERS),
-        account_number(random),
-        yuan(amount),
-        memo,
-        "0",
-        None,
-        None,
-        None,
-        "0",
-        f"{day} {random.randrange(9, 17):02d}:{random.randrange(60):02d}:00",
-    )
-
-
-def account_number(random: Random) -> str:
-    """Return a payer's account number; 000000 is no bank's prefix, so it can belong to nobody."""
-    return f"000000{random.randrange(10**13):013d}"
 
 
 def workday(random: Random, first: date, last: date) -> date:

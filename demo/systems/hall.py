@@ -103,8 +103,16 @@ class Case:
         for seq, (node, unit, arrived, done, action) in enumerate(self.steps, start=1):
             handler = None if done is None else f"post:{unit.lower()}"
             yield t.STEPS, (self.number, seq, node, unit, handler, arrived, done, action, done or arrived)
-        for material, way in self.given:
-            yield t.MATERIALS, (self.number, material, way, 1, self.submitted_at, self.submitted_at)
+        for at, (material, way) in enumerate(self.given):
+            handed = self._brought_again if self._brought_again and at == 0 else self.submitted_at
+            yield t.MATERIALS, (self.number, material, way, 1, handed, handed)
+
+    @property
+    def _brought_again(self) -> datetime | None:
+        """When the first paper of a case at a window was brought as its correction asked for; None where none was."""
+        if self.channel == "window" and self.corrected_at and self.closed_at:
+            return self.corrected_at + timedelta(hours=3)
+        return None
 
 
 class _Desk:
@@ -182,9 +190,7 @@ class _Desk:
             steps.append((node, unit, arrived, moment, action))
             if action == "refuse":
                 return replace(case, steps=tuple(steps), closed_at=moment, status=60)
-        visits = (
-            case.visits + (1 if case.item.visits and random.random() < 0.7 else 0) + (1 if corrected else 0)
-        )
+        visits = case.visits + (1 if case.item.visits and random.random() < 0.7 else 0)
         return replace(
             case, steps=tuple(steps), closed_at=moment, status=50, corrected_at=corrected, visits=visits
         )

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from demo.projects import Project, projects
+from demo.projects import CLIENTS, Project, projects
 from demo.roll import dice, roll_of
-from demo.systems.finance_projects import PAYERS
 from demo.tables import Row, Spool, SqliteStore, Table
 from demo.target import FIRST_DAY, Target, campus_day
 
@@ -150,7 +149,7 @@ def _documents(world: "World") -> Iterator[tuple[str, dict]]:
                 {
                     "contractNo": project.contract_no,
                     "projectNo": project.number,
-                    "partyA": random.choice(PAYERS),
+                    "partyA": project.payer,
                     "subject": project.name,
                     "amount": project.amount_fen / 100,
                     "signedOn": project.starts_on.isoformat(),
@@ -203,7 +202,7 @@ def _broken(world: "World") -> Iterator[tuple[str, dict]]:
     }  # fmt: skip
     world.fault("research.contracts", "HT0000X", "ends before it was signed")
     yield "contracts", {
-        "contractNo": "HT0000X", "projectNo": "HX202100001", "partyA": PAYERS[4], "subject": "期限有误",
+        "contractNo": "HT0000X", "projectNo": "HX202100001", "partyA": CLIENTS[4], "subject": "期限有误",
         "amount": 1.0, "signedOn": "2025-05-01", "validTo": "2024-05-01", "state": "履行中", "secretFlag": 0,
         "updatedAt": "2025-05-01T09:00:00+08:00",
     }  # fmt: skip

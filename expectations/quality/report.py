@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from catalogs.counting import counted, filled
+from catalogs.english_words import ENGLISH
 from catalogs.model import Catalog
 from catalogs.posts import post_title
 from catalogs.views import CYCLE_NAMES, unit_name
@@ -190,11 +192,11 @@ def _lead(
         elif change:
             moved = f"比上周{'高' if change > 0 else '低'} {abs(change):.1f}"
         score = "没有得分数据" if total is None else f"总分 {shown(total.score)}（{moved}）"
-        late = f"其中 {overdue} 张逾期" if overdue else "没有逾期"
-        return f"{score}；未销工单 {tickets} 张，{late}。" if tickets else f"{score}；没有未销工单。"
+        late = f"其中 {overdue:,} 张逾期" if overdue else "没有逾期"
+        return f"{score}；未销工单 {tickets:,} 张，{late}。" if tickets else f"{score}；没有未销工单。"
     moved = "no data of last week" if change is None else f"{_signed(change)} against last week"
     score = "No score" if total is None else f"Total {shown(total.score)} ({moved})"
-    return f"{score}; {tickets} tickets open, {overdue} of them overdue."
+    return f"{score}; {counted(tickets, 'ticket')} open, {overdue:,} of them overdue."
 
 
 def _cell(facts: Facts, score: Score | None) -> dict[str, Any]:
@@ -255,7 +257,13 @@ def _resources(
 
 
 def _cycle(code: str, lang: str) -> str:
-    return CYCLE_NAMES.get(code, code) if lang == "zh" else code
+    cycle = CYCLE_NAMES.get(code, code)
+    return cycle if lang == "zh" else ENGLISH.get(cycle, cycle)
+
+
+def _listed(names: Iterable[str], lang: str) -> str:
+    """Return names, each once, as a sentence of the language lists them."""
+    return ("、" if lang == "zh" else ", ").join(dict.fromkeys(names))
 
 
 def _faults(
@@ -275,7 +283,7 @@ def _faults(
             "of": one.rows_total or None,
             "points": f"{one.points:.2f}",
             "since": f"{one.since.astimezone(facts.made_at.tzinfo):%Y-%m-%d}",
-            "inherited": "、".join(resource_title(catalog, name, lang) for name in one.inherited_from),
+            "inherited": _listed((resource_title(catalog, name, lang) for name in one.inherited_from), lang),
             "ticket": numbers.get((one.resource, one.rule)),
         }
         for one in sorted(states, key=lambda one: (-one.points, one.resource, one.rule))
@@ -295,7 +303,9 @@ def _ticket(facts: Facts, one: Ticket, lang: str) -> dict[str, Any]:
         "days": one.days_open(facts.today),
         "is_overdue": overdue,
         "sign": "✕" if overdue else "!",
-        "inherited": "、".join(resource_title(facts.catalog, name, lang) for name in one.inherited_from),
+        "inherited": _listed(
+            (resource_title(facts.catalog, name, lang) for name in one.inherited_from), lang
+        ),
     }
 
 
@@ -350,40 +360,49 @@ def _who(facts: Facts, overdue: Sequence[Ticket], lang: str) -> list[dict[str, A
 
 def _decisions(facts: Facts, overdue: Sequence[Ticket], lang: str) -> list[str]:
     """What only the leadership can settle, each as one sentence that says what to decide."""
-    zh = lang == "zh"
     catalog = facts.catalog
-    told = []
+    told: list[str] = []
+
+    def say(zh: str, en: str, **values: object) -> None:
+        told.append(filled(zh if lang == "zh" else en, **values))
+
     climbed = [one for one in overdue if one.level >= 2]
     if climbed:
-        names = "、".join(dict.fromkeys(unit_name(catalog, one.unit, lang) for one in climbed))
-        told.append(
-            f"{len(climbed)} 张工单已上报至数据办仍未改正（{names}）：请明确改正期限。" if zh
-            else f"{len(climbed)} tickets reached the data office unmended ({names}): set a date."
-        )  # fmt: skip
+        say(
+            "{n} 张工单已上报至数据办仍未改正（{names}）：请明确改正期限。",
+            "{n} {n:ticket|tickets} reached the data office unmended ({names}): set a date.",
+            n=len(climbed),
+            names=_listed((unit_name(catalog, one.unit, lang) for one in climbed), lang),
+        )
     refused = [one for one in facts.states if one.severity == "critical" and not one.inherited_from]
     if refused:
-        names = "、".join(dict.fromkeys(resource_title(catalog, one.resource, lang) for one in refused))
-        told.append(
-            f"{len(refused)} 条严重规则不符合，相关数据停在上一个合格版次（{names}）：请督促数源单位处理。" if zh
-            else f"{len(refused)} critical rules fail; these data stay as last released ({names}): press the providers."
-        )  # fmt: skip
+        say(
+            "{n} 条严重规则不符合，相关数据停在上一个合格版次（{names}）：请督促数源单位处理。",
+            "{n} critical {n:rule fails|rules fail}; these data stay as last released ({names}): press the providers.",
+            n=len(refused),
+            names=_listed((resource_title(catalog, one.resource, lang) for one in refused), lang),
+        )
     long = [
         one for one in facts.tickets if one.days_open(facts.today) > _LONG_OPEN_DAYS and one not in climbed
     ]
     if long:
-        told.append(
-            f"{len(long)} 张工单开单超过 {_LONG_OPEN_DAYS} 天：请定是限期改正，还是修改规则。" if zh
-            else f"{len(long)} tickets are older than {_LONG_OPEN_DAYS} days: mend by a date, or change the rule."
-        )  # fmt: skip
+        say(
+            "{n} 张工单开单超过 {days} 天：请定是限期改正，还是修改规则。",
+            "{n} {n:ticket is|tickets are} older than {days} days: mend by a date, or change the rule.",
+            n=len(long),
+            days=_LONG_OPEN_DAYS,
+        )
     if facts.objections:
-        told.append(
-            f"{len(facts.objections)} 件得分异议待裁定。" if zh
-            else f"{len(facts.objections)} objections to scores wait for a decision."
-        )  # fmt: skip
+        say(
+            "{n} 件得分异议待裁定。",
+            "{n} {n:objection to scores waits|objections to scores wait} for a decision.",
+            n=len(facts.objections),
+        )
     if facts.vacant:
-        names = "、".join(unit_name(catalog, one, lang) for one in facts.vacant)
-        told.append(
-            f"责任岗位空缺（{names}）：请明确责任岗位。" if zh else f"Posts are vacant ({names}): fill them."
+        say(
+            "责任岗位空缺（{names}）：请明确责任岗位。",
+            "Posts are vacant ({names}): fill them.",
+            names=_listed((unit_name(catalog, one, lang) for one in facts.vacant), lang),
         )
     return told
 
@@ -401,7 +420,7 @@ def shortened(report: Mapping[str, Any]) -> dict[str, Any]:
             rows = told[key]
             left = len(rows) - most
             told[key] = rows[:most]
-            told[f"{key}_more"] = told["labels"]["more"].format(n=left) if left > 0 else ""
+            told[f"{key}_more"] = filled(told["labels"]["more"], n=left) if left > 0 else ""
     return told
 
 

@@ -1,12 +1,13 @@
 """A report as one HTML file: no script, no picture from elsewhere; it prints as it is shown."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from catalogs.exports.marks import marked, unknown
 from expectations.quality.report import shortened
 from expectations.quality.report_words import TEMPLATES
 from expectations.quality.words import shown
@@ -14,14 +15,18 @@ from expectations.quality.words import shown
 STYLE = TEMPLATES / "report.css"
 
 
-def html(report: Mapping[str, Any], stylesheet: str = "") -> str:
+def html(
+    report: Mapping[str, Any], stylesheet: str = "", english_of: Callable[[str], str | None] = unknown
+) -> str:
     """Return a report (`report.unit_report`, `report.campus_report`) as a page.
 
     Args:
         report: what it says.
         stylesheet: address of STYLE on a server that forbids style inside pages; empty: it is inside.
+        english_of: what is known in English of the catalog's Chinese in an English report; the rest is marked.
     """
-    return _page("report.html.j2", {**shortened(report), "t": report["labels"], "stylesheet": stylesheet})
+    page = _page("report.html.j2", {**shortened(report), "t": report["labels"], "stylesheet": stylesheet})
+    return marked(page, english_of) if report["lang"] == "en" else page
 
 
 def sampling_html(told: Mapping[str, Any]) -> str:
@@ -43,5 +48,5 @@ def _pages() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters["shown"] = shown
+    pages.filters |= {"shown": shown, "number": "{:,}".format}
     return pages

@@ -22,7 +22,7 @@ from connectors.duck import literal
 from connectors.duck import quote as q
 from expectations.admission import Finding, judge_rows, show_admitted
 from expectations.quarantine.words import may_waive
-from warehouse import waiting
+from warehouse import reshaped, waiting
 from warehouse.judged import Applied, Judged, key_text
 from warehouse.releases import Candidate
 from warehouse.store import StoreTable, ensure_table
@@ -145,7 +145,15 @@ def look_again(
         return None
     table = ensure_table(pg, resource)
     done = Looked()
-    waiting.enter(pg, number, resource.name, Applied(0, 0, 0, 0))
+    with pg.transaction():
+        old = reshaped.left_in(pg, table) if reshaped.is_untouched(pg, table) else None
+        moved = reshaped.carry_over(pg, number, table, old) if old else 0
+        if moved is None:
+            # Under the new key nothing can be said beside the old rows: the next reading comes first.
+            waiting.put_back(pg, number, resource.name)
+            return None
+        waiting.enter(pg, number, resource.name, Applied(moved, moved, 0, 0))
+    done = replace(done, inserted=moved, ended=moved)
     for partition in waiting.fetch(con, pg, number, resource.name, judged_by):
         judge_waiting(con, pg, number, catalog, resource, table, partition)
         done = _settle(con, candidate, resource, table, partition, judged_by, done)

@@ -228,7 +228,30 @@ def test_a_key_that_was_found_says_so_and_a_table_without_one_gets_no_contract()
         [found("A", columns, keys=()), found("B", columns, keys=(), rows=0)]
     )
     assert drafts == []
-    assert [(none.table, "0 rows" in none.reason) for none in undrafted] == [("A", False), ("B", True)]
+    assert [none.table for none in undrafted] == ["A", "B"]
+    assert "no three columns" in undrafted[0].reason and "fewer than two rows" in undrafted[1].reason
+    assert all("--key" in none.reason and "ignored" in none.reason for none in undrafted)
+
+
+def test_a_key_said_by_hand_goes_before_what_is_declared_or_found():
+    columns = [column("lc"), column("jh"), column("x")]
+    for declared, told in ((("x",),), ()), ((), (("lc",),)), ((), ()):
+        resource, text = one(found("T", columns, keys=declared, found_keys=told, rows=0), key=("jh", "lc"))
+        assert resource.key == ("jh", "lc")
+        assert "# guess: key: (jh, lc) was said by hand" in text and "none is declared" not in text
+
+
+def test_a_key_said_by_hand_that_is_not_there_is_told_with_what_is():
+    known = campus()
+    table = found("T", [column("学号"), column("KCH")], keys=()).table
+
+    def fault(*key: str) -> str:
+        return Drafter(known.systems["jw"], known, Registers(), date(2026, 1, 1), key=key).key_fault(table)
+
+    assert fault() == fault("学号", "KCH") == ""
+    assert fault("KHC") == '--key KHC: it has no column that is called so; did you mean "KCH"?'
+    assert "there are: 学号, KCH" in fault("zzzzzz")
+    assert fault("KCH", "KCH") == "--key names a column twice"
 
 
 def test_codes_are_those_of_a_known_table_if_values_and_name_agree():

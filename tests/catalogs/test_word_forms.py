@@ -59,6 +59,18 @@ def test_a_form_is_filled_wherever_its_placeholders_stand_and_however_word_divid
     assert filled == "申请人 张三\n工号 100001\n电话\n"
 
 
+def test_how_far_the_values_were_verified_stands_at_the_end_or_where_the_form_has_its_place():
+    note = "姓名：权威数据源核验（人事处，2026-09-01） & <w:p>"
+    assert text_of(fill(RIGHT, {"xm": "张三"}, note)).split("\n")[2] == note
+    foreseen = word_form(["核验 {{ verification_note }}", "申请人 {{ xm }}"])
+    assert text_of(fill(foreseen, {"xm": "张三"}, note)) == f"核验 {note}\n申请人 张三"
+    assert text_of(fill(RIGHT, {"xm": "张三"})).count("\n") == 3
+
+
+def test_a_form_may_have_a_place_for_how_far_its_values_were_verified():
+    assert catalogs.check(campus({FORM: word_form(["{{ verification_note }}"])}), ON) == []
+
+
 def test_a_value_is_text_whatever_it_looks_like():
     nasty = "<w:p>&amp;</w:p> {{ gh }} {% raw %} <script>alert(1)</script>"
     assert nasty in text_of(fill(RIGHT, {"xm": nasty, "gh": "1"}))

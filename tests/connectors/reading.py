@@ -35,7 +35,8 @@ def rows(landing: Landing, manifest: Manifest) -> list[tuple]:
     """The landed rows in the order of their first item, every value as text."""
     con = duckdb.connect()
     con.execute("SET TimeZone = 'UTC'")
+    landing.attach(con)
     files = landing.open(manifest)
     return con.execute(
-        "SELECT COLUMNS(*)::VARCHAR FROM (SELECT * FROM read_parquet(?) ORDER BY 1)", [files]
+        f"SELECT COLUMNS(*)::VARCHAR FROM (SELECT * FROM read_parquet(?{files.options}) ORDER BY 1)", [files]
     ).fetchall()

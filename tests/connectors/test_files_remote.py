@@ -10,6 +10,7 @@ from pathlib import Path
 import fsspec
 import paramiko
 import pytest
+from fsspec.registry import _registry
 from pyftpdlib.authorizers import DummyAuthorizer
 from pyftpdlib.handlers import FTPHandler
 from pyftpdlib.servers import ThreadedFTPServer
@@ -228,6 +229,7 @@ def test_a_missing_driver_gives_the_install_command(
     root: str, module: str, advice: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delitem(_registry, root.partition(":")[0], raising=False)
     monkeypatch.delitem(sys.modules, "connectors.sftp", raising=False)
     with pytest.raises(ConfigurationError, match=advice), open_source(system("files", {"root": root})):
         pass

@@ -1,10 +1,13 @@
 """No value of a MariaDB source changes on its way: one row per type and boundary value, by every way of reading."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 
+import asyncmy
 import pytest
 
-from catalogs.model import System
+from catalogs.model import Ingest, Partition, System
 from connectors import open_source
 from connectors.base import ReadSpec, SourceRefused
 from connectors.landing import Landing
@@ -151,3 +154,26 @@ def test_bytes_that_are_no_text_are_refused_and_nothing_lands(
         with pytest.raises(SourceRefused, match="not valid in its column's character set"):
             landing.write(source.read(ReadSpec(contract)), 1, AT)
     assert landing.extracts() == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_modes_of_a_server_change_no_value(
+    mariadb_database: MariaDatabase, landing: Landing, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    create(
+        mariadb_database,
+        "CREATE TABLE t (term varchar(9), b varbinary(4), c char(6))",
+        r"INSERT INTO t VALUES ('a\\b', x'00ff', 'ab')",
+    )
+    # What a session of such a server begins with.
+    modes = "SET sql_mode = 'NO_BACKSLASH_ESCAPES,PAD_CHAR_TO_FULL_LENGTH,ANSI_QUOTES'"
+    system = WAYS[way](mariadb_database)
+    if way == "mysql":
+        monkeypatch.setattr(asyncmy, "connect", partial(asyncmy.connect, init_command=modes))
+    else:
+        settings = dict(system.settings) | {"options": {"charset": "utf8mb4", "init_command": modes}}
+        system = replace(system, settings=settings)
+    by_term = Ingest("append", partition=Partition("term", "term"))
+    contract = resource("t", [item("term"), item("b"), item("c")], name="finance.t", ingest=by_term)
+    (manifest,) = land(landing, system, contract)
+    assert rows(landing, manifest) == [("a\\b", "\\x00ff", "ab")]

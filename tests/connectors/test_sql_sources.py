@@ -328,6 +328,20 @@ def test_days_are_read_once_until_they_change(place: Place, landing: Landing) ->
     assert [m.scope["partition"] for m in both] == ["2026-10-19", "2026-10-20"]
 
 
+def test_a_day_with_as_many_rows_is_read_again_where_its_newest_time_is_another(
+    place: Place, landing: Landing
+) -> None:
+    fill(place)
+    contract = students(replace(by_day("changed_at"), watermark="changed_at"))
+    seen = {m.scope["partition"]: m.source_digest for m in land(landing, place.system, contract)}
+    assert land(landing, place.system, contract, extract_id=10, seen=seen) == []
+    place.execute("UPDATE xsjbxx SET gxsj = '2026-10-19 23:00:00' WHERE xh = '001'")
+    (changed,) = land(landing, place.system, contract, extract_id=20, seen=seen)
+    assert (changed.scope["partition"], changed.rows) == ("2026-10-19", 1)
+    (asked,) = land(landing, place.system, contract, extract_id=30, scope=Scope.of_partition("2026-10-19"))
+    assert asked.source_digest == changed.source_digest
+
+
 def test_closed_days_are_not_even_looked_at(place: Place, landing: Landing) -> None:
     fill(place)
     with open_source(place.system) as source:

@@ -20,7 +20,8 @@ import catalogs
 from catalogs.model import Catalog
 from connectors.duck import session
 from connectors.landing import Landing
-from expectations.admission import ExtractRefused, judge
+from expectations.admission import judge
+from expectations.extracts import ExtractRefused
 from expectations.suites import run_suites
 from tests.catalogs.small import contract, item, key_item, props, row_rule
 from tests.connectors.conftest import pg_system

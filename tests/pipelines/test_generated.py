@@ -29,7 +29,7 @@ from tests.support import migrated
 from tests.support.postgres import PgDatabase
 from tests.support.reference import reference_campus
 from warehouse.connect import connect
-from warehouse.store import create_views
+from warehouse.views import create_views
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 # Update cycle → how old a resource may be in Dagster: the cycle, and at most a day for a late delivery.

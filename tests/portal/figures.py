@@ -23,7 +23,8 @@ def visited(month: date, item: str, unit: str, never: int, once: int, more: int,
     return {
         "month_on": month, "service_item": item, "name_zh": item, "lead_unit": unit, "promised_visits": 1,
         "cases_closed": cases, "real_without_visit": never, "real_with_one_visit": once,
-        "real_with_more_visits": more, "recorded_at_most_once_share": share, "real_at_most_once_share": share,
+        "real_with_more_visits": more, "recorded_at_most_once": never + once,
+        "recorded_at_most_once_share": share, "real_at_most_once_share": share,
         "cases_with_more_shown": 0, "cases_beyond_promise": more, "cases_corrected": 0,
         "cases_with_correction_visit": 0,
     } | changes  # fmt: skip
@@ -65,7 +66,7 @@ def of_marts() -> dict[str, list[dict]]:
     return {
         "mart_reform__visit_evidence": [
             visited(MONTHS[0], EMPLOYED, "RS", 50, 40, 10, cases_corrected=40, cases_with_correction_visit=20,
-                    recorded_at_most_once_share=1),
+                    recorded_at_most_once=100, recorded_at_most_once_share=1),
             visited(MONTHS[1], EMPLOYED, "RS", 60, 33, 17),
             visited(MONTHS[1], TRANSFER, "JW", 1, 1, 1),
             visited(MONTHS[1], "S-LOGGED", "JW", 20, 10, 12, name_zh="目录外", promised_visits=2),
@@ -134,10 +135,10 @@ def of_marts() -> dict[str, list[dict]]:
         "mart_research__unclaimed_payment": [
             {"place": 1, "received_on": date(2026, 8, 3), "payer_masked": "云溪＊＊＊公司",
              "amount_band": "100k_to_1m", "days_waiting": 70, "ageing_band": "31_to_90",
-             "proposed_contracts": 1, "proposed_project_no": "P-1",
-             "proposed_by": "memo"},
+             "proposed_projects": 1, "proposed_project_no": "P-1",
+             "proposed_by": "number"},
             {"place": 2, "received_on": date(2026, 8, 4), "payer_masked": "＊＊＊", "amount_band": "below_10k",
-             "days_waiting": 69, "ageing_band": "31_to_90", "proposed_contracts": 0},
+             "days_waiting": 69, "ageing_band": "31_to_90", "proposed_projects": 0},
         ],
         "mart_research__unit_funds": [
             {"unit": "JW", "projects": 30, "projects_with_account": 18, "budget": 5e6, "balance": 3e6, "frozen": 2e5,

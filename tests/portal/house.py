@@ -67,6 +67,11 @@ def files() -> dict[str, bytes]:
         units.append(f"{code},{name},,,机关,,{posts},,2000-01-01,")
     units.append("GA,公安,Police,,校外,11990000YX00030X3T,post:ga-head,post:ga-steward,,,2000-01-01,")
     found["units.csv"] = (_HEADER + "\n".join(units) + "\n").encode()
+    found["codes/index.csv"] += "claim_status,local,2026,认领状态,current\n".encode()
+    found["codes/claim_status.csv"] = (
+        "code,nameZh,nameEn,parent,validFrom,validTo\n"
+        "0,未认领,Not claimed,,,\n1,已认领,Claimed,,,\n2,已上账,Booked,,,\n"
+    ).encode()
     posts = {
         "clerk": "post:rs-desk",
         "steward": "post:rs-steward",

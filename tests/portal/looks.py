@@ -1,4 +1,4 @@
-"""What is wrong with how an open page looks: it moves sideways, something leaves the paper, texts lie on each other."""
+"""What is wrong with how an open page looks: too broad, texts on each other, figures that do not stand at the right."""
 
 from typing import TYPE_CHECKING
 
@@ -72,10 +72,35 @@ _CUT = """() => {
 }"""
 
 
+# Numbers that name something are no figures: they stand in code, in a link, among times or at the head of a row.
+_RAGGED = """() => {
+  const figure = /^[+−-]?\\d[\\d,]*(\\.\\d+)?( ?%)?$/, found = [];
+  for (const table of document.querySelectorAll("main table")) {
+    const columns = [];
+    for (const row of table.tBodies[0]?.rows ?? [])
+      [...row.cells].forEach((cell, at) => (columns[at] ??= []).push(cell));
+    columns.forEach((cells, at) => {
+      const filled = cells.filter(one => !["", "–"].includes(one.textContent.trim()));
+      const isOfFigures = filled.length && filled.every(one => figure.test(one.textContent.trim()));
+      if (!isOfFigures || filled.some(isName)) return;
+      const head = table.tHead?.rows[0].cells[at];
+      const ragged = [head, ...filled].filter(one => one && getComputedStyle(one).textAlign !== "right");
+      if (ragged.length) found.push(`figures do not stand at the right: ${told(head ?? ragged[0])}`);
+    });
+  }
+  return found;
+
+  function isName(cell) {
+    return cell.tagName === "TH" || cell.className === "when" || cell.querySelector("code, a");
+  }
+}"""
+
+
 def faults(page: "Page") -> list[str]:
-    """Return what is wrong with the open page on a telephone and in print, and leave it as it was."""
+    """Return what is wrong with the open page, also on a telephone and in print, and leave it as it was."""
     size = page.viewport_size
-    found = [f"on a telephone: {one}" for one in on_phone(page)]
+    found = _ask(page, _RAGGED)
+    found += [f"on a telephone: {one}" for one in on_phone(page)]
     found += [f"in print: {one}" for one in on_paper(page)]
     page.emulate_media(media="null")
     if size:

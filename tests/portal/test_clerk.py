@@ -1,6 +1,7 @@
 """A case at the window: only an open case of the clerk's unit, on record under the clerk's name; its form in Word."""
 
 import io
+import re
 from contextlib import closing
 
 import pytest
@@ -62,7 +63,13 @@ def test_the_unit_s_own_word_form_is_filled(here, clerk):
     answer = show(clerk, "XN-3", "/window/form")
     assert answer.status_code == 200 and "XN-3-20" in answer.headers["content-disposition"]
     assert answer.headers["cache-control"] == "no-store"
-    assert f"{CANARY}甲" in text_of(answer.content) and "{{" not in text_of(answer.content)
+    told = text_of(answer.content)
+    assert f"{CANARY}甲" in told and "{{" not in told
+    # The form shows the name and no other fact: how far that was verified stands below it.
+    (note,) = [line for line in told.split("\n") if "核验情况" in line]
+    assert re.fullmatch(
+        r"所填数据的核验情况：xm：权威数据源核验（人事处，\d{4}-\d\d-\d\d）。留痕编号 [0-9a-f-]{36}。", note
+    )
 
 
 def test_the_filled_form_is_a_pdf_that_says_whose_form_counts(here, clerk):
@@ -76,6 +83,8 @@ def test_the_filled_form_is_a_pdf_that_says_whose_form_counts(here, clerk):
     assert f"{CANARY}甲" in printed and "XN-pdf" in printed and "110101198001010015" not in printed
     assert "在职证明" in printed and "人事处" in printed and "以原表为准" in printed
     assert "yt" in printed and "申请人签名" in printed
+    assert re.search(r"所填数据的核验情况:1权威数据源核验（人事处，\d{4}-\d\d-\d\d）", printed)
+    assert f"{CANARY}甲1" in printed
     assert CANARY not in str(PdfReader(io.BytesIO(answer.content)).metadata)
 
 

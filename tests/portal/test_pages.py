@@ -15,7 +15,7 @@ from catalogs.settings import now
 from catalogs.views import item_name
 from portal.configuration import configuration
 from portal.rendering import _templates
-from portal.texts import LANGUAGES, TEXTS, text
+from portal.texts import LANGUAGES, text
 from portal.wall import told_with_every_answer
 from tests.portal import looks
 from tests.portal.house import OTHER_TICKET, TICKET, running, surroundings
@@ -77,12 +77,6 @@ def test_a_page_is_well_formed_html_in_either_language(reader_of, page, language
     assert len(list(document.iter(f"{tag}h1"))) == 1
     for told in document.iter(f"{tag}input"):
         assert told.attrib.get("type") == "hidden" or {"id", "aria-label"} & told.attrib.keys()
-
-
-def test_every_text_says_the_same_names_in_both_languages():
-    for key, (zh, en) in TEXTS.items():
-        assert zh and en
-        assert set(re.findall(r"{\w+[^}]*}", zh)) == set(re.findall(r"{\w+[^}]*}", en)), key
 
 
 @contextmanager
@@ -163,6 +157,52 @@ def test_the_search_is_narrowed_by_kind_and_unit_and_says_what_to_do_when_nothin
     html = steward.get("/search", params={"q": "hr", "kind": "数据资源", "unit": "人事处"}).text
     assert "/resources/hr.staff.html" in html and "/services/" not in html.split("<main")[1]
     assert "没有找到。可试" in steward.get("/search", params={"q": "nothing of that name"}).text
+
+
+def _narrowings(html):
+    """Return facet → value → how many, as the page offers them."""
+    return {
+        facet: dict(re.findall(r'<option value="([^"]+)"[^>]*>[^<]* \(([\d,]+)\)</option>', options))
+        for facet, options in re.findall(r'<select id="(\w+)" name="\w+">(.*?)</select>', html, re.S)
+    }
+
+
+def test_the_search_is_narrowed_by_what_contracts_say_and_how_resources_stand(portal, office):
+    html = office.get("/search").text
+    offered = _narrowings(html)
+    assert set(offered) == {"kind", "unit", "system", "share", "personal", "cycle", "fresh", "quality"}
+    of_resources = offered["kind"]["数据资源"]
+    for facet in ("system", "share", "personal", "cycle", "quality"):
+        assert str(sum(map(int, offered[facet].values()))) == of_resources, facet
+    assert (
+        '<option value="sensitive">敏感个人信息 (' in html
+        and '<option value="conditional">有条件共享 (' in html
+    )
+    # Each figure is what choosing it finds, alone and beside another choice.
+    for facet, values in offered.items():
+        for value, count in values.items():
+            assert f"找到 {count} 条" in office.get("/search", params={facet: value}).text, (facet, value)
+    both = office.get("/search", params={"system": "hr", "share": "conditional"}).text
+    share = _narrowings(office.get("/search", params={"system": "hr"}).text)["share"]
+    assert f"找到 {share['conditional']} 条" in both
+    assert '<a class="touch" href="/search?q=&amp;share=conditional">业务系统: ' in both
+    assert '<details class="more" open>' in both and '<details class="more">' in html
+
+
+def test_a_search_for_what_is_late_finds_it_and_another_language_has_its_words(portal, office):
+    late = office.get("/search", params={"fresh": "late"}).text
+    with _taken(portal, [("published", 90)]):
+        assert "/resources/academic.students.html" in office.get("/search", params={"fresh": "late"}).text
+    assert "/resources/academic.students.html" not in late.split("<main")[1]
+    told = office.get("/search", headers={"Cookie": f"yici={office.cookies['yici']}; yici-language=en"}).text
+    assert ">sensitive personal data (" in told and ">conditional (" in told and ">daily (" in told
+    assert "个人信息" not in told
+
+
+def test_a_filter_of_something_that_is_not_there_finds_nothing_and_can_be_taken_away(office):
+    html = office.get("/search", params={"system": "<b>", "share": "x" * 500, "kind": "数据资源"}).text
+    assert "没有找到。可试" in html and "<b>" not in html
+    assert '<option value="&lt;b&gt;" selected>&lt;b&gt; (0)</option>' in html
 
 
 def test_a_page_on_paper_says_where_it_is_found_again(portal, steward):

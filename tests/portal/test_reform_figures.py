@@ -200,8 +200,10 @@ def test_the_levels_of_evaluations_are_called_as_the_campus_calls_them(filled):
 def test_no_page_and_no_workbook_tells_the_amount_of_a_single_payment(filled, office):
     html = office.get("/reform/research").text
     told = tables(html)["/reform/research/payments.xlsx"]
-    assert ["2026-08", "0", "2", "不列"] in [row[:4] for row in told]
-    assert ["2026-08", "2", "20", "900,000.00"] in [row[:4] for row in told]
+    assert ["2026-08", "未认领", "2", "不列"] in [row[:4] for row in told]
+    assert ["2026-08", "已上账", "20", "900,000.00"] in [row[:4] for row in told]
+    # Nothing that was booked waits: a zero would say that it did.
+    assert {tuple(row[-2:]) for row in told if row[1] == "已上账"} == {("–", "–")}
     workbook = openpyxl.load_workbook(io.BytesIO(office.get("/reform/research/payments.xlsx").content))
     cells = [str(cell) for row in workbook.active.iter_rows(values_only=True) for cell in row]
     assert not any("130,000" in one or "130000" in one for one in (html, *cells))
@@ -221,9 +223,9 @@ def test_what_is_hidden_of_unclaimed_payments_is_not_the_difference_of_what_is_s
         built.insert(filled.owner, "mart_research__incoming_payment_status", rows)
         payments = next(one for one in reform_funds.research(reading) if one.name == "payments")
     assert [row[:4] for row in payments.cells("zh")] == [
-        ["2026-08", "0", 1, "不列"],
-        ["2026-09", "0", 30, "不列"],
-        ["2026-09", "1", 40, "9,000.00"],
+        ["2026-08", "未认领", 1, "不列"],
+        ["2026-09", "未认领", 30, "不列"],
+        ["2026-09", "已认领", 40, "9,000.00"],
     ]
 
 
@@ -261,7 +263,7 @@ def test_a_unit_without_promised_days_is_neither_in_time_nor_late(filled):
 def test_in_english_funds_are_told_in_english_on_page_in_chart_and_in_workbook(abroad):
     html = abroad.get("/reform/research").text
     listed = tables(html)["/reform/research/unclaimed.xlsx"]
-    assert [row[2] for row in listed] == ["Amount (yuan)", "100,000 to below 1 million", "below 10,000"]
+    assert [row[4] for row in listed] == ["Amount (yuan)", "100,000 to below 1 million", "below 10,000"]
     ageing = tables(html)["/reform/research/ageing.xlsx"]
     assert ageing[1][0] == "31 to 90 days"
     figure = json.loads(re.search(r'id="figure-ageing">(.*?)</script>', html, re.DOTALL)[1])

@@ -55,6 +55,7 @@ ADDRESSES = {
     "publish": "/maintain/publish",
     "publication": "/maintain/publications/1",
     "mine": "/mine",
+    "mine_things": "/mine/things",
     "mine_usages": "/mine/usages",
     "mine_question": f"/mine/usages/{SOME}/question",
     "mine_corrections": "/mine/corrections",
@@ -321,7 +322,17 @@ def test_a_form_without_its_own_token_does_nothing(portal, data, headers):
     assert browser.get("/").status_code == 200
 
 
-@pytest.mark.parametrize("wrong", [{"password": "another-password"}, {"code": "000000"}, {"name": "nobody"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"password": "another-password"},
+        {"password": "\0"},
+        {"code": "000000"},
+        {"code": "\0"},
+        {"name": "nobody"},
+        {"name": "no\0body"},
+    ],
+)
 def test_a_wrong_login_says_one_thing_whatever_was_wrong(portal, wrong):
     with portal.browser() as browser:
         answer = portal.log_in(browser, "engineer", **wrong)
@@ -389,3 +400,27 @@ def test_too_large_a_form_and_another_format_are_refused_in_words(portal, browse
     other = browser.post("/logout", json={"csrf": "x"})
     assert (large.status_code, other.status_code) == (413, 415)
     assert "提交的内容过大" in large.text and "不支持该提交格式" in other.text
+
+
+@pytest.mark.parametrize("path", ["/tickets/" + "9" * 5000, "/resources/" + "x" * 5000 + ".html"])
+def test_an_address_that_is_no_page_s_by_its_length_is_no_failure(portal, browsers, path):
+    with portal.browser() as nobody:
+        for browser in (browsers["data_office"], nobody):
+            answer = browser.get(path)
+            assert answer.status_code == 414
+            assert "地址过长" in answer.text and "too long" in answer.text
+            assert answer.headers["cache-control"] == "no-store"
+            assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("field", ["csrf", "post"])
+def test_a_form_of_another_charset_cannot_bring_what_is_no_text(browsers, field):
+    # UTF-7 spells a half of a pair of surrogates, which no database takes.
+    body = f'--b\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n+2AA-\r\n--b--\r\n'
+    answer = browsers["steward"].post(
+        "/maintain/upload",
+        content=body.encode(),
+        headers={"content-type": "multipart/form-data; boundary=b; charset=utf-7"},
+    )
+    assert answer.status_code == 400
+    assert "不支持该提交格式" in answer.text

@@ -382,6 +382,11 @@ def test_a_code_shows_what_the_holder_chose_and_every_other_code_the_same_nothin
     assert CANARY not in page.text
     views = me.get(f"certificates/{told['certificate_id']}").json()["views"]
     assert [one["how"] for one in views] == ["page", "program"]
+    english = at_desk.http.get(f"/verify/{code}", headers={"Accept": "text/html", "Accept-Language": "en"})
+    body = english.text.partition("</style>")[2]
+    assert "Valid" in body and "物理系" in body
+    left = re.sub(r'<span[^>]* lang="zh-CN">[^<]*</span>', "", body)
+    assert re.findall("[\u4e00-\u9fff]+", left) == []
     answers = set()
     for wrong in (
         "x",

@@ -14,10 +14,11 @@ import catalogs
 from service.configuration import Configuration
 from service.login import LoginSettings
 from tests.service import campus, rights
-from tests.service.conftest import opened
+from tests.service.conftest import opened, service_url
 from tests.service.desk import CANARY, T001, Desk
 from tests.service.rights import BANK, PAPER, SCHOOL, notice, party
 from tests.service.test_access import refused
+from tests.service.test_jobs import finish, hand_in
 
 PROOF = "ab" * 32
 ITEM = campus.TRANSFER
@@ -108,6 +109,35 @@ def test_what_is_taken_back_is_refused_from_the_next_request_on(at_desk: Desk):
     assert asked(at_desk, case_id).status_code == 200
 
 
+def test_what_a_job_has_prepared_is_not_given_once_the_consent_is_taken_back(
+    at_desk: Desk, as_owner, pg_module_database, monkeypatch
+):
+    monkeypatch.setenv("YICI_SERVICE_DATABASE_URL", service_url(pg_module_database))
+    monkeypatch.setenv("YICI_HOME", str(at_desk.home))
+    kept, taken_back, again = (case_of(at_desk) for _ in range(3))
+    numbers = [given(at_desk, case_id).json()["consent_id"] for case_id in (kept, taken_back, again)]
+    items = [{"subject": T001, "case_id": one, "actor": SELF} for one in (kept, taken_back, again)]
+    handed_in = hand_in(at_desk, items, service_item=ITEM, elements=["XM", "SFZJH"])
+    assert handed_in.status_code == 202, handed_in.text
+    job_id = handed_in.json()["job_id"]
+    finish(at_desk, job_id)
+
+    def told() -> list[str]:
+        reply = at_desk.get(f"/v1/jobs/{job_id}/results")
+        assert reply.status_code == 200, reply.text
+        found = [json.loads(line) for line in reply.text.splitlines()]
+        return [one["problem"]["code"] if "problem" in one else "answered" for one in found]
+
+    assert told() == ["answered"] * 3
+    for number in numbers[1:]:
+        at_desk.post(f"/v1/consents/{number}:withdraw", {"actor": SELF}).raise_for_status()
+    assert given(at_desk, again).status_code == 201
+    assert told() == ["answered", "CONSENT_REQUIRED", "answered"]
+    at_desk.post(f"/v1/consents/{numbers[0]}:withdraw", {"actor": SELF}).raise_for_status()
+    last = at_desk.get(f"/v1/jobs/{job_id}/results?after=1").text
+    assert "answer" in json.loads(last)  # nobody took that one back
+
+
 def test_people_see_and_take_back_their_consents_at_their_own_login_and_nobody_elses(at_desk: Desk):
     case_id = case_of(at_desk)
     number = given(at_desk, case_id).json()["consent_id"]
@@ -191,6 +221,37 @@ def test_the_guardian_consents_for_a_child_and_the_child_not(at_desk: Desk):
     number = me(at_desk, "consents").json()["consents"][0]["consent_id"]  # the guardian's own login
     assert me(at_desk, f"consents/{number}:withdraw", {}).status_code == 200
     assert at_desk.facts(["SFZJH"], subject, case_id, ITEM).json()["code"] == "CONSENT_REQUIRED"
+
+
+def test_beside_the_guardian_that_a_source_has_nobody_else_decides_for_a_child(at_desk: Desk):
+    """One guardian of the case is known; another party is only called one."""
+    subject = {"id_type": "pupil_no", "id": "P08"}
+    known = party("guardian", "staff_no", "T001")
+    called = party("guardian", "staff_no", "T002", authorisation=PAPER)
+    case_id = at_desk.case(ITEM, [party("applicant", "pupil_no", "P08"), called, known])
+    for number, status in (("T002", 403), ("T001", 201)):
+        actor = {"user_id": number, "role": "guardian"}
+        assert given(at_desk, case_id, subject=subject, actor=actor).status_code == status
+
+
+def test_an_equal_number_of_another_kind_shows_nobody_a_guardians_consents(at_desk: Desk):
+    subject = {"id_type": "pupil_no", "id": "P08"}
+    case_id = at_desk.case(
+        ITEM, [party("applicant", "pupil_no", "P08"), party("guardian", "staff_no", "T001")]
+    )
+    actor = {"user_id": "T001", "role": "guardian"}
+    number = given(at_desk, case_id, subject=subject, actor=actor).json()["consent_id"]
+    at_desk.owner.execute(
+        "INSERT INTO yici.link (subject_id, type, id_type, key, source, _from)"
+        " SELECT subject_id, type, 'student_no', 'T001', source, _from FROM yici.link"
+        " WHERE key = 'T002' AND _to IS NULL"
+    )
+    try:
+        assert me(at_desk, "consents", number="T002").json()["consents"] == []
+        assert me(at_desk, f"consents/{number}:withdraw", {}, number="T002").status_code == 404
+    finally:
+        at_desk.owner.execute("DELETE FROM yici.link WHERE id_type = 'student_no' AND key = 'T001'")
+    assert number in {one["consent_id"] for one in me(at_desk, "consents").json()["consents"]}
 
 
 def test_whoever_else_is_a_party_has_not_consented_with_the_first(at_desk: Desk):

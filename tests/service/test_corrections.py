@@ -229,6 +229,65 @@ def test_when_the_source_is_mended_exactly_those_who_were_told_the_old_value_hea
     assert at_desk.get(f"/v1/corrections/{number}").json()["state"] == "propagated"
 
 
+def test_who_was_told_before_the_row_changed_in_another_item_hears_of_it_too(
+    at_desk: Desk, as_owner, pg_module_database
+):
+    mended(at_desk, unit="数学系")
+    older = at_desk.facts(["DW"]).json()["transaction_id"]
+    mended(at_desk)
+    first = at_desk.facts(["DW"]).json()["transaction_id"]
+    mended(at_desk, phone="13900000008")
+    second = at_desk.facts(["DW"]).json()["transaction_id"]
+    decided(at_desk, filed(at_desk).json()["correction_id"], "accept")
+    mended(at_desk, unit="图书馆")
+    right = at_desk.facts(["DW"]).json()["transaction_id"]  # told the new value before anybody had compared
+    mended(at_desk, unit="图书馆", phone="13900000008")
+    assert followed(at_desk, pg_module_database) == 1
+    told = {one["transaction_id"] for one in changes(at_desk, campus.HALL)}
+    assert {first, second} <= told
+    assert not {older, right} & told
+
+
+def test_who_asked_by_a_number_that_the_mend_has_ended_hears_of_it(
+    at_desk: Desk, as_owner, pg_module_database
+):
+    mended(at_desk)
+    wrong = {"id_type": "doc:1", "country": "CHN", "id": desk.STAFF[0]["id_no"]}
+    told = at_desk.facts(["DW"], wrong).json()["transaction_id"]
+    decided(at_desk, filed(at_desk).json()["correction_id"], "accept")
+    mended(at_desk, unit="图书馆", id_no="110101198001010031")
+    assert at_desk.facts(["DW"], wrong, case_id=at_desk.case()).status_code in (403, 404)
+    assert followed(at_desk, pg_module_database) == 1
+    assert told in {one["transaction_id"] for one in changes(at_desk, campus.HALL)}
+    mended(at_desk)
+
+
+def test_two_people_who_both_said_that_a_fact_is_wrong_and_turn_out_to_be_one_are_both_followed(
+    at_desk: Desk, as_owner, pg_module_database
+):
+    mended(at_desk)
+    first, second = (filed(at_desk, subject=one).json()["correction_id"] for one in (T001, T002))
+    mended(at_desk, phone="13900000007")
+    whose = "SELECT subject_id FROM yici.link WHERE key = %s AND _to IS NULL"
+    (one,), (other,) = (at_desk.owner.execute(whose, [number]).fetchone() for number in ("T001", "T002"))
+    merged = at_desk.owner.execute(
+        "UPDATE yici.link SET subject_id = %s WHERE subject_id = %s RETURNING id", [one, other]
+    ).fetchall()
+    try:
+        assert followed(at_desk, pg_module_database) == 0
+        about = "SELECT count(*), count(DISTINCT subject_id), min(checked_release) = yici.current()"
+        assert at_desk.owner.execute(f"{about} FROM service.correction").fetchone() == (2, 2, True)
+        for number in (first, second):
+            assert decided(at_desk, number, "accept").status_code == 200
+        at_desk.owner.execute("UPDATE service.correction SET checked_release = checked_release - 1")
+        at_desk.owner.execute("UPDATE store.hr__staff SET unit = '图书馆' WHERE _to IS NULL")
+        assert followed(at_desk, pg_module_database) == 2
+    finally:
+        split = "UPDATE yici.link SET subject_id = %s WHERE id = ANY (%s)"
+        at_desk.owner.execute(split, [other, [id_ for (id_,) in merged]])
+        mended(at_desk)
+
+
 def test_the_running_service_follows_by_itself(at_desk: Desk, as_owner):
     number = filed(at_desk, "ZT").json()["correction_id"]
     decided(at_desk, number, "accept")

@@ -96,6 +96,16 @@ def work() -> None:
     asyncio.run(working.main())
 
 
+def finish(at_desk: Desk, job_id: str) -> None:
+    """Work on what waits until a job is done, whoever else works on it."""
+    work()
+    for _ in range(300):
+        if state(at_desk, job_id)["state"] == "done":
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"the job is not done: {state(at_desk, job_id)}")
+
+
 def test_each_item_is_answered_refused_and_recorded_as_if_it_were_asked_alone(at_desk: Desk, environment):
     items = [
         item(at_desk, "T001"),

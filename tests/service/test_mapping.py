@@ -12,8 +12,9 @@ from service.claims import Claim
 from service.mapping import words_of
 from service.problems import Problem
 from tests.service import campus
-from tests.service.conftest import opened
+from tests.service.conftest import opened, service_url
 from tests.service.desk import CANARY, T001, Desk
+from tests.service.test_jobs import finish, hand_in
 
 # The other way round than the campus's codes, so that a word read as a code would show.
 WORDS = {
@@ -70,6 +71,23 @@ def test_a_set_is_answered_in_the_clients_words_as_its_questions_are_one_by_one(
             in_set, by_itself = one["answer"]["facts"][name], alone["facts"][name]
             assert in_set | {"age_seconds": 0} == by_itself | {"age_seconds": 0}
     assert told[0]["answer"]["facts"]["empStatus"]["code"] == "21"
+
+
+def test_a_job_is_handed_in_and_answered_in_the_clients_words(
+    at_desk: Desk, as_owner, pg_module_database, monkeypatch
+):
+    monkeypatch.setenv("YICI_SERVICE_DATABASE_URL", service_url(pg_module_database))
+    monkeypatch.setenv("YICI_HOME", str(at_desk.home))
+    item = {"subject": T001, "case_id": at_desk.case(), "actor": {"user_id": "U1", "role": "officer"}}
+    handed_in = hand_in(at_desk, [item], elements=["userName", "empStatus"])
+    assert handed_in.status_code == 202, handed_in.text
+    assert at_desk.record("action = 'job_file'")[-1]["elements"] == ["XM", "ZT"]
+    job_id = handed_in.json()["job_id"]
+    finish(at_desk, job_id)
+    answer = json.loads(at_desk.get(f"/v1/jobs/{job_id}/results").text)["answer"]
+    assert answer["facts"]["userName"]["value"] == f"{CANARY}甲"
+    assert answer["facts"]["empStatus"]["code"] == "21"
+    assert at_desk.last()["elements"] == ["XM", "ZT"]
 
 
 def test_another_client_is_answered_in_the_campuss_words(at_desk: Desk):

@@ -1,18 +1,23 @@
 """What was told then can be composed again: after new values, new grants, merges, corrections and closed cases."""
 
 import asyncio
+import json
 import uuid
 from dataclasses import replace
 
 import asyncpg
+import pytest
 
 import catalogs
+from catalogs.faults import CatalogError
+from service import state
 from service.reading import Wish, plan, read
 from service.state import Current, State
 from service.transactions import pinned
 from tests.service import campus, desk
 from tests.service.conftest import opened, service_url
 from tests.service.desk import T001, Desk
+from tests.service.test_lookups import FOUND, PLACE, asking, source  # noqa: F401  # fixtures
 from tests.service.test_verified import fail_a_check, made_up
 
 
@@ -30,9 +35,9 @@ def asked(at_desk: Desk, elements=("XM", "ZT", "GZ", "DW"), subject=T001) -> tup
     return body, reply.json()
 
 
-def replayed(at_desk: Desk, request: dict, answer: dict, client_id: str = campus.HALL, **changes):
-    body = {"action": "facts", "request": request, "receipt": answer["receipt"]} | changes
-    return at_desk.post(f"/v1/transactions/{answer['transaction_id']}:replay", body, client_id)
+def replayed(at_desk: Desk, request: dict, told: dict, client_id: str = campus.HALL, **changes):
+    body = {"action": "facts", "request": request, "receipt": told["receipt"]} | changes
+    return at_desk.post(f"/v1/transactions/{told['transaction_id']}:replay", body, client_id)
 
 
 def test_an_answer_is_the_same_after_everything_has_changed(
@@ -185,11 +190,92 @@ def test_a_release_whose_rows_were_deleted_is_gone(at_desk: Desk):
     assert (reply.status_code, reply.json()["code"]) == (410, "GONE")
 
 
-def test_what_was_answered_live_cannot_be_asked_again_and_says_so(at_desk: Desk):
+def test_a_release_whose_catalog_is_faulty_by_the_rules_of_today_is_said_to_be_one(
+    at_desk: Desk, as_owner, monkeypatch
+):
+    request, answer = asked(at_desk)
+    campus.publish(at_desk.owner, at_desk.catalog, {})
+    asked(at_desk)  # the newer release is known now
+    held = at_desk.app.state.around.state
+    monkeypatch.setattr(
+        held, "_releases", {one: at for one, at in held._releases.items() if one > answer["release"]}
+    )
+    monkeypatch.setattr(held, "_catalogs", {})
+
+    def loaded(_blob: bytes) -> None:
+        raise CatalogError([])
+
+    monkeypatch.setattr(state, "_loaded", loaded)
+    reply = replayed(at_desk, request, answer)
+    assert (reply.status_code, reply.json()["code"], reply.json()["rule"]) == (
+        409,
+        "NOT_REPLAYABLE",
+        "replay:catalog_of_then",
+    )
+
+
+def test_what_was_answered_live_is_not_composed_again_without_the_answer_that_was_kept(at_desk: Desk):
     request, answer = asked(at_desk, ["XM", "HJ"])
     reply = replayed(at_desk, request, answer)
     assert (reply.status_code, reply.json()["code"]) == (409, "NOT_REPLAYABLE")
     assert "gov.household" in reply.json()["detail"]
+
+
+def test_an_answer_with_live_parts_is_proven_by_the_kept_one_and_the_rest_composed_again(
+    asking: Desk,  # noqa: F811
+    source,  # noqa: F811
+):
+    request, answer = asked(asking, ["XM", "DW", "HJ", "HJRQ"])
+    assert answer["facts"]["HJ"]["verification"]["evidence"][0]["serial"] == FOUND["serial"]
+    heard = len(source.requests)
+    told = replayed(asking, request, answer, answer=answer)
+    assert told.status_code == 200, told.text
+    assert (told.json()["matches"], told.json()["heard"]) == (True, ["HJ", "HJRQ"])
+    assert told.json()["statuses"] == dict.fromkeys(("XM", "DW", "HJ", "HJRQ"), "available")
+    assert len(source.requests) == heard and PLACE not in told.text
+    facts = answer["facts"]
+    other = answer | {"facts": facts | {"HJ": facts["HJ"] | {"value": "别处"}}}
+    refused = replayed(asking, request, answer, answer=other)
+    assert (refused.status_code, refused.json()["errors"]) == (
+        422,
+        [{"pointer": "/answer", "code": "not_recorded"}],
+    )
+    asking.owner.execute("UPDATE store.hr__staff SET unit = '别处' WHERE staff_no = 'T001'")
+    try:
+        assert replayed(asking, request, answer, answer=answer).json()["matches"] is False
+    finally:
+        asking.owner.execute("UPDATE store.hr__staff SET unit = '物理系' WHERE staff_no = 'T001'")
+
+
+def test_a_form_and_statements_with_live_parts_are_replayed_too(asking: Desk, source):  # noqa: F811
+    form = {"subject": T001, "case_id": asking.case(), "actor": {"user_id": "U1", "role": "officer"}}
+    filled = asking.post(f"/v1/service-items/{campus.EMPLOYED}:prefill", form).json()
+    (household,) = [one for one in filled["materials"] if one["material"] == "M-HOUSEHOLD"]
+    assert household["outcome"] == "satisfied"
+    again = {"action": "prefill", "service_item": campus.EMPLOYED, "answer": filled}
+    told = replayed(asking, form, filled, **again)
+    assert told.status_code == 200, told.text
+    assert told.json()["matches"] and "HJ" in told.json()["heard"]
+    stated = form | {
+        "service_item": campus.EMPLOYED,
+        "claims": [{"element": "HY", "op": "is_known"}, {"element": "ZT", "op": "eq", "value": "11"}],
+    }
+    answer = asking.post("/v1/claims:verify", stated).json()
+    assert [one["outcome"] for one in answer["claims"]] == ["match", "match"]
+    told = replayed(asking, stated, answer, action="claims", answer=answer)
+    assert (told.json()["matches"], told.json()["heard"]) == (True, ["HY"])
+
+
+@pytest.mark.parametrize("kept", ['{"a": "\\ud800"}', '{"a": ' * 150 + "1" + "}" * 150, "[]", '{"a": 1e999}'])
+def test_a_kept_answer_that_is_none_is_refused_in_words(at_desk: Desk, source, kept):  # noqa: F811
+    request, answer = asked(at_desk, ["XM", "HJ"])
+    told = {"action": "facts", "request": request, "receipt": answer["receipt"], "answer": "KEPT"}
+    content = json.dumps(told).replace('"KEPT"', kept)
+    headers = at_desk.headers() | {"Content-Type": "application/json"}
+    reply = at_desk.http.post(
+        f"/v1/transactions/{answer['transaction_id']}:replay", content=content, headers=headers
+    )
+    assert reply.status_code in (400, 422), reply.text
 
 
 def test_what_had_no_value_then_has_none_now(at_desk: Desk):
@@ -200,7 +286,7 @@ def test_what_had_no_value_then_has_none_now(at_desk: Desk):
 
 def test_rows_are_read_in_the_order_of_their_key_wherever_they_lie(at_desk: Desk, pg_module_database):
     """What an answer of many values rests on: it must be the same one when it is composed again."""
-    wish = Wish("finance.payroll", "staff_no", "staff_no", "month", None)
+    wish = Wish("finance.payroll", "month", None)
 
     async def months() -> list[str]:
         address = service_url(pg_module_database)

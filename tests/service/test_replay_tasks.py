@@ -10,7 +10,7 @@ import pytest
 import catalogs
 from service import replay, working
 from tests.service import campus, rights
-from tests.service.conftest import opened, service_url
+from tests.service.conftest import opened
 from tests.service.desk import CANARY, T001, Desk
 from tests.service.test_declared import with_windows
 from tests.service.test_replay import replayed
@@ -28,9 +28,6 @@ async def _nobody_starts(_pool) -> None:
 def desk_of(database, home, content, content_rows, monkeypatch):
     monkeypatch.setattr(working, "starting", _nobody_starts)
     with opened(database, home, content=catalogs.load(content), rows=content_rows) as at_desk:
-        monkeypatch.setenv("YICI_HOME", str(home))
-        monkeypatch.setenv("YICI_DATABASE_URL", database.url)
-        monkeypatch.setenv("YICI_SERVICE_DATABASE_URL", service_url(database))
         yield at_desk
 
 
@@ -134,6 +131,9 @@ def test_what_a_clerk_was_told_at_a_window_is_composed_again_after_the_case_is_c
         assert told.status_code == 200, told.text
         answer = told.json()["prefill"]
         assert CANARY in told.text
+        entry, kept = at_desk.last(), {name: one for name, one in answer.items() if name != "receipt"}
+        salt = replay._salt(at_desk.app.state.around, answer["receipt"], entry["transaction_id"])
+        assert replay._digest(salt, kept) == entry["response_digest"]  # what the portal keeps proves itself
         closed = at_desk.headers() | {"Content-Type": "application/json"}
         content = json.dumps({"status": "closed"})
         assert at_desk.http.patch(f"/v1/cases/{number}", content=content, headers=closed).is_success

@@ -1,6 +1,7 @@
 """Projects, units and rooms as subjects: what binds them to the applicant is catalog data; nothing else opens them."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from tests.service.desk import Desk
 BUDGET = "S-BUDGET"
 REFERENCE = Path(__file__).resolve().parents[2] / "catalogs" / "campus"
 _ELEMENTS = """KTMC,课题名称,Topic,C,,project,,1,none,,,
-KTJF,课题经费,Funds of the topic,N,,project,,3,none,,,
+KTJF,课题经费,Funds of the topic,Y,,project,,3,none,,,
+KTSJ,经费截至时间,Funds as of,T,,project,,2,none,,,
 FJYT,房间用途,Use of the room,C,,room,,1,none,,,
 """
 _RELATIONS = [
@@ -32,7 +34,7 @@ _RELATIONS = [
     },
 ]  # fmt: skip
 TOPICS = [
-    {"topic_no": "P1", "title": "甲题", "leader": "T001", "funds": "100.50"},
+    {"topic_no": "P1", "title": "甲题", "leader": "T001", "funds": "100.50", "as_of": "2026-09-30 16:30+00"},
     {"topic_no": "P2", "title": "乙题", "leader": "T003", "funds": "7.00"},
     {"topic_no": "P3", "title": "丙题", "leader": "T001", "funds": "8.00"},
 ]
@@ -41,9 +43,11 @@ REFUSED = [TOPICS[2] | {"_state": "refused"}]
 ROOMS = [{"room": "R1", "use": "实验室", "topic_no": "P1"}, {"room": "R2", "use": "办公", "topic_no": "P2"}]
 
 
-def made_up(relations: tuple[str, ...] = ("leads", "works_in")) -> dict[str, bytes]:
+def made_up(
+    relations: tuple[str, ...] = ("leads", "works_in"), base: Callable[[], dict[str, bytes]] = campus.files
+) -> dict[str, bytes]:
     """Return the small campus with topics and rooms, and a service item about them."""
-    found = campus.files()
+    found = base()
     found["elements.csv"] += _ELEMENTS.encode()
     for name, subject, items in (
         (
@@ -54,6 +58,7 @@ def made_up(relations: tuple[str, ...] = ("leads", "works_in")) -> dict[str, byt
                 campus.item("title", "名称", element="KTMC", authoritative=True),
                 campus.item("leader", "主持人"),
                 campus.item("funds", "经费", "number", element="KTJF", authoritative=True),
+                campus.item("as_of", "截至时间", "timestamp", element="KTSJ", authoritative=True),
             ],
         ),
         (
@@ -219,6 +224,7 @@ def test_a_service_item_that_admits_no_relation_is_about_persons_alone(at_desk: 
         ({"to": {"item": "leader", "idType": "badge"}}, "R09", '"badge"'),
         ({"to": {"item": "topic_no", "idType": "topic_no"}}, "R09", "does not end at a person"),
         ({"then": "works_in"}, "R09", "does not begin where"),
+        ({"ownFacts": ["KTMC", "FJYT"]}, "R09", 'ownFacts: no source has "FJYT" by topic_no'),
         ({"relation": "other"}, "S27", 'unknown relation "leads"'),
         (
             {

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from contextlib import contextmanager
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
@@ -14,7 +15,8 @@ from catalogs.settings import now
 from expectations.quality import desk as quality
 from expectations.quality import owed
 from expectations.quality.terms import terms
-from service import signals, tasks
+from service import signals, task_tables, tasks
+from service.problems import Problem
 from tests.service import campus
 from tests.service.conftest import opened
 from tests.service.desk import CANARY, Desk
@@ -166,6 +168,92 @@ def test_within_a_period_a_newer_release_changes_nothing(at_desk: Desk, as_owner
         campus.publish(at_desk.owner, at_desk.catalog, {"hr.staff": [one]})
 
 
+@contextmanager
+def changed(at_desk: Desk, files: dict[str, bytes]):
+    """Let a demand be changed within the period, after its tables were told; then as it was again."""
+    for by in ([], *TABLES):
+        assert asked(at_desk, by).status_code == 200
+    campus.publish(at_desk.owner, catalogs.load(files), {})
+    try:
+        yield
+    finally:
+        campus.publish(at_desk.owner, at_desk.catalog, {})
+
+
+def test_a_table_that_the_demand_lists_since_is_told_in_the_next_period(at_desk: Desk, as_owner):
+    tables = {"tables": [{"by": ["ZT"]}, {"by": ["DWDM"]}], "measures": []}
+    with changed(at_desk, made_up(aggregates=tables)):
+        newly = asked(at_desk, ["ZT"])
+        assert (newly.status_code, newly.json()["code"], newly.json()["rule"]) == (
+            403, "NOT_PERMITTED", "task:of_this_period",
+        )  # fmt: skip
+        entry = at_desk.last()
+        assert (entry["action"], entry["outcome"], entry["rule"]) == (
+            "task_aggregate", "refused", "task:of_this_period",
+        )  # fmt: skip
+        assert asked(at_desk, ["ZT", "DWDM"]).json()["rule"] == "task:table"
+        assert table(at_desk, ["DWDM"])[("A",)]["people"] == 29
+
+
+def test_a_table_with_its_elements_in_another_order_is_the_same_table(at_desk: Desk, as_owner):
+    before = table(at_desk, ["ZT", "DWDM"])
+    with changed(at_desk, made_up(aggregates={"tables": [{"by": ["DWDM", "ZT"]}], "measures": []})):
+        reply = asked(at_desk, ["ZT", "DWDM"]).json()
+        assert reply["by"] == ["DWDM", "ZT"]
+        told = {tuple(one["code"] for one in row["values"]): row["people"] for row in reply["rows"]}
+        assert told == {(unit, status): row["people"] for (status, unit), row in before.items()}
+
+
+@pytest.mark.parametrize(
+    ("measures", "told"),
+    [
+        ([{"element": "NX", "of": ["mean"]}], {"NX": {"mean": "7068.97"}}),
+        ([{"element": "NX", "of": ["sum", "extremes"]}], {"NX": {"sum": "205000"}}),
+        ([], {}),
+    ],
+)
+def test_a_measure_that_the_demand_gives_no_more_is_not_told_from_what_is_kept(
+    at_desk: Desk, as_owner, measures, told
+):
+    aggregates = {"tables": [{"by": one} for one in TABLES], "measures": measures}
+    with changed(at_desk, made_up(aggregates=aggregates)):
+        row = table(at_desk, ["DWDM"])[("A",)]
+        assert (row["people"], row["measures"]) == (29, told)
+
+
+def test_what_was_counted_over_other_populations_is_told_nobody(at_desk: Desk, as_owner):
+    for populations in (["guest"], ["staff", "guest"]):
+        with changed(at_desk, made_up(populations=populations)):
+            for by in ([], ["DWDM"]):
+                assert asked(at_desk, by).json()["rule"] == "task:of_this_period"
+
+
+def test_an_item_that_is_masked_since_is_told_in_no_table(at_desk: Desk, as_owner):
+    files = made_up()
+    for resource, name in (("staff", "unit"), ("pay", "amount")):
+        path = f"resources/hr/{resource}.odcs.yaml"
+        contract = json.loads(files[path])
+        item = next(one for one in contract["schema"][0]["properties"] if one["name"] == name)
+        item["customProperties"].append({"property": "mask", "value": "hide"})
+        files[path] = json.dumps(contract, ensure_ascii=False).encode()
+    with changed(at_desk, files):
+        for by in TABLES:
+            assert asked(at_desk, by).json()["rule"] == "grant:element"
+        assert (table(at_desk, [])[()]["people"], table(at_desk, [])[()]["measures"]) == (62, {})
+
+
+def test_a_table_of_which_nobody_knows_over_whom_it_was_counted_is_not_told(at_desk: Desk):
+    """As those that were kept before populations were kept beside them."""
+    older = {
+        "release": 1,
+        "threshold": THRESHOLD,
+        "tables": {"": [{"values": [], "people": 7, "measures": {}}]},
+    }
+    with pytest.raises(Problem) as refused:
+        task_tables.answer_of(at_desk.catalog, older, at_desk.catalog.demands["D-T1"], "2026", ())
+    assert refused.value.rule == "task:of_this_period"
+
+
 def test_what_is_kept_for_the_period_is_encrypted(at_desk: Desk):
     asked(at_desk, [])
     sealed = at_desk.owner.execute("SELECT sealed FROM service.task_answer").fetchone()[0]
@@ -225,6 +313,23 @@ def test_two_tasks_of_one_client_are_never_about_the_same_people():
     other |= {"validFrom": "2100-01-01", "validTo": "2100-12-31"}
     files["demands/all.yaml"] = json.dumps([*demands, other], ensure_ascii=False).encode()
     catalogs.load(files)
+
+
+def test_two_populations_with_the_same_people_are_not_told_apart_by_two_tasks(at_desk: Desk, as_owner):
+    """Who is in one and not in the other would follow from their tables; the catalog's check cannot see it."""
+    files = made_up()
+    files["populations.csv"] += "tenured,在编教职工,Tenured,person,hr.staff,unit = 'A',,30,\n".encode()
+    files["populations.csv"] += "away,离岗教职工,Away,person,hr.staff,status = '99',,30,\n".encode()
+    demands = json.loads(files["demands/all.yaml"])
+    nested = demands[-1] | {"demandId": "D-T2", "purpose": {"task": "T-2"}, "populations": ["tenured"]}
+    apart = demands[-1] | {"demandId": "D-T3", "purpose": {"task": "T-3"}, "populations": ["away"]}
+    files["demands/all.yaml"] = json.dumps([*demands, nested, apart], ensure_ascii=False).encode()
+    with changed(at_desk, files):
+        refused = asked(at_desk, ["DWDM"], code="T-2")
+        assert (refused.status_code, refused.json()["rule"]) == (403, "task:same_people")
+        assert TASK in refused.json()["detail"]
+        assert asked(at_desk, ["DWDM"], code="T-3").status_code == 200  # nobody is in both
+    at_desk.owner.execute("DELETE FROM service.task_answer WHERE demand_id = 'D-T3'")
 
 
 def test_the_period_is_that_of_the_demands_frequency(at_desk: Desk):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import catalogs
 from catalogs.model import Catalog
-from service import tasks, validity
+from service import task_counting, tasks, validity
 from service.state import State
 from service.transactions import pinned
 from tests.service import campus, desk
@@ -178,7 +178,7 @@ def test_a_sum_counts_what_holds_at_the_moment_of_the_question_not_of_the_databa
                 current = await State().current(pool)
                 demand = tasks.demand_of(current.catalog, campus.PORTAL, "T-1", at)
                 async with pinned(pool, current.release) as con:
-                    sums = await tasks.reckon(con, current, demand, at)
+                    sums = await task_counting.reckon(con, current, demand, at)
             return {values[0]: one.people for values, one in sums}
 
         return asyncio.run(reckoned())

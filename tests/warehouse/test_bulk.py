@@ -52,7 +52,7 @@ def test_no_value_is_lost_or_moved_where_rows_are_cut_into_pieces(pg: psycopg.Co
 def test_a_query_that_fails_half_way_copies_nothing(pg: psycopg.Connection):
     query = "SELECT CASE WHEN i < 150000 THEN i ELSE error('broken') END::BIGINT, 'w' FROM range(200000) t(i)"
     # DuckDB may tell, instead of the error, that it therefore interrupted its other thread.
-    with pytest.raises(duckdb.Error, match="broken|Interrupted"):
+    with pytest.raises(duckdb.Error, match=r"broken|Interrupted"):
         copy_rows(duckdb.connect(), query, pg, TARGET, ("n", "word"))
     assert _count(pg) == 0
     assert not _encoders()

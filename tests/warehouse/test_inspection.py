@@ -6,7 +6,6 @@ import shutil
 import pytest
 
 from catalogs.settings import settings
-from connectors.landing import Landing
 from tests.support import campus
 from tests.support.campus import row
 from warehouse.connect import connect
@@ -79,14 +78,4 @@ def test_a_folder_that_is_being_written_is_no_fault(house, lane):
         reading.execute("SELECT pg_advisory_lock(hashtext('land ' || %s))", [lane])
         seen = look(house)
         assert (seen.faults, seen.under_way) == ([], 1)
-    assert len(look(house).faults) == 1
-
-
-def test_a_zone_in_an_object_store_is_compared_too_and_judged_from_there(warehouse):
-    house = warehouse(campus.catalog())
-    house.landing = Landing("memory://zone-to-inspect")
-    house.land([row(1), row(2)])
-    assert house.release().inserted == 2
-    assert (look(house).faults, look(house).extracts) == ([], 1)
-    house.landing.fs.pipe_file(f"{house.landing.root}/hr/staff/0000000001/part-0000.parquet", b"other")
     assert len(look(house).faults) == 1

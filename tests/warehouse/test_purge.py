@@ -54,7 +54,7 @@ def run(house: campus.Warehouse, dry: bool = False, keys: tuple[str, ...] = (), 
             order,
             dry,
             lambda *said: None,
-            elsewhere(load(home())),
+            elsewhere(load(home()), house.catalog),
         )
 
 
@@ -201,6 +201,34 @@ def test_a_row_whose_key_cannot_be_read_goes_by_predicate(warehouse):
     assert (dict(done.rows), dict(done.quarantined)) == ({"hr.staff": 1}, {"hr.staff": 1})
     assert holding(house, CANARY) == []
     assert house.scalar("SELECT count(*) FROM yici.quarantine") == 0
+
+
+@pytest.mark.parametrize("how", [{"keys": ("00077",)}, {"where": f"name = '{CANARY}'"}], ids=["key", "where"])
+def test_rows_of_another_shape_are_purged_by_their_old_key_or_by_predicate(warehouse, pg_database, how):
+    house = warehouse(campus.catalog())
+    house.land([*OTHERS, SECRET])
+    house.release()
+    house.land([*OTHERS, SECRET | {"sex": "?"}])
+    house.release()
+    contract = campus.CONTRACT.format(mode="full", absence="end", extra="")
+    for old, new in (
+        ("required: true, primaryKey: true, primaryKeyPosition: 1}", "required: true}"),
+        ('physicalName: "staff_no"', 'physicalName: "gh"'),
+        (
+            '{name: "salary", physicalName: "gz"',
+            '{name: "post", physicalName: "gw", businessName: "岗位", logicalType: "string", required: true, '
+            'primaryKey: true, primaryKeyPosition: 1}\n      - {name: "salary", physicalName: "gz"',
+        ),
+    ):
+        contract = contract.replace(old, new)
+    house.catalog = campus.catalog(contract=contract)
+    with house.candidate():
+        pass
+    assert house.scalar("SELECT count(*) FROM pg_tables WHERE tablename = 'hr__staff__v2'") == 1
+    done = run(house, **how)
+    assert (done.versions["hr.staff"], done.rows["hr.staff"], done.quarantined["hr.staff"]) == (2, 2, 1)
+    assert CANARY not in dump(pg_database)
+    assert holding(house, CANARY) == []
 
 
 def test_the_next_release_goes_on_and_a_rebuild_gives_the_purged_warehouse(warehouse):

@@ -13,6 +13,8 @@ import pytest
 from catalogs.model import Catalog
 from catalogs.settings import ConfigurationError, now
 from connectors.base import Scope, SourceUnavailable
+from connectors.landing import Landing
+from connectors.sqlite import SqliteSource
 from tests.support import campus
 from tests.support.campus import row
 from warehouse import breaker, ledger, versions
@@ -297,6 +299,31 @@ def test_one_partition_or_a_range_of_them_is_read_again_when_asked(place):
     assert here.read_and_release(scope=Scope.of_range("2026-01-03", "2026-01-04")).inserted == 2
     assert [n for n, values in here.served().items() if str(values["salary"]) == "9.00"] == [2, 3, 4]
     assert here.read_and_release(scope=Scope.of_partition("2026-01-02")).inserted == 0
+
+
+@pytest.mark.parametrize(
+    ("cut_off", "read", "landed"),
+    [({2, 4}, [1, 2, 2, 3, 3], 3), ({2, 3}, [1, 2, 2], 1), ({1, 2}, [1, 1], 0)],
+)
+def test_partitions_that_the_end_of_a_snapshot_cuts_off_are_read_in_the_next_as_long_as_that_helps(
+    place, monkeypatch, cut_off: set[int], read: list[int], landed: int
+):
+    here = place(mode="append", absence="keep", extra=BY_DAY)
+    here.put(*(row(n, born_on=f"2026-01-0{n}") for n in range(1, 4)))
+    begun: list[int] = []
+    write = Landing.write
+
+    def cut(self, reading, *arguments, **named):
+        begun.append(int(reading.covered.partition[-2:]))
+        if len(begun) in cut_off:
+            raise SourceUnavailable("hr.staff: the source's time limit was reached")
+        return write(self, reading, *arguments, **named)
+
+    monkeypatch.setattr(Landing, "write", cut)
+    monkeypatch.setattr(SqliteSource, "ran_out", lambda self: True)
+    done = here.read()
+    assert begun == read
+    assert (len(done.extracts), done.error is None) == (landed, landed == 3)
 
 
 def test_a_partition_that_shrank_replaces_nothing_and_the_others_are_read(place):

@@ -114,7 +114,7 @@ def test_quarantine_and_links_have_the_campuss_own_term(warehouse, on_day, prune
     some_months(house, on_day)
     on_day(80)
     case_of(house, VALID_ID)
-    kept = elsewhere(load(settings().home))
+    kept = elsewhere(load(settings().home), house.catalog)
     with connect(autocommit=True) as con:
         assert due(con, house.catalog, now(), kept)["campus"].counts["service.case"] == 1
     gone = prune(house, elsewhere=kept)

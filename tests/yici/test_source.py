@@ -280,6 +280,22 @@ def test_excluded_rows_are_not_even_looked_at(unseen: Unseen, library: PgDatabas
     assert "--table" in unseen.run("source", "draft", "lib", "--out", "x", "--exclude", "1 = 1", code=2)
 
 
+def test_a_key_that_documents_name_is_drafted_and_judged_by_the_rows(unseen: Unseen, library: PgDatabase):
+    with library.connect() as con:
+        con.execute("CREATE TABLE tsg.cs (csm text, csz text)")
+        con.execute("INSERT INTO tsg.cs VALUES ('校名', '未见大学')")
+        con.execute(f"GRANT SELECT ON tsg.cs TO reader_{library.name}")
+    assert "draft it with --table and --key" in unseen.draft("lib", "--table", "tsg.cs", code=1)
+    told = unseen.draft("lib", "--table", "tsg.cs", "--key", "CSM", code=1)
+    assert '✕ tsg.cs: no contract: --key CSM: it has no column that is called so; did you mean "csm"?' in told
+    assert "break" not in unseen.draft("lib", "--table", "tsg.cs", "--key", "csm")
+    told = unseen.draft("lib", "--table", "tsg.mj_rz", "--key", "men", "--key", "sj")
+    assert "lib.mj_rz: 30 of 30 rows break" in told
+    resources = catalogs.load(unseen.campus).resources
+    assert (resources["lib.cs"].key, resources["lib.mj_rz"].key) == (("csm",), ("men", "sj"))
+    assert "--table" in unseen.run("source", "draft", "lib", "--out", "x", "--key", "csm", code=2)
+
+
 def test_a_column_that_may_mark_secrets_is_told_before_anything_runs(unseen: Unseen, library: PgDatabase):
     with library.connect() as con:
         con.execute("CREATE TABLE tsg.xm (id integer PRIMARY KEY, mj char(1))")

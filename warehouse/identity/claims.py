@@ -8,6 +8,7 @@ of claims at a time: a campus of any size needs the same memory, and the result 
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 
 import duckdb
 import psycopg
@@ -45,14 +46,15 @@ def registers(catalog: Catalog) -> list[Resource]:
 
     Those that name documents come first, so that later ones find the links there.
     """
-    found = [
-        resource
-        for resource in catalog.resources.values()
-        if resource.subject
-        and (resource.subject.identity or resource.key == (resource.subject.key,))
-        and not catalog.is_asked(resource.name)
-    ]
-    return sorted(found, key=lambda r: (r.subject.identity is None, r.key != (r.subject.key,), r.name))
+    found = []
+    for resource in catalog.resources.values():
+        subject = resource.subject
+        if subject is None or catalog.is_asked(resource.name):
+            continue
+        is_of_subjects = resource.key == (subject.key,)
+        if subject.identity or is_of_subjects:
+            found.append((subject.identity is None, not is_of_subjects, resource.name, resource))
+    return [resource for *_, resource in sorted(found, key=itemgetter(0, 1, 2))]
 
 
 def operand(part: str) -> sql.Composable:

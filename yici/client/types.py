@@ -262,9 +262,10 @@ class ClaimsQuery(TypedDict):
 class ClaimsReplay(TypedDict):
     """A recorded `claims:verify`."""
 
+    receipt: str
+    answer: NotRequired[dict[str, Any] | None]
     action: Literal["claims"]
     request: "ClaimsQuery"
-    receipt: str
 
 
 class ConfirmedOut(TypedDict):
@@ -454,9 +455,10 @@ class FactsQuery(TypedDict):
 class FactsReplay(TypedDict):
     """A recorded `facts:query`."""
 
+    receipt: str
+    answer: NotRequired[dict[str, Any] | None]
     action: Literal["facts"]
     request: "FactsQuery"
-    receipt: str
 
 
 class FieldOut(TypedDict):
@@ -801,6 +803,27 @@ class OwnOrder(TypedDict):
     capacity: NotRequired[str | None]
 
 
+class OwnThing(TypedDict):
+    """A thing that one answers for, and what is held of it."""
+
+    relation: str
+    relation_zh: str
+    id_type: str
+    id: str
+    facts: list["OwnFact"]
+
+
+class OwnThings(TypedDict):
+    """What the university holds of the things that one answers for; `total` also counts
+    those beyond the most shown."""
+
+    transaction_id: str
+    release: int
+    total: int
+    things: list["OwnThing"]
+    receipt: str
+
+
 class OwnUsages(TypedDict):
     """Accesses to one's data, the newest first."""
 
@@ -847,10 +870,11 @@ class PrefillQuery(TypedDict):
 class PrefillReplay(TypedDict):
     """A recorded prefill."""
 
+    receipt: str
+    answer: NotRequired[dict[str, Any] | None]
     action: Literal["prefill"]
     service_item: str
     request: "PrefillQuery"
-    receipt: str
 
 
 class ProblemOut(TypedDict):
@@ -916,6 +940,7 @@ class ReplayOut(TypedDict):
     catalog: str
     matches: bool
     statuses: dict[str, str]
+    heard: list[str]
 
 
 class Revocation(TypedDict):
@@ -1121,9 +1146,10 @@ class WindowQuery(TypedDict):
 class WindowReplay(TypedDict):
     """A recorded `window:prefill`."""
 
+    receipt: str
+    answer: NotRequired[dict[str, Any] | None]
     action: Literal["window"]
     request: "WindowQuery"
-    receipt: str
 
 
 class Withdrawal(TypedDict):

@@ -10,8 +10,8 @@ with ranked as (
 proposed as (
     select
         payment_no,
-        count(*) as contracts,
-        sum(case when place = 1 then 1 else 0 end) as best,
+        count(distinct coalesce(project_no, contract_no)) as projects,
+        count(distinct case when place = 1 then coalesce(project_no, contract_no) end) as best,
         min(case when place = 1 then project_no end) as project_no,
         max(case when place = 1 then weight end) as weight
     from ranked
@@ -34,9 +34,9 @@ select
     cast({{ days_between('payments.received_on', local_on('payments.claimed_at')) }} as integer) as days_to_claim,
     case when payments.claim_status = '0'
          then cast({{ days_between('payments.received_on', as_of_on()) }} as integer) end as days_waiting,
-    case when payments.claim_status = '0' then cast(coalesce(proposed.contracts, 0) as integer) end as proposed_contracts,
+    case when payments.claim_status = '0' then cast(coalesce(proposed.projects, 0) as integer) end as proposed_projects,
     case when proposed.best = 1 then proposed.project_no end as proposed_project_no,
-    case when proposed.best = 1 then case when proposed.weight >= 4 then 'memo'
+    case when proposed.best = 1 then case when proposed.weight >= 8 then 'number' when proposed.weight >= 4 then 'name'
          when proposed.weight = 3 then 'payer_and_amount' else 'payer' end end as proposed_by
 from {{ ref('stg_finance__incoming_payments') }} as payments
 left join proposed on proposed.payment_no = payments.payment_no

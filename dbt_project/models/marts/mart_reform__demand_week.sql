@@ -1,19 +1,20 @@
-{{ config(enabled=requires('hall.cases: service_item submitted_at')) }}
+{{ config(enabled=requires('hall.cases: service_item status submitted_at')) }}
 
 {# Tidal demand: what a week asks of an item against the item's usual week. Weeks begin on Monday; a week counts as the
-   event that most of its days with an event belong to. #}
+   event that most of its days with an event belong to. A draft (status 0) was not handed in. #}
 with cases as (
     select
         service_item,
         cast(date_trunc('week', {{ local_on('submitted_at') }}) as date) as week_on
     from {{ ref('stg_hall__cases') }}
+    where status <> '0'
 ),
 
 weeks as (
     select
         cast(date_trunc('week', day_on) as date) as week_on,
         mode() within group (order by kind) as day_kind,
-        mode() within group (order by event) as event
+        mode() within group (order by nullif(event, '')) as event
     from {{ ref('dim_campus_day') }}
     group by cast(date_trunc('week', day_on) as date)
 ),

@@ -29,7 +29,7 @@ select
     sum(case when evaluations.stars = '3' then 1 else 0 end) as level_3,
     sum(case when evaluations.stars = '2' then 1 else 0 end) as level_2,
     sum(case when evaluations.stars = '1' then 1 else 0 end) as level_1,
-    cast(avg(case when evaluations.is_poor then 0.0 else 1.0 end) as numeric(6, 4)) as satisfied_share,
+    cast(avg(case when evaluations.stars in ('3', '4', '5') then 1.0 when evaluations.is_poor then 0.0 end) as numeric(6, 4)) as satisfied_share,
     sum(case when evaluations.is_poor and evaluations.replied_at is not null then 1 else 0 end) as poor_called_back,
     sum(case when evaluations.is_poor and evaluations.replied_at is null then 1 else 0 end) as poor_waiting,
     cast(max(case when evaluations.is_poor and evaluations.replied_at is null

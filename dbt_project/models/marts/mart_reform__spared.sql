@@ -13,7 +13,7 @@ with year_of_cases as (
         sum(materials_given) as materials_given,
         sum(materials_spared) as materials_spared
     from {{ ref('fct_case') }}
-    where {{ days_between('submitted_on', as_of_on()) }} < 365
+    where {{ days_between('submitted_on', as_of_on()) }} < 365 and status <> '0'
     group by service_item
 ),
 

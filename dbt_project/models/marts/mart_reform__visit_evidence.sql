@@ -16,6 +16,7 @@ select
     sum(case when visits.real_visits = 0 then 1 else 0 end) as real_without_visit,
     sum(case when visits.real_visits = 1 then 1 else 0 end) as real_with_one_visit,
     sum(case when visits.real_visits > 1 then 1 else 0 end) as real_with_more_visits,
+    sum(case when visits.recorded_visits <= 1 then 1 else 0 end) as recorded_at_most_once,
     cast(avg(case when visits.recorded_visits <= 1 then 1.0 else 0.0 end) as numeric(6, 4)) as recorded_at_most_once_share,
     cast(avg(case when visits.real_visits <= 1 then 1.0 else 0.0 end) as numeric(6, 4)) as real_at_most_once_share,
     sum(case when visits.shown_visits > visits.recorded_visits then 1 else 0 end) as cases_with_more_shown,

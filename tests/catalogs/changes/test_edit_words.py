@@ -5,19 +5,25 @@ from dataclasses import replace
 import pytest
 
 import catalogs
-from catalogs.between_rules import BETWEEN_KEYS
+from catalogs import words
+from catalogs.between_rules import BETWEEN_DIMENSIONS, BETWEEN_KEYS, BETWEEN_SEVERITIES
 from catalogs.certificates import CERTIFICATE_KEYS, LAYOUT_KEYS, STATED_KEYS
 from catalogs.changes.attribute_names import IN_PLACE, KINDS, NAMES, known_name
+from catalogs.changes.code_words import CODE_WORDS, code_word
 from catalogs.changes.edit_words import changed_entries, place_in_words
 from catalogs.changes.edits import Edit, edits_between
-from catalogs.contracts import CONTRACT_PROPERTIES, INGEST_KEYS, ITEM_PROPERTIES, PARTITION_KEYS
+from catalogs.contract_items import ITEM_PROPERTIES
+from catalogs.contracts import CONTRACT_PROPERTIES, INGEST_KEYS, PARTITION_KEYS
 from catalogs.decisions import APPROVAL_KEYS, APPROVAL_STEP_KEYS, POWER_KEYS
 from catalogs.forms.demands import PATHS
 from catalogs.forms.known import form_of
+from catalogs.model_posts import ROLES
 from catalogs.notices import NOTICE_KEYS
+from catalogs.quality import ON_FAILURE
 from catalogs.read_keys import READ_KEYS
 from catalogs.services import DEMAND_KEYS, FORM_KEYS, ITEM_KEYS, MATERIAL_KEYS, STEP_KEYS
 from catalogs.settings import DEFAULT_CAMPUS
+from catalogs.source_auth import AUTH_KEYS
 
 STAFF, MOVE, DEMAND = "resources/hr/staff.odcs.yaml", "services/BW-001.yaml", "demands/D-2026-0001.yaml"
 
@@ -46,7 +52,7 @@ def test_a_property_of_a_resource_is_told_by_its_name_and_its_code_by_its_word(c
         ("数据资源 教职工基本信息 (hr.staff)", "共享类型", "有条件共享", "不予共享")
     ]
     assert told(campus, edit, language="en") == [
-        ("Resource Staff: basic information (hr.staff)", "Sharing", "conditional", "none")
+        ("Resource Staff: basic information (hr.staff)", "Sharing", "conditional", "not shared")
     ]
     (entry,) = changed_entries([edit], campus, "zh")
     assert (entry.file, entry.changes[0].address) == (STAFF, edit.field)
@@ -60,7 +66,7 @@ def test_an_item_a_step_and_a_material_are_told_by_what_people_call_them(campus)
         Edit(MOVE, "", "steps[]", ["1", "2"], ["2", "1"]),
     )
     assert [one[1:] for one in told(campus, *edits)] == [
-        ("信息项“出生日期” · 脱敏方式", "", "hide"),
+        ("信息项“出生日期” · 脱敏方式", "", "全部隐去"),
         ("环节“3 报公安” · 办理时限", "3 个工作日", "1 个工作日"),
         ("材料“准予迁入证明 (M-MOVE-PERMIT)” · 必要性", "非必要", "必要"),
         ("环节 · 次序", "1、2", "2、1"),
@@ -132,6 +138,7 @@ def test_whatever_the_reference_campus_says_has_a_name_and_nothing_of_it_is_lost
         ("materials", MATERIAL_KEYS), ("demands", DEMAND_KEYS), ("powers", POWER_KEYS), ("notices", NOTICE_KEYS),
         ("approvals", (*APPROVAL_KEYS, *APPROVAL_STEP_KEYS)), ("expectations", BETWEEN_KEYS),
         ("certificates", (*CERTIFICATE_KEYS, *STATED_KEYS, *LAYOUT_KEYS)),
+        *(("auth", (*needed, *possible)) for needed, possible in AUTH_KEYS.values()),
     ],
 )  # fmt: skip
 def test_every_key_that_the_catalog_knows_has_a_name(place, keys):
@@ -157,3 +164,39 @@ def test_names_are_those_of_the_forms(campus):
 def test_every_name_is_in_both_languages():
     every = [pair for names in (NAMES, KINDS, *IN_PLACE.values()) for pair in names.values()]
     assert [pair for pair in every if not all(pair) or pair[0].isascii() or not pair[1].isascii()] == []
+
+
+def test_in_english_a_code_is_told_by_its_word_and_a_time_by_its_unit(campus):
+    edits = (
+        Edit(DEMAND, "", "frequency", "per_case", "once"),
+        Edit(STAFF, "", custom("piClass"), "personal", "sensitive"),
+        Edit(MOVE, "", "materials[M-MOVE-PERMIT].necessity", "optional", "required"),
+        Edit(MOVE, "", "steps[3].limit", {"value": 3, "unit": "workday"}, {"value": 1, "unit": "workday"}),
+    )
+    assert [one[2:] for one in told(campus, *edits, language="en")] == [
+        ("per case", "once"),
+        ("personal data", "sensitive personal data"),
+        ("not required", "required"),
+        ("3 working days", "1 working day"),
+    ]
+
+
+@pytest.mark.parametrize("is_english", [False, True])
+@pytest.mark.parametrize(
+    ("key", "codes"),
+    [
+        ("shareType", words.SHARE_TYPES), ("tier", words.TIERS), ("subjectView", words.SUBJECT_VIEWS),
+        ("logicalType", words.LOGICAL_TYPES), ("mode", words.MODES), ("onAbsence", words.ABSENCES),
+        ("secrecy", words.SECRECIES), ("piClass", words.PI_CLASSES), ("guideType", words.GUIDE_TYPES),
+        ("necessity", words.NECESSITIES), ("state", words.DEMAND_STATES), ("join", words.STEP_JOINS),
+        ("onReturn", words.ON_RETURN), ("onlineDepth", words.DEPTHS), ("unit", words.LIMIT_UNITS),
+        ("audience", words.OPEN_WORDS["audience"]), ("channel", words.OPEN_WORDS["channel"]), ("role", ROLES),
+        ("onFailure", ON_FAILURE), ("dimension", BETWEEN_DIMENSIONS), ("severity", BETWEEN_SEVERITIES),
+    ],
+)  # fmt: skip
+def test_every_code_of_a_closed_list_has_a_word(key, codes, is_english):
+    assert [code for code in codes if code not in CODE_WORDS[key]] == []
+    told = [code_word(key, code, is_english) for code in codes]
+    assert all(one and one.isascii() == is_english for one in told)
+    # No code is left in its own spelling where people would not write it so.
+    assert not any("_" in one for one in told)

@@ -1,6 +1,7 @@
 """The weekly reports: what they say, in every form, and that they hold no value of a row."""
 
 import io
+import re
 from datetime import date
 
 import pytest
@@ -180,3 +181,16 @@ def test_weeks_carry_their_iso_and_their_teaching_number():
     for wrong in ("2026-48", "2026-W54", "W48"):
         with pytest.raises(ValueError):
             parse_week(content, wrong)
+
+
+def test_an_english_report_is_english_where_that_is_known_and_marks_the_rest(office, con):
+    at = office()
+    at.publish(people(wrong=30))
+    told = unit_report(facts(at, con), "RS", "en") | {"whose": "人事处"}
+    page = html(told)
+    assert '<h1><span lang="zh-CN">人事处</span></h1>' in page and '<title lang="zh-CN">' in page
+    left = re.sub(r'<(\w+) lang="zh-CN">[^<]*</\1>', "", page.partition("</style>")[2])
+    assert re.findall("[\u4e00-\u9fff]+", left) == []
+    assert "<h1>Human resources</h1>" in html(told, english_of={"人事处": "Human resources"}.get)
+    assert "1 ticket open, 0 of them overdue." in told["lead"]
+    assert {one["cycle"] for one in told["resources"]} == {"daily"}
