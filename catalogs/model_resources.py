@@ -93,6 +93,11 @@ class Partition:
     item: str = ""
     closed_after_days: int | None = None
 
+    @property
+    def told_by(self) -> str:
+        """The item that says to which partition a row belongs; empty where only a file's name does."""
+        return self.item if self.source == "filename" else self.source
+
 
 @dataclass(frozen=True)
 class Ingest:

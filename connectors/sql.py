@@ -252,7 +252,7 @@ class SqlSource(Source):
     def _tellers(self, resource: Resource, matched: Matched) -> str:
         """Return what is asked of a partition to see whether it changed: its rows and, by contract, its newest time.
 
-        A digest of its content would tell all, and cost the source more than handing the rows over.
+        A digest of its content would tell all, and cost the source three to fifteen times the count.
         """
         newest = "NULL"
         if resource.ingest.watermark:

@@ -26,6 +26,7 @@ from expectations.extracts import (
     check_counts,
     check_partitions,
     check_share,
+    partition_label,
 )
 from expectations.row_checks import RowCheck, any_broken, noted, row_checks
 from expectations.typing import source_text, typed
@@ -103,6 +104,7 @@ def judge(
         rows_in=total,
         admitted=admitted,
         refused=refused,
+        label=partition_label(resource, catalog.campus.time_zone),
     )
     return judged, findings
 

@@ -50,15 +50,12 @@ class SharedKeys(Exception):
 
 def check_partitions(con: duckdb.DuckDBPyConnection, resource: Resource, timezone: str) -> None:
     """Refuse the files that hold rows of another day or term than their name says."""
-    cut = resource.ingest.partition
-    if cut is None or not cut.item:
+    cut, label = resource.ingest.partition, partition_label(resource, timezone)
+    if cut is None or not cut.item:  # a source that is asked for a partition gives its rows
         return
-    column = q(cut.item)
-    kind = resource.item(cut.item).logical_type
-    label = f"timezone({literal(timezone)}, {column})::DATE" if kind == "timestamp" else column
     outside = con.execute(
-        f"""SELECT _partition, _extract, count(*) FROM typed WHERE _partition IS NOT NULL AND {column} IS NOT NULL
-            AND NOT starts_with(CAST({label} AS VARCHAR), _partition) GROUP BY ALL ORDER BY ALL"""
+        f"""SELECT _partition, _extract, count(*) FROM typed WHERE _partition IS NOT NULL AND {label} IS NOT NULL
+            AND NOT starts_with({label}, _partition) GROUP BY ALL ORDER BY ALL"""
     ).fetchall()
     if outside:
         named = ", ".join(f"{partition} ({rows} rows)" for partition, _, rows in outside)
@@ -68,6 +65,21 @@ def check_partitions(con: duckdb.DuckDBPyConnection, resource: Resource, timezon
             f"used and what was published stays. Provider {resource.provider} delivers them again",
             extract_ids=[extract for _, extract, _ in outside],
         )
+
+
+def partition_label(resource: Resource, timezone: str) -> str | None:
+    """Return the partition that a row belongs to by its own item, for DuckDB and PostgreSQL; None where none says it.
+
+    Args:
+        resource: of which extracts hold partitions, or not.
+        timezone: in which days of times are told.
+    """
+    cut = resource.ingest.partition
+    if cut is None or not cut.told_by:
+        return None
+    is_time = resource.item(cut.told_by).logical_type == "timestamp"
+    value = f"timezone({literal(timezone)}, {q(cut.told_by)})::DATE" if is_time else q(cut.told_by)
+    return f"CAST({value} AS VARCHAR)"
 
 
 def check_share(

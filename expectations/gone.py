@@ -11,6 +11,7 @@ from dataclasses import replace
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from catalogs.counting import counted
 from catalogs.model import Catalog, Relationship, Resource
 from expectations.checks import CONSISTENCY, Check, could_not_run
 
@@ -75,5 +76,8 @@ def _query(child: Resource, parent: Resource, link: Relationship) -> str:
 
 
 def _verdict(child: Resource, parent: Resource, link: Relationship, failed: int) -> Check:
-    detail = f"{failed} rows refer to rows of {parent.name} that it no longer reports" if failed else None
+    detail = None
+    if failed:
+        rows = counted(failed, "row refers", "rows refer")
+        detail = f"{rows} to rows of {parent.name} that it no longer reports"
     return Check(child.name, rule_id(link), CONSISTENCY, "warning", not failed, failed, None, detail)

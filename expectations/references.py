@@ -14,6 +14,7 @@ from dataclasses import replace
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from catalogs.counting import counted
 from catalogs.model import Catalog, Relationship, Resource
 from expectations.checks import CONSISTENCY, Check, could_not_run
 from warehouse.store import newest_table
@@ -101,7 +102,8 @@ def _judge(
 def _verdict(child: Resource, parent: Resource, link: Relationship, pending: int, still: int) -> Check:
     detail = None
     if pending or still:
-        detail = f"{still} rows refer to rows of {parent.name} that are still missing; {pending} pending"
+        rows = counted(still, "row refers", "rows refer")
+        detail = f"{rows} to rows of {parent.name} that are still missing; {pending} pending"
     return Check(
         child.name,
         rule_id(link),

@@ -18,6 +18,8 @@ class Judged:
     Attributes:
         released: how many of the admitted rows are in state `released`.
         judged_by: digest of what judging depended on (`expectations.quarantine.basis`).
+        label: the partition that a row belongs to by its own item, for DuckDB and PostgreSQL alike; None where no item
+            says it. Rows that came before their resource was cut into partitions are told by nothing else.
     """
 
     resource: Resource
@@ -30,6 +32,7 @@ class Judged:
     refused: int
     released: int = 0
     judged_by: str | None = None
+    label: str | None = None
 
 
 @dataclass(frozen=True)

@@ -274,7 +274,9 @@ def _current_rows(
     )
     where = "_to IS NULL"
     if judged.scope_kind == "partition":
-        where += f" AND _partition IN ({', '.join(map(literal, judged.partitions))})"
+        among = f"IN ({', '.join(map(literal, judged.partitions))})"
+        uncut = f" OR _partition IS NULL AND {judged.label} {among}" if judged.label else ""
+        where += f" AND (_partition {among}{uncut})"
     stored = _rows_stored(pg, table)
     if stored < _MANY:
         con.execute(f"{fetched} FROM wh.store.{q(table.name)} WHERE {where}")

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from catalogs.counting import counted
+
 _LOST = """Not part of it, and so lost where the database is: the service's record, cases, clients and tokens
 (schema service; kept by --replace), notes of failed readings, and Dagster's run history. Marts are built anew."""
 
@@ -149,8 +151,9 @@ def _print_purged(done, what: str) -> None:
         return
     for name in sorted({*done.rows, *done.versions, *done.quarantined}):
         console.print(
-            f"{name}: {done.rows[name]:,} rows in landing, {done.versions[name]:,} versions in the store,"
-            f" {done.quarantined[name]:,} rows in quarantine {what}."
+            f"{name}: {counted(done.rows[name], 'row')} in landing,"
+            f" {counted(done.versions[name], 'version')} in the store,"
+            f" {counted(done.quarantined[name], 'row')} in quarantine {what}."
         )
     for place, count in done.elsewhere.items():
         console.print(f"{place}: {count:,} kept of whoever no row names any more {what}.")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from catalogs.counting import counted
+
 if TYPE_CHECKING:
     from expectations.quality.tickets import Ticket
 
@@ -179,7 +181,7 @@ def report(
     folder = out or settings().home / "reports" / chosen.code
     with open_warehouse() as con:
         files = write_reports(con, catalog, terms(catalog), chosen, folder, unit or (), lang)
-    typer.echo(f"{len(files)} files of week {chosen.code} are in {folder}")
+    typer.echo(f"{counted(len(files), 'file')} of week {chosen.code}: {folder}")
 
 
 @app.command()
@@ -209,7 +211,9 @@ def sample(
         if draw:
             done = draws.draw(con, catalog, terms(catalog))
             typer.echo(
-                f"Draw {done.number}: {done.rows} rows." if done.number else f"Nothing drawn: {done.why}."
+                f"Draw {done.number}: {counted(done.rows, 'row')}."
+                if done.number
+                else f"Nothing drawn: {done.why}."
             )
             typer.echo(f"The next seed's SHA-256: {done.next_commitment}")
             return

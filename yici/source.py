@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from catalogs.counting import counted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -113,7 +115,8 @@ def _summary(result: "Draft", written: list[str]) -> None:
         console.print(f"✕ {none.table}: no contract: {none.reason}", soft_wrap=True)
     guesses = sum(len(one.guesses) for one in result.contracts)
     console.print(
-        f"{len(result.contracts)} contracts, {len(written) - len(result.contracts)} other files, {guesses} guesses: "
+        f"{counted(len(result.contracts), 'contract')}, {counted(len(written) - len(result.contracts), 'other file')}, "
+        f"{counted(guesses, 'guess', 'guesses')}: "
         f"`grep -rn 'guess:'` finds them. Nothing is shared with anybody: status is draft, shareType none."
     )
     secret = [

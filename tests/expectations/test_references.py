@@ -105,7 +105,7 @@ def test_old_orphans_are_a_finding_and_new_ones_among_them_are_told_apart(house)
     house.publish(payroll=[pay("T3"), pay("T4")])
     with connect(autocommit=True) as con:
         detail = con.execute("SELECT detail FROM yici.finding WHERE release = 2").fetchone()[0]
-    assert detail == "1 rows refer to rows of hr.staff that are still missing; 2 pending"
+    assert detail == "1 row refers to rows of hr.staff that are still missing; 2 pending"
 
 
 def test_a_parent_that_ends_makes_its_children_pending(house):

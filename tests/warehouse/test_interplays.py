@@ -222,3 +222,18 @@ def test_a_new_key_takes_the_place_of_the_old_with_the_next_reading(place):
     here.read_and_release()
     assert len(here.house.served()) == 30
     assert len(here.house.served(1)) == 30
+
+
+@pytest.mark.parametrize("many", [0, 100_000])
+def test_what_was_deleted_while_a_resource_came_to_be_cut_into_days_is_gone(place, many, monkeypatch):
+    monkeypatch.setattr(versions, "_MANY", many)  # large tables, and small ones
+    here = place(mode="full", absence="end")
+    here.put(*(row(n, born_on=f"2026-01-0{1 + n % 2}") for n in range(1, 31)))
+    here.read_and_release()
+    here.house.catalog = campus.catalog(mode="append", absence="end", extra=BY_DAY)
+    here.delete(4)
+    here.read_and_release()
+    assert set(here.served()) == set(range(1, 31)) - {4}
+    here.delete(5)
+    here.read_and_release()
+    assert set(here.served()) == set(range(1, 31)) - {4, 5}
