@@ -1,5 +1,6 @@
 """Mine: who answers for a project sees its funds on a page of their own, and nobody else's."""
 
+import re
 from contextlib import closing
 
 import pytest
@@ -30,7 +31,8 @@ def test_a_leader_sees_the_own_projects_with_what_the_catalog_shows_of_them(here
     assert answer.headers["cache-control"] == "no-store"
     assert "共 2 个" in answer.text and "主持" in answer.text and "课题组用房" in answer.text
     assert all(one in answer.text for one in ("P1", "甲题", "100.50", "2026-10-01 00:30", "R1", "实验室"))
-    assert not any(one in answer.text for one in ("P2", "乙题", "P3", "丙题", "R2"))
+    text = re.sub("<[^>]*>", " ", answer.text)  # a form's own token may hold any letters
+    assert not any(one in text for one in ("P2", "乙题", "P3", "丙题", "R2"))
 
 
 def test_who_answers_for_nothing_is_told_so_in_both_languages(here):

@@ -47,7 +47,6 @@ def at_desk(pg_module_database, tmp_path_factory, hook: ScriptedServer) -> Itera
         patch.setattr(webhooks, "EVERY_S", 3600)  # here it is the tests that send
         with opened(pg_module_database, tmp_path_factory.mktemp("home")) as found:
             found.catalog = catalogs.load(files)
-            patch.setenv("YICI_DATABASE_URL", pg_module_database.url)
             campus.publish(found.owner, found.catalog, {})
             yield found
 
