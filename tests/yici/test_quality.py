@@ -98,7 +98,7 @@ def test_reports_are_written_where_one_asks_for_them(at, tmp_path):
 def test_a_row_is_drawn_reviewed_and_published(at, tmp_path):
     assert "Nothing drawn" in yici("quality", "sample", "--draw")
     at.publish(people(wrong=3))
-    assert "Draw 1: 1 rows." in yici("quality", "sample", "--draw")
+    assert "Draw 1: 1 row." in yici("quality", "sample", "--draw")
     assert "post:cw-steward" in yici("quality", "sample")
     shown = yici("quality", "sample", "--reviewer", "post:cw-steward")
     with connect(autocommit=True) as con:
