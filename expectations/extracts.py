@@ -147,10 +147,10 @@ _OPERATORS = {
 }
 
 
-def within(bounds: Mapping[str, Any], value: float) -> bool:
-    """Whether a measured number satisfies every ODCS operator of a rule.
+def within(bounds: Mapping[str, Any], value: float | None) -> bool:
+    """Whether a measured number satisfies every ODCS operator of a rule; nothing measured satisfies none.
 
     Raises:
         KeyError: an operator that ODCS 3.2.0 does not have; `catalog check` names it before a run does.
     """
-    return all(_OPERATORS[name](value, bound) for name, bound in bounds.items())
+    return value is not None and all(_OPERATORS[name](value, bound) for name, bound in bounds.items())

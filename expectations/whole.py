@@ -6,8 +6,7 @@ resource as the candidate sees it. They are written in the contract in DuckDB's 
 PostgreSQL.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import sqlglot
 from sqlalchemy import Engine, text
@@ -15,17 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from catalogs.model import Resource, Rule
 from expectations.checks import CONSISTENCY, Check, could_not_run
-
-_COMPARE = {
-    "mustBe": lambda value, bound: value == bound,
-    "mustNotBe": lambda value, bound: value != bound,
-    "mustBeGreaterThan": lambda value, bound: value > bound,
-    "mustBeGreaterOrEqualTo": lambda value, bound: value >= bound,
-    "mustBeLessThan": lambda value, bound: value < bound,
-    "mustBeLessOrEqualTo": lambda value, bound: value <= bound,
-    "mustBeBetween": lambda value, bound: bound[0] <= value <= bound[1],
-    "mustNotBeBetween": lambda value, bound: not bound[0] <= value <= bound[1],
-}
+from expectations.extracts import within
 
 
 def judge(resources: Sequence[Resource], engine: Engine) -> list[Check]:
@@ -62,11 +51,6 @@ def in_postgres(rule: Rule, table: str) -> str:
     """
     query = rule.query.replace("${object}", f'"{table}"').replace("{object}", f'"{table}"')
     return sqlglot.transpile(query, read="duckdb", write="postgres")[0].replace(":", "\\:")
-
-
-def within(bounds: Mapping[str, Any], value) -> bool:
-    """Whether a measured value keeps all of a rule's ODCS operators; nothing measured keeps none."""
-    return value is not None and all(_COMPARE[operator](value, bound) for operator, bound in bounds.items())
 
 
 def _verdict(name: str, rule: Rule, dimension: str, value) -> Check:
